@@ -1,0 +1,1 @@
+"""Millpond turns a folder of SQL and YAML into a governed lakehouse."""

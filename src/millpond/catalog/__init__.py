@@ -1,0 +1,1 @@
+"""Pointers, numbered commits, staging, and the REST gateway in front of them."""

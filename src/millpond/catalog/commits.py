@@ -1,0 +1,164 @@
+"""A commit as a value: everything that one atomic change carries besides the table pointers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from millpond.core.names import TableName
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """How far a consumer has read an input table: every change up to commit `number` is in."""
+
+    consumer: TableName
+    input: TableName
+    number: int
+
+
+@dataclass(frozen=True)
+class SeenFile:
+    """A file that a source has dealt with.
+
+    `content` is the SHA-256 of its bytes (hex), `parser` the hash of the settings it was read with; `outcome` is
+    loaded, duplicate (its content was loaded before), rejected (quarantined as a file) or replaced.
+    """
+
+    source: str
+    path: str
+    size: int
+    modified_ns: int
+    content: str
+    parser: str
+    outcome: str
+    records: int
+    quarantined: int = 0
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Where every row of a step went. `read` and `filtered` are None when the query is not row-preserving.
+
+    staged = inserted + updated + unchanged + stale + deleted + deduplicated + quarantined, read = staged + filtered.
+    """
+
+    staged: int
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    stale: int = 0
+    deleted: int = 0
+    deduplicated: int = 0
+    quarantined: int = 0
+    read: int | None = None
+    filtered: int | None = None
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether no row is missing and none is counted twice."""
+        accounted = (
+            self.inserted
+            + self.updated
+            + self.unchanged
+            + self.stale
+            + self.deleted
+            + self.deduplicated
+            + self.quarantined
+        )
+        if self.staged != accounted:
+            return False
+        return self.read is None or self.read == self.staged + (self.filtered or 0)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of one check in one step: pass, warn, quarantine or stop; how many rows failed of how many."""
+
+    table: TableName
+    rule: str
+    outcome: str
+    failed: int
+    judged: int
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Lineage: an output column was made from an input column (`*` stands for whole rows)."""
+
+    output: TableName
+    output_column: str
+    input: TableName
+    input_column: str
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """What a table was built by: the fingerprint of the model at its last build.
+
+    `definition` is canonical JSON of kind, key, partition, checks and SQL, so that a change can be explained.
+    """
+
+    table: TableName
+    fingerprint: str
+    definition: str
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One step's commit, as it is handed to the pointer store.
+
+    `step_key` is unique over the whole catalog: a second publication of the same key is recognised, not repeated.
+    `blind` says that the commit only adds rows without having looked at the table, so that it may be rebased.
+    """
+
+    step_key: str
+    kind: str
+    principal: str
+    run: str | None = None
+    table: TableName | None = None
+    cursors: tuple[Cursor, ...] = ()
+    files: tuple[SeenFile, ...] = ()
+    ledger: Ledger | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    lineage: tuple[Edge, ...] = ()
+    models: tuple[ModelState, ...] = ()
+    blind: bool = False
+
+
+@dataclass(frozen=True)
+class Published:
+    """The answer to a publication: the commit's number, and whether it had been published before."""
+
+    number: int
+    repeated: bool = False
+
+
+@dataclass(frozen=True)
+class CommitRecord:
+    """A commit as history shows it. `tables` are those whose pointers moved."""
+
+    number: int
+    at: datetime
+    kind: str
+    principal: str
+    client: str
+    step_key: str | None
+    run: str | None
+    tables: tuple[TableName, ...]
+    ledger: Ledger | None
+
+
+@dataclass(frozen=True)
+class TableEntry:
+    """A pointer: the table's metadata file as of some commit.
+
+    `commit` is the number of the commit that set it, `created` the one that made the table.
+    """
+
+    name: TableName
+    uuid: str
+    location: str
+    metadata_location: str
+    commit: int
+    created: int

@@ -1,0 +1,131 @@
+"""One tree of errors: each has a stable code, a place, and one next step.
+
+MillpondError
+├── ProjectError     MP-1xxx  what the author wrote: YAML, front matter, settings      exit 2
+├── ModelError       MP-2xxx  SQL of a model: syntax, names, types, keys              exit 2
+├── CatalogError     MP-3xxx  pointers, commits, table metadata                       exit 1
+│   └── ConflictError         another commit came first; the work can be redone
+├── EngineError      MP-4xxx  the query engine                                        exit 1
+├── IngestError      MP-5xxx  sources and their bytes                                 exit 1
+├── QualityError     MP-6xxx  checks and quarantine                                   exit 1
+├── RunError         MP-7xxx  plans, steps, runs                                      exit 1
+├── AccessError      MP-8xxx  the gate                                                exit 1
+├── HostError        MP-9xxx  disk, folders, versions, ports                          exit 1
+└── Findings                  several problems of one project at once                 exit 2
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place in a file the author wrote. Lines and columns count from 1; 0 means unknown."""
+
+    path: Path
+    line: int = 0
+    column: int = 0
+    length: int = 1
+
+    def __str__(self) -> str:
+        if not self.line:
+            return str(self.path)
+        return f"{self.path}:{self.line}:{self.column}" if self.column else f"{self.path}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One problem as it is shown: a sentence, a place, what may have been meant, and one next step."""
+
+    code: str
+    message: str
+    next_step: str
+    where: Location | None = None
+    suggestion: str | None = None
+    severity: Severity = "error"
+
+
+class MillpondError(Exception):
+    """The root. `code` is stable over releases and has a page under docs/errors/."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        next_step: str,
+        where: Location | None = None,
+        suggestion: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.finding = Finding(code, message, next_step, where, suggestion)
+
+    @property
+    def code(self) -> str:
+        """The stable code, such as MP-1001."""
+        return self.finding.code
+
+    def __str__(self) -> str:
+        return f"{self.finding.code}: {self.finding.message}"
+
+
+class ProjectError(MillpondError):
+    """The project folder does not say what it should."""
+
+    exit_code = 2
+
+
+class ModelError(MillpondError):
+    """A model's SQL or front matter cannot work."""
+
+    exit_code = 2
+
+
+class CatalogError(MillpondError):
+    """A table, namespace or commit that the catalog cannot give or take."""
+
+
+class ConflictError(CatalogError):
+    """Another commit came first. Nothing was changed; the work can be done again on the new state."""
+
+
+class EngineError(MillpondError):
+    """The query engine refused or failed."""
+
+
+class IngestError(MillpondError):
+    """A source whose bytes cannot be taken as declared."""
+
+
+class QualityError(MillpondError):
+    """A check with severity stop failed, or quarantine was asked for something it does not hold."""
+
+
+class RunError(MillpondError):
+    """A plan that cannot be made or a run that cannot go on."""
+
+
+class AccessError(MillpondError):
+    """The gate refused a statement or a principal."""
+
+
+class HostError(MillpondError):
+    """The machine: disk, folders, locks, ports, missing packages."""
+
+
+class Findings(MillpondError):
+    """Every problem found in one look, in the order of file and line."""
+
+    exit_code = 2
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        first = findings[0]
+        super().__init__(first.code, first.message, next_step=first.next_step, where=first.where)
+        self.findings = findings

@@ -1,0 +1,1 @@
+"""Query engines, each in its own file of the same shape."""

@@ -1,0 +1,1 @@
+"""The gate: who may read what, decided in one place, and recorded."""

@@ -1,0 +1,1 @@
+"""From bytes to bronze: one Source protocol, one way to land."""

@@ -1,0 +1,1 @@
+"""From the project to a plan, from the plan to steps, from steps to commits."""

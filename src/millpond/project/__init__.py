@@ -1,0 +1,1 @@
+"""What the user declared, frozen, with the file and line of each word."""

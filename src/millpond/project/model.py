@@ -1,0 +1,100 @@
+"""What a model's file says: front matter and SQL, frozen, with the place of each word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from millpond.core.errors import Location
+from millpond.core.names import TableName
+from millpond.project.check import Check, CheckSeverity
+from millpond.project.settings import ProjectSettings
+from millpond.project.source import SourceSettings
+
+ModelKind = Literal["append", "aggregate", "replace"]
+
+
+@dataclass(frozen=True)
+class ColumnNotes:
+    """What the author says of one column."""
+
+    description: str | None = None
+    pii: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One partition field: a transform (identity, year, month, day, hour, bucket, truncate) of a column."""
+
+    column: str
+    transform: str
+    argument: int | None = None
+
+
+@dataclass(frozen=True)
+class Model:
+    """A SQL file under `models/<layer>/` that makes the table `<layer>.<file name>`.
+
+    `sql` is the file's text with the front matter blanked out (spaces and newlines kept), so that every line and
+    column in it is the author's own.
+    """
+
+    table: TableName
+    kind: ModelKind
+    path: Path
+    sql: str
+    key: tuple[str, ...] = ()
+    partition: tuple[Partition, ...] = ()
+    checks: tuple[Check, ...] = ()
+    on_fail: CheckSeverity = "quarantine"
+    columns: dict[str, ColumnNotes] = field(default_factory=dict)
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    places: dict[str, Location] = field(default_factory=dict, compare=False)
+    """Where each front-matter entry stands, by dotted path such as `key.0` or `checks.1`."""
+
+    def place(self, entry: str = "kind") -> Location:
+        """Where an entry of the front matter stands; the file itself when it is not written."""
+        return self.places.get(entry, Location(self.path))
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file under `sources/`: the name, what it says, and the table that it lands in."""
+
+    name: str
+    path: Path
+    table: TableName
+    settings: SourceSettings
+    places: dict[str, Location] = field(default_factory=dict, compare=False)
+
+    def place(self, entry: str = "kind") -> Location:
+        """Where an entry stands; the file itself when it is not written."""
+        return self.places.get(entry, Location(self.path))
+
+
+@dataclass(frozen=True)
+class Project:
+    """A whole project, as read; every path is absolute."""
+
+    folder: Path
+    settings: ProjectSettings
+    environment: str
+    variables: dict[str, str]
+    sources: tuple[Source, ...]
+    models: tuple[Model, ...]
+
+    @property
+    def state(self) -> Path:
+        """The folder of everything that Millpond itself keeps."""
+        return self.folder / ".millpond"
+
+    def model(self, table: TableName) -> Model | None:
+        """The model that makes a table, or None."""
+        return next((model for model in self.models if model.table == table), None)
+
+    def source(self, table: TableName) -> Source | None:
+        """The source that lands in a table, or None."""
+        return next((source for source in self.sources if source.table == table), None)

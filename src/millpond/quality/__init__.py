@@ -1,0 +1,1 @@
+"""Checks as SQL, verdicts, and the quarantine."""

@@ -1,0 +1,1 @@
+"""Pure work on SQL trees: the only importer of sqlglot."""

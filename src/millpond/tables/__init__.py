@@ -1,0 +1,1 @@
+"""What engines cannot say in SQL about tables: changes between two commits, reading by files."""
