@@ -11,7 +11,7 @@ MillpondError
 ├── RunError         MP-7xxx  plans, steps, runs                                      exit 1
 ├── AccessError      MP-8xxx  the gate                                                exit 1
 ├── HostError        MP-9xxx  disk, folders, versions, ports                          exit 1
-└── Findings                  several problems of one project at once                 exit 2
+└── FindingsError             several problems of one project at once                 exit 2
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class HostError(MillpondError):
     """The machine: disk, folders, locks, ports, missing packages."""
 
 
-class Findings(MillpondError):
+class FindingsError(MillpondError):
     """Every problem found in one look, in the order of file and line."""
 
     exit_code = 2

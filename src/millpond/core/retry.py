@@ -36,5 +36,5 @@ def retry(
         try:
             return work(attempt)
         except on:
-            sleep(backoff.wait(attempt, random.random()))
+            sleep(backoff.wait(attempt, random.random()))  # noqa: S311 - jitter, no secret
     return work(backoff.tries - 1)

@@ -1,0 +1,23 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+_REQUIRED = os.environ.get("MILLPOND_REQUIRE_SERVICES") == "1"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data with known answers; skips where it is absent, fails where it must be there."""
+    default = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("MILLPOND_SHARED_DATA", default))
+    if not (folder / "MANIFEST.md").exists():
+        reason = "the shared data folder is not beside the checkout (MILLPOND_SHARED_DATA names another place)"
+        if _REQUIRED:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
