@@ -1,1 +1,20 @@
 """Millpond turns a folder of SQL and YAML into a governed lakehouse."""
+
+from typing import TYPE_CHECKING, Any
+
+from millpond.core.plugins import lookup
+
+if TYPE_CHECKING:
+    from millpond.lakehouse import Lakehouse
+    from millpond.lakehouse import open_lakehouse as open  # noqa: A004 - read as millpond.open
+
+__all__ = ["Lakehouse", "open"]
+
+_PUBLIC = {"Lakehouse": "millpond.lakehouse:Lakehouse", "open": "millpond.lakehouse:open_lakehouse"}
+
+
+def __getattr__(name: str) -> Any:
+    """The public names, loaded when first used, so that `import millpond` costs nothing."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'millpond' has no attribute {name!r}")
+    return lookup(_PUBLIC[name])

@@ -49,6 +49,22 @@ class Finding:
     suggestion: str | None = None
     severity: Severity = "error"
 
+    def as_json(self, folder: Path | None = None) -> dict[str, object]:
+        """The finding as `--json` prints it: null where unknown, the file relative to `folder` where inside it."""
+        path = self.where.path if self.where else None
+        if path is not None and folder is not None and path.is_relative_to(folder):
+            path = path.relative_to(folder)
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "message": self.message,
+            "file": path.as_posix() if path is not None else None,
+            "line": (self.where.line or None) if self.where else None,
+            "column": (self.where.column or None) if self.where else None,
+            "suggestion": self.suggestion,
+            "next_step": self.next_step,
+        }
+
 
 class MillpondError(Exception):
     """The root. `code` is stable over releases and has a page under docs/errors/."""
@@ -97,7 +113,9 @@ class ConflictError(CatalogError):
 
 
 class EngineError(MillpondError):
-    """The query engine refused or failed."""
+    """The query engine refused or failed. `position` counts the statement's characters before the place, from 0."""
+
+    position: int | None = None
 
 
 class IngestError(MillpondError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -34,11 +34,22 @@ class Partition:
 
 
 @dataclass(frozen=True)
+class Shift:
+    """A variable replaced in SQL: at the author's line and column, `written` characters became `given`."""
+
+    line: int
+    column: int
+    written: int
+    given: int
+
+
+@dataclass(frozen=True)
 class Model:
     """A SQL file under `models/<layer>/` that makes the table `<layer>.<file name>`.
 
     `sql` is the file's text with the front matter blanked out (spaces and newlines kept), so that every line and
-    column in it is the author's own.
+    column in it is the author's own, and with `${NAME}` replaced by values of one line; `authored` gives the author's
+    column where that moved one.
     """
 
     table: TableName
@@ -54,10 +65,24 @@ class Model:
     tags: tuple[str, ...] = ()
     places: dict[str, Location] = field(default_factory=dict, compare=False)
     """Where each front-matter entry stands, by dotted path such as `key.0` or `checks.1`."""
+    shifts: tuple[Shift, ...] = field(default=(), compare=False)
+    """Variables that were replaced in `sql`, in the order of the text."""
 
     def place(self, entry: str = "kind") -> Location:
-        """Where an entry of the front matter stands; the file itself when it is not written."""
-        return self.places.get(entry, Location(self.path))
+        """Where an entry of the front matter stands, or what holds it; the file itself when it is not written."""
+        return _place(self.places, entry, self.path)
+
+    def authored(self, where: Location) -> Location:
+        """The author's place of a place in `sql`: the columns differ after a replaced variable in the same line."""
+        moved = 0
+        for shift in self.shifts:
+            start = shift.column + moved
+            if shift.line != where.line or where.column < start:
+                continue
+            if where.column < start + shift.given:
+                return replace(where, column=shift.column, length=shift.written)
+            moved += shift.given - shift.written
+        return replace(where, column=where.column - moved) if moved else where
 
 
 @dataclass(frozen=True)
@@ -71,8 +96,8 @@ class Source:
     places: dict[str, Location] = field(default_factory=dict, compare=False)
 
     def place(self, entry: str = "kind") -> Location:
-        """Where an entry stands; the file itself when it is not written."""
-        return self.places.get(entry, Location(self.path))
+        """Where an entry stands, or what holds it; the file itself when it is not written."""
+        return _place(self.places, entry, self.path)
 
 
 @dataclass(frozen=True)
@@ -98,3 +123,9 @@ class Project:
     def source(self, table: TableName) -> Source | None:
         """The source that lands in a table, or None."""
         return next((source for source in self.sources if source.table == table), None)
+
+
+def _place(places: dict[str, Location], entry: str, path: Path) -> Location:
+    while entry and entry not in places:
+        entry = entry.rpartition(".")[0]
+    return places.get(entry, Location(path))

@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+T = TypeVar("T")
+
+FORMAT_VERSION = 1
+"""The version of the project format that this release reads."""
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) or value is None else [value]
+
+
+EnvironmentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+OneOrMore = Annotated[tuple[T, ...], BeforeValidator(_as_list, json_schema_input_type=T | list[T])]
+"""A list in which a single entry may be written without brackets."""
 
 
 class Declared(BaseModel):
-    """A frozen record read from YAML; unknown keys are refused."""
+    """A frozen record read from YAML; unknown keys are refused, an empty section means its defaults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_section(cls, data: Any) -> Any:
+        return {} if data is None else data
 
 
 class StorageSettings(Declared):
     """Where tables live."""
 
-    root: str = Field(".millpond/lake", description="Folder or object-store URL that holds every table's files.")
+    root: str = Field(
+        ".millpond/lake", min_length=1, description="Folder or object-store URL that holds every table's files."
+    )
 
 
 class CatalogSettings(Declared):
@@ -24,6 +46,7 @@ class CatalogSettings(Declared):
 
     url: str = Field(
         ".millpond/catalog.db",
+        min_length=1,
         description="SQLite file of the pointer store, relative to the project.",
     )
 
@@ -33,7 +56,10 @@ class EngineSettings(Declared):
 
     kind: Literal["duckdb"] = Field("duckdb", description="The engine that runs models.")
     memory: str | None = Field(
-        None, description="Most memory, such as 500MB or 4GB; by default 60 % of what the machine has."
+        None,
+        pattern=r"^[0-9]+(\.[0-9]+)? ?([kKmMgGtT]i?)?[bB]$",
+        description="Most memory, such as 500MB or 4GB; by default 60 % of what the machine has.",
+        json_schema_extra={"patternErrorMessage": "a number with a unit, such as 500MB or 4GB"},
     )
     threads: Annotated[int, Field(ge=1)] | None = Field(None, description="Most threads; by default one for each core.")
 
@@ -41,21 +67,27 @@ class EngineSettings(Declared):
 class EnvironmentSettings(Declared):
     """One environment: variables that differ there."""
 
-    variables: dict[str, str] = Field(default_factory=dict, description="Variables that replace the project's.")
+    variables: dict[VariableName, str] = Field(
+        default_factory=dict, description="Variables that replace the project's."
+    )
 
 
 class ProjectSettings(Declared):
     """The file `millpond.yaml` at the root of a project."""
 
     version: Literal[1] = Field(description="Version of the project format.")
-    name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$", description="Name of the project.")
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_-]*$",
+        description="Name of the project.",
+        json_schema_extra={"patternErrorMessage": "lower case letters, digits, - and _, with a letter first"},
+    )
     storage: StorageSettings = Field(default_factory=StorageSettings, description="Where tables live.")
     catalog: CatalogSettings = Field(default_factory=CatalogSettings, description="Where pointers live.")
     engine: EngineSettings = Field(default_factory=EngineSettings, description="What the engine may use.")
-    environments: dict[str, EnvironmentSettings] = Field(
+    environments: dict[EnvironmentName, EnvironmentSettings] = Field(
         default_factory=lambda: {"prod": EnvironmentSettings()}, description="Named environments."
     )
-    variables: dict[str, str] = Field(
+    variables: dict[VariableName, str] = Field(
         default_factory=dict, description="Values for ${NAME}; --var k=v and the process environment come first."
     )
     time_zone: str = Field("UTC", description="IANA zone for day and hour buckets.")

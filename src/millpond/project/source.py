@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from millpond.project.settings import Declared
+from millpond.project.settings import Declared, OneOrMore
 
 FileFormat = Literal["csv", "tsv", "json", "ndjson", "parquet"]
 
@@ -20,15 +20,15 @@ class CsvOptions(Declared):
     header: bool | None = Field(None, description="Whether the first line after `skip` names the columns.")
     skip: int | None = Field(None, ge=0, description="Junk lines before the header.")
     encoding: str | None = Field(None, description="Encoding such as utf-8, latin-1 or utf-16.")
-    null: tuple[str, ...] = Field((), description="Texts that mean NULL; by default none does but the empty field.")
+    null: OneOrMore[str] = Field((), description="Texts that mean NULL; by default none does but the empty field.")
 
 
 class FilesSource(Declared):
     """A source of kind `files`: every file that the globs name is loaded once."""
 
     kind: Literal["files"] = Field(description="Files on a disk or in an object store.")
-    paths: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
-        description="Paths or globs, relative to the project."
+    paths: OneOrMore[Annotated[str, Field(min_length=1)]] = Field(
+        min_length=1, description="Paths or globs, relative to the project."
     )
     format: FileFormat | None = Field(None, description="File format; by default told by name and content.")
     compression: Literal["none", "gzip", "zstd"] | None = Field(
@@ -50,7 +50,7 @@ class FilesSource(Declared):
     )
     table: str | None = Field(None, description="Bronze table; by default bronze.<name of this file>.")
     description: str | None = Field(None, description="What the source is.")
-    tags: tuple[str, ...] = Field((), description="Labels for --select tag:NAME.")
+    tags: OneOrMore[str] = Field((), description="Labels for --select tag:NAME.")
 
 
 SourceSettings = FilesSource

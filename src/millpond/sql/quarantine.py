@@ -74,3 +74,15 @@ def insert_rejects(rejects: Rejects) -> str:
     )
     columns = ", ".join(quote(name) for name in SCHEMA.names)
     return f'INSERT INTO "lake".{RECORDS.quoted} ({columns}) SELECT {", ".join(expressions)} FROM {rejects.relation}'
+
+
+def list_records(model: str | None, rule: str | None) -> str:
+    """SELECT of the records in quarantine, newest first, optionally of one model or rule."""
+    conditions = [f"{quote(name)} = {literal(given)}" for name, given in (("model", model), ("rule", rule)) if given]
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"SELECT * FROM {RECORDS.quoted}{where} ORDER BY at DESC, model, origin, position, rule"
+
+
+def one_record(identity: str) -> str:
+    """SELECT of the records whose id begins with the given text."""
+    return f"SELECT * FROM {RECORDS.quoted} WHERE starts_with(id, {literal(identity)}) LIMIT 2"

@@ -1,0 +1,26 @@
+"""Writes what is made from the code: docs/reference/project.md, and the output of the commands in README.md."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from tour import rewritten
+
+from millpond.project.reference import page
+
+ROOT = Path(__file__).parents[1]
+
+
+def main() -> None:
+    """Write both, in place."""
+    reference = ROOT / "docs" / "reference" / "project.md"
+    reference.parent.mkdir(parents=True, exist_ok=True)
+    reference.write_text(page(), encoding="utf-8")
+    readme = ROOT / "README.md"
+    with tempfile.TemporaryDirectory(prefix="tour") as folder:
+        readme.write_text(rewritten(readme.read_text(encoding="utf-8"), Path(folder).resolve()), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""Ids of columns and nested fields: fresh ones for a new schema, the highest in use, where a path leads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from millpond.core.errors import CatalogError
+
+Json = Mapping[str, Any]
+
+
+def fresh(schema: Json) -> tuple[dict[str, Any], dict[int, int], int]:
+    """The schema with ids from 1 as the schema of a new table, the old ids' new ones, and the highest given.
+
+    Clients number as they like (Spark begins at 0); the catalog gives the ids that last. Raises CatalogError MP-3030
+    when the schema is not shaped as the specification says.
+    """
+    renumbered: dict[int, int] = {}
+    last = 0
+
+    def next_id(old: object) -> int:
+        nonlocal last
+        last += 1
+        if isinstance(old, int):
+            renumbered[old] = last
+        return last
+
+    try:
+        struct = _fresh_struct(schema, next_id)
+        identifiers = [renumbered[old] for old in schema.get("identifier-field-ids") or ()]
+    except (KeyError, TypeError) as wrong:
+        raise malformed("schema", wrong) from wrong
+    return struct | {"schema-id": 0, "identifier-field-ids": identifiers}, renumbered, last
+
+
+def malformed(what: str, wrong: Exception) -> CatalogError:
+    """The error for a request part that lacks what the specification demands."""
+    return CatalogError(
+        "MP-3030",
+        f"the {what} is not as the Iceberg specification says: {type(wrong).__name__} {wrong}",
+        next_step="send what the REST catalog specification describes",
+    )
+
+
+def _fresh_struct(struct: Json, next_id: Callable[[object], int]) -> dict[str, Any]:
+    numbers = [next_id(field.get("id")) for field in struct["fields"]]
+    fields = [
+        {**field, "id": number, "type": _fresh_type(field["type"], next_id)}
+        for number, field in zip(numbers, struct["fields"], strict=True)
+    ]
+    return {"type": "struct", "fields": fields}
+
+
+def _fresh_type(kind: Any, next_id: Callable[[object], int]) -> Any:
+    if not isinstance(kind, Mapping):
+        return kind
+    if kind["type"] == "struct":
+        return _fresh_struct(kind, next_id)
+    if kind["type"] == "list":
+        number = next_id(kind.get("element-id"))
+        return {**kind, "element-id": number, "element": _fresh_type(kind["element"], next_id)}
+    key, value = next_id(kind.get("key-id")), next_id(kind.get("value-id"))
+    return {
+        **kind,
+        "key-id": key,
+        "value-id": value,
+        "key": _fresh_type(kind["key"], next_id),
+        "value": _fresh_type(kind["value"], next_id),
+    }
+
+
+def ids(schema: Json) -> Iterator[int]:
+    """Every id in a schema, nested ones too."""
+    for field in schema["fields"]:
+        yield field["id"]
+        yield from _ids_in(field["type"])
+
+
+def _ids_in(kind: Any) -> Iterator[int]:
+    if not isinstance(kind, Mapping):
+        return
+    if kind["type"] == "struct":
+        yield from ids(kind)
+    elif kind["type"] == "list":
+        yield kind["element-id"]
+        yield from _ids_in(kind["element"])
+    else:
+        yield kind["key-id"]
+        yield kind["value-id"]
+        yield from _ids_in(kind["key"])
+        yield from _ids_in(kind["value"])
+
+
+def highest(schema: Json) -> int:
+    """The highest id in a schema, 0 for an empty one."""
+    return max(ids(schema), default=0)
+
+
+def same_fields(one: Json, other: Json) -> bool:
+    """Whether two schemas say the same, whatever their schema ids are."""
+    return bool(one["fields"] == other["fields"]) and list(one.get("identifier-field-ids") or ()) == list(
+        other.get("identifier-field-ids") or ()
+    )

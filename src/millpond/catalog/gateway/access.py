@@ -1,0 +1,141 @@
+"""Who is asking: a token's stage, or, where the door is open, anyone on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from millpond.catalog import namespaces, records
+from millpond.catalog.catalog import Catalog, Grant, in_environment, open_stage
+from millpond.catalog.commits import Commit
+from millpond.catalog.staging import Stage
+from millpond.catalog.tokens import PREFIX
+from millpond.core.errors import CatalogError
+from millpond.core.names import LAYERS, QUARANTINE
+
+T = TypeVar("T")
+
+ANONYMOUS = "anonymous"
+EXTERNAL = "external"
+_LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
+
+
+@dataclass(frozen=True)
+class Seat:
+    """What one request may see and do.
+
+    A `direct` seat publishes each change at once, as a commit of its own; else changes are staged under the token.
+    """
+
+    catalog: Catalog
+    stage: Stage
+    writes: bool
+    direct: bool
+    identity: str
+
+    def change(self, work: Callable[[Stage], T]) -> T:
+        """Make a change. Raises CatalogError MP-3014 when this seat only reads."""
+        self.check_writes()
+        result = work(self.stage)
+        if self.direct:
+            if self.stage.changed():
+                self.stage.publish(Commit("", EXTERNAL, ANONYMOUS))
+            else:
+                self.stage.discard()
+        return result
+
+    def check_writes(self) -> None:
+        """Pass when this seat may write. Raises CatalogError MP-3014 otherwise."""
+        if not self.writes:
+            raise CatalogError(
+                "MP-3014", "this token only reads", next_step="write through a model, or through an open gateway"
+            )
+
+    def namespaces(self) -> tuple[str, ...]:
+        """Every namespace; a step always sees the layers, which are made when it publishes."""
+        with self.catalog.store.read() as connection:
+            known = set(namespaces.names(connection, self.catalog.environment))
+        if not self.direct:
+            known.update(LAYERS, (QUARANTINE,), (entry.name.layer for entry in self.stage.tables()))
+        return tuple(sorted(known))
+
+    def may_hold(self, namespace: str) -> bool:
+        """Whether a table can be made in a namespace."""
+        return not self.direct or namespace in self.namespaces()
+
+
+class Door:
+    """Finds the seat of each request."""
+
+    def __init__(self, catalog: Catalog, open_access: bool) -> None:
+        self._catalog = catalog
+        self._open = open_access
+
+    def seat(self, headers: Mapping[str, str], prefix: str | None) -> Seat:
+        """The seat of a caller. Raises CatalogError MP-3019 without a good token, MP-3014 for another's environment."""
+        token = _bearer(headers)
+        grant = self._catalog.tokens.resolve(token) if token else None
+        if grant is not None and token is not None:
+            return self._granted(grant, token, prefix)
+        if not self._open or (token is not None and token.startswith(PREFIX)):
+            raise CatalogError(
+                "MP-3019",
+                "the bearer token is missing, unknown or no longer good",
+                next_step="attach with a token that this process gave, or serve with --open",
+            )
+        _check_local(headers)
+        catalog = in_environment(self._catalog, self.environment(prefix, strict=True))
+        stage = open_stage(catalog, "", catalog.head(), _client(headers))
+        return Seat(catalog, stage, writes=True, direct=True, identity=catalog.environment)
+
+    def environment(self, asked: str | None, strict: bool = False) -> str:
+        """The environment that a client means: the one it names when there is such a one, else this gateway's.
+
+        With `strict`, raises CatalogError MP-3021 for a name that no environment has.
+        """
+        own = self._catalog.environment
+        if asked is None or asked == own:
+            return own
+        with self._catalog.store.read() as connection:
+            known = records.environments(connection)
+        if asked in known:
+            return asked
+        if strict:
+            raise CatalogError("MP-3021", f"no environment is named {asked!r}", next_step=f"use {own!r}")
+        return own
+
+    def _granted(self, grant: Grant, token: str, prefix: str | None) -> Seat:
+        stage = grant.stage
+        if prefix is not None and prefix != stage.environment:
+            raise CatalogError(
+                "MP-3014",
+                f"this token is for the environment {stage.environment!r}, not {prefix!r}",
+                next_step=f"attach as {stage.environment!r}",
+            )
+        catalog = in_environment(self._catalog, stage.environment)
+        return Seat(catalog, stage, grant.writes, direct=False, identity=token)
+
+
+def _bearer(headers: Mapping[str, str]) -> str | None:
+    """The bearer token; None without one, or for the word None, which one client sends when it has no token."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    token = token.strip()
+    return token if scheme.lower() == "bearer" and token not in ("", "None") else None
+
+
+def _check_local(headers: Mapping[str, str]) -> None:
+    """Keep pages in a browser out of an open door: they send an origin, or another name for this machine."""
+    host = headers.get("host", "localhost")
+    name = host if host.startswith("[") and host.endswith("]") else host.rpartition(":")[0] or host
+    if "origin" in headers or name.lower() not in _LOCAL_HOSTS:
+        raise CatalogError(
+            "MP-3014",
+            "an open gateway answers programs on this machine only",
+            next_step="connect to 127.0.0.1 or localhost, and not from a web page",
+        )
+
+
+def _client(headers: Mapping[str, str]) -> str:
+    agent = "".join(letter for letter in headers.get("user-agent", "") if letter.isprintable())
+    return agent[:200] or "unknown"

@@ -1,0 +1,54 @@
+"""Answers and errors in the one shape of the REST catalog specification."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+
+from millpond.core.errors import ConflictError, MillpondError
+
+_STATUS: dict[str, tuple[int, str]] = {
+    "MP-3001": (404, "NoSuchTableException"),
+    "MP-3002": (404, "NoSuchNamespaceException"),
+    "MP-3003": (409, "AlreadyExistsException"),
+    "MP-3004": (409, "AlreadyExistsException"),
+    "MP-3005": (409, "NamespaceNotEmptyException"),
+    "MP-3007": (422, "UnprocessableEntityException"),
+    "MP-3014": (403, "ForbiddenException"),
+    "MP-3015": (500, "CommitStateUnknownException"),
+    "MP-3017": (503, "ServiceUnavailableException"),
+    "MP-3018": (503, "ServiceUnavailableException"),
+    "MP-3019": (401, "NotAuthorizedException"),
+    "MP-3021": (404, "NoSuchWarehouseException"),
+    "MP-3032": (404, "NotFoundException"),
+    "MP-3039": (503, "ServiceUnavailableException"),
+    "MP-3054": (503, "ServiceUnavailableException"),
+}
+"""Status and type of each error. A commit answers 500 only where its outcome cannot be told."""
+
+
+def done() -> Response:
+    """Success without a body."""
+    return Response(status_code=204)
+
+
+def document(content: Any) -> Response:
+    """Success with a JSON body."""
+    return JSONResponse(content)
+
+
+def failure(error: MillpondError) -> Response:
+    """An error of ours as clients read it."""
+    default = (409, "CommitFailedException") if isinstance(error, ConflictError) else (400, "BadRequestException")
+    status, kind = _STATUS.get(error.code, default)
+    return refusal(status, kind, error.finding.message, error.code)
+
+
+def refusal(status: int, kind: str, message: str, code: str | None = None) -> Response:
+    """An error as clients read it. `code` is the stable code of Millpond's own."""
+    error: dict[str, Any] = {"message": message, "type": kind, "code": status}
+    if code is not None:
+        error["stack"] = [code]
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return JSONResponse({"error": error}, status_code=status, headers=headers)

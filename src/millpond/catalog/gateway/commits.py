@@ -1,0 +1,89 @@
+"""The endpoints that commit: on one table, and on several together."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+
+from starlette.responses import Response
+
+from millpond.catalog.gateway import requests, tables
+from millpond.catalog.gateway.access import Seat
+from millpond.catalog.gateway.answers import document, done
+from millpond.catalog.gateway.requests import Call, malformed, no_such_namespace
+from millpond.catalog.staging import TableChange
+from millpond.core.names import TableName
+
+Positions = tuple[tuple[TableName, str | None], ...]
+
+
+class Answered:
+    """The commits answered last, by what was asked, with where their tables pointed afterwards.
+
+    When the same request comes again and its tables have not moved since, the first answer was lost on the way.
+    """
+
+    def __init__(self, most: int = 1024) -> None:
+        self._most = most
+        self._kept: OrderedDict[bytes, Positions] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def repeats(self, asked: bytes, positions: Positions) -> bool:
+        """Whether this request was answered, and nothing has happened to its tables since."""
+        with self._lock:
+            return self._kept.get(asked) == positions
+
+    def keep(self, asked: bytes, positions: Positions) -> None:
+        """Remember an answer."""
+        with self._lock:
+            self._kept[asked] = positions
+            self._kept.move_to_end(asked)
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+
+
+class Commits:
+    """The two endpoints, with their memory of answers."""
+
+    def __init__(self) -> None:
+        self._answered = Answered()
+
+    def one(self, seat: Seat, call: Call) -> Response:
+        """POST one table: requirements and updates; the answer is the new metadata."""
+        name = call.table()
+        self._commit(seat, call, (requests.change(call.body(), name),))
+        if not seat.direct:
+            return document(tables.loaded(seat.stage.table(name), seat.stage.metadata(name)))
+        entry = seat.catalog.table(name)
+        return document(tables.loaded(entry, seat.catalog.metadata(entry)))
+
+    def several(self, seat: Seat, call: Call) -> Response:
+        """POST transactions/commit: all of the changes or none. A table may be named more than once."""
+        wanted = requests.rows(call.body(), "table-changes")
+        if not wanted:
+            raise malformed("table-changes must be a list with at least one change")
+        changes = tuple(requests.change(change, requests.identifier(change, "identifier")) for change in wanted)
+        self._commit(seat, call, changes)
+        return done()
+
+    def _commit(self, seat: Seat, call: Call, changes: Sequence[TableChange]) -> None:
+        seat.check_writes()
+        names = tuple(dict.fromkeys(change.name for change in changes))
+        asked = hashlib.sha256("\0".join((seat.identity, call.target, "")).encode() + call.raw).digest()
+        if self._answered.repeats(asked, _positions(seat, names)):
+            return
+        for name in names:
+            if seat.stage.find(name) is None:
+                requests.new_name(name.name, "table")
+                if not seat.may_hold(name.layer):
+                    raise no_such_namespace(name.layer)
+        seat.change(lambda stage: stage.commit(changes))
+        self._answered.keep(asked, _positions(seat, names))
+
+
+def _positions(seat: Seat, names: Iterable[TableName]) -> Positions:
+    look = seat.catalog.find if seat.direct else seat.stage.find
+    found = ((name, look(name)) for name in names)
+    return tuple((name, entry.metadata_location if entry else None) for name, entry in found)

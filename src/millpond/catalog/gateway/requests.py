@@ -1,0 +1,174 @@
+"""Reading what clients send: tolerant of what they add, clear about what they lack."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from millpond.catalog.staging import TableChange
+from millpond.core.errors import CatalogError
+from millpond.core.names import TableName
+
+Json = Mapping[str, Any]
+
+LEVELS = "\x1f"
+"""What stands between the levels of a namespace in a path."""
+
+_LONGEST_NAME = 200
+
+
+def malformed(reason: str) -> CatalogError:
+    """The refusal of a request that is not as the specification says."""
+    return CatalogError(
+        "MP-3020", f"Malformed request: {reason}", next_step="send what the REST catalog specification describes"
+    )
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request: the names in its path, the words of its query, its body as sent."""
+
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    raw: bytes
+    target: str
+
+    def body(self) -> Json:
+        """The body as a JSON object. Raises CatalogError MP-3020."""
+        try:
+            content = json.loads(self.raw or b"{}")
+        except ValueError as wrong:
+            raise malformed(f"the body is no JSON: {wrong}") from wrong
+        except RecursionError as deep:
+            raise malformed("the body is nested too deeply") from deep
+        if not isinstance(content, dict):
+            raise malformed("the body is no JSON object")
+        return content
+
+    def namespace(self) -> str:
+        """The namespace in the path. Raises CatalogError MP-3002 for one of several levels: there is none here."""
+        name = self.path["namespace"]
+        if LEVELS in name:
+            raise no_such_namespace(name.replace(LEVELS, "."))
+        return name
+
+    def table(self) -> TableName:
+        """The table in the path. Raises CatalogError MP-3001 for a namespace of several levels."""
+        layer = self.path["namespace"]
+        if LEVELS in layer:
+            dotted = layer.replace(LEVELS, ".")
+            raise CatalogError(
+                "MP-3001",
+                f"Table does not exist: {dotted}.{self.path['table']}",
+                next_step="`millpond ls` lists the tables",
+            )
+        return TableName(layer, self.path["table"])
+
+    def flag(self, word: str) -> bool:
+        """Whether a word of the query says true."""
+        return self.query.get(word, "").lower() == "true"
+
+
+def no_such_namespace(name: str) -> CatalogError:
+    """The error for a namespace that is not there."""
+    return CatalogError("MP-3002", f"Namespace does not exist: {name}", next_step="create the namespace first")
+
+
+def text(body: Json, member: str) -> str:
+    """A member that must be a text. Raises CatalogError MP-3020."""
+    value = body.get(member)
+    if not isinstance(value, str):
+        raise malformed(f"{member} must be a text")
+    return value
+
+
+def optional_text(body: Json, member: str) -> str | None:
+    """A member that may be absent or null and else is a text. Raises CatalogError MP-3020."""
+    return None if body.get(member) is None else text(body, member)
+
+
+def mapping(body: Json, member: str) -> Json:
+    """A member that must be an object. Raises CatalogError MP-3020."""
+    value = body.get(member)
+    if not isinstance(value, dict):
+        raise malformed(f"{member} must be an object")
+    return value
+
+
+def optional_mapping(body: Json, member: str) -> Json | None:
+    """A member that may be absent or null and else is an object. Raises CatalogError MP-3020."""
+    return None if body.get(member) is None else mapping(body, member)
+
+
+def properties(body: Json, member: str = "properties") -> dict[str, str]:
+    """A member that maps texts to texts; absent or null is empty. Raises CatalogError MP-3020."""
+    words = optional_mapping(body, member) or {}
+    if not all(isinstance(value, str) for value in words.values()):
+        raise malformed(f"every value of {member} must be a text")
+    return dict(words)
+
+
+def rows(body: Json, member: str) -> tuple[Json, ...]:
+    """A member that lists objects; absent or null is empty. Raises CatalogError MP-3020."""
+    value = body.get(member)
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise malformed(f"{member} must be a list of objects")
+    return tuple(value)
+
+
+def words(body: Json, member: str) -> tuple[str, ...]:
+    """A member that lists texts; absent or null is empty. Raises CatalogError MP-3020."""
+    value = body.get(member)
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(row, str) for row in value):
+        raise malformed(f"{member} must be a list of texts")
+    return tuple(value)
+
+
+def new_name(name: str, what: str) -> str:
+    """A name for something new. Raises CatalogError MP-3006 for one that cannot be kept or shown safely."""
+    if not name or len(name) > _LONGEST_NAME or not name.isprintable() or name in (".", "..") or "/" in name:
+        raise CatalogError(
+            "MP-3006",
+            f"{name[:_LONGEST_NAME]!r} is no name for a {what}",
+            next_step=f"use up to {_LONGEST_NAME} printable characters and no slash",
+        )
+    return name
+
+
+def namespace_of(body: Json) -> str:
+    """The namespace that a body names. Raises CatalogError MP-3020, or MP-3006 for several levels."""
+    levels = words(body, "namespace")
+    if not levels:
+        raise malformed("namespace must be a list with one name")
+    if len(levels) > 1:
+        raise CatalogError(
+            "MP-3006",
+            f"the namespace {'.'.join(levels)} has {len(levels)} levels",
+            next_step="use a namespace of one level",
+        )
+    return levels[0]
+
+
+def identifier(body: Json, member: str) -> TableName:
+    """A table that a body names. Raises CatalogError MP-3020."""
+    named = mapping(body, member)
+    return TableName(namespace_of(named), text(named, "name"))
+
+
+def change(body: Json, name: TableName) -> TableChange:
+    """A commit on one table. Raises CatalogError MP-3020."""
+    updates = rows(body, "updates")
+    for update in updates:
+        if update.get("action") == "add-snapshot":
+            snapshot = mapping(update, "snapshot")
+            if not isinstance(snapshot.get("snapshot-id"), int):
+                raise malformed("snapshot-id must be a whole number")
+        if update.get("action") == "set-properties":
+            properties(update, "updates")
+    return TableChange(name, rows(body, "requirements"), updates)

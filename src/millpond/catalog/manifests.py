@@ -1,0 +1,312 @@
+"""Which files a table is made of: manifest lists and manifests. Iceberg spec v2, "Manifests" and "Snapshots"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from millpond.catalog import avro
+from millpond.catalog.avro import Kept, Record
+from millpond.catalog.files import fsync_files, local, missing_file
+from millpond.catalog.metadata import TableMetadata
+from millpond.core.errors import CatalogError
+
+EXISTING, ADDED, DELETED = 0, 1, 2
+"""The status of a manifest entry."""
+
+DATA, POSITION_DELETES, EQUALITY_DELETES = 0, 1, 2
+"""The content of a file."""
+
+_KEPT_FILES = Kept(200_000)
+_KEPT_LISTS = Kept(100_000)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One row of a manifest list. `record` is the row as it was read; lengths in bytes, counts -1 where unknown."""
+
+    path: str
+    content: Literal["data", "deletes"]
+    sequence_number: int
+    min_sequence_number: int
+    added_snapshot_id: int
+    length: int
+    partition_spec_id: int
+    added_files: int = -1
+    existing_files: int = -1
+    deleted_files: int = -1
+    added_rows: int = -1
+    record: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file of data or deletes. Bounds are by field id, as the specification writes single values in bytes.
+
+    `sequence_number` is that of the data; `equality_ids` are the columns of equality deletes; `referenced` is the
+    data file that all position deletes here are for, when the writer said so.
+    """
+
+    path: str
+    content: int
+    format: str
+    sequence_number: int
+    file_sequence_number: int
+    snapshot_id: int
+    status: int
+    records: int
+    size: int
+    spec_id: int
+    partition: tuple[tuple[str, Any], ...]
+    lower_bounds: Mapping[int, bytes]
+    upper_bounds: Mapping[int, bytes]
+    null_counts: Mapping[int, int]
+    manifest: str
+    equality_ids: tuple[int, ...] = ()
+    referenced: str | None = None
+
+
+def manifests(list_path: str) -> tuple[Manifest, ...]:
+    """The manifests of a snapshot, by its manifest list. Raises CatalogError MP-3036 when it cannot be read."""
+
+    def make() -> tuple[Manifest, ...]:
+        records = avro.read(list_path)
+        try:
+            return tuple(_manifest(record) for record in records)
+        except (KeyError, TypeError) as damage:
+            raise avro.unreadable(list_path, f"its rows lack {damage}") from damage
+
+    return tuple(_KEPT_LISTS.get(list_path, make))
+
+
+def _manifest(record: Record) -> Manifest:
+    def count(kind: str) -> int:
+        # Version 1 writers of old said `added_data_files_count`.
+        value = record.get(f"{kind}_files_count")
+        value = record.get(f"{kind}_data_files_count") if value is None else value
+        return -1 if value is None else int(value)
+
+    rows = record.get("added_rows_count")
+    return Manifest(
+        path=record["manifest_path"],
+        content="deletes" if record.get("content") == 1 else "data",
+        sequence_number=record.get("sequence_number") or 0,
+        min_sequence_number=record.get("min_sequence_number") or 0,
+        added_snapshot_id=record.get("added_snapshot_id") or 0,
+        length=record["manifest_length"],
+        partition_spec_id=record["partition_spec_id"],
+        added_files=count("added"),
+        existing_files=count("existing"),
+        deleted_files=count("deleted"),
+        added_rows=-1 if rows is None else int(rows),
+        record=record,
+    )
+
+
+def entries(manifest: Manifest) -> Sequence[DataFile]:
+    """Every entry of a manifest, deleted ones too. Raises CatalogError MP-3036 when it cannot be read."""
+
+    def make() -> tuple[DataFile, ...]:
+        records = avro.read(manifest.path)
+        try:
+            return tuple(_data_file(record, manifest) for record in records)
+        except (KeyError, TypeError) as damage:
+            raise avro.unreadable(manifest.path, f"its entries lack {damage}") from damage
+
+    # What an entry inherits comes from the list's row, so that belongs to the key: a rebase gives the same manifest
+    # another sequence number.
+    return _KEPT_FILES.get(f"{manifest.path}#{manifest.sequence_number}", make)
+
+
+def files(manifest: Manifest) -> tuple[DataFile, ...]:
+    """The files that are live in a manifest, added or existing. Raises CatalogError MP-3036 as `entries` does."""
+    return tuple(entry for entry in entries(manifest) if entry.status != DELETED)
+
+
+def _data_file(record: Record, manifest: Manifest) -> DataFile:
+    row = record["data_file"]
+    status = record["status"]
+    sequence = record.get("sequence_number")
+    file_sequence = record.get("file_sequence_number")
+    # Only an added file inherits; in version 1 everything has sequence number 0.
+    inherited = manifest.sequence_number if status == ADDED else 0
+    snapshot = record.get("snapshot_id")
+    return DataFile(
+        path=row["file_path"],
+        content=row.get("content") or DATA,
+        format=row["file_format"].lower(),
+        sequence_number=inherited if sequence is None else sequence,
+        file_sequence_number=inherited if file_sequence is None else file_sequence,
+        snapshot_id=manifest.added_snapshot_id if snapshot is None else snapshot,
+        status=status,
+        records=row["record_count"],
+        size=row["file_size_in_bytes"],
+        spec_id=manifest.partition_spec_id,
+        partition=tuple((row.get("partition") or {}).items()),
+        lower_bounds=_by_id(row.get("lower_bounds")),
+        upper_bounds=_by_id(row.get("upper_bounds")),
+        null_counts=_by_id(row.get("null_value_counts")),
+        manifest=manifest.path,
+        equality_ids=tuple(row.get("equality_ids") or ()),
+        referenced=row.get("referenced_data_file"),
+    )
+
+
+def _by_id(pairs: Any) -> Mapping[int, Any]:
+    """Avro has no maps with integer keys: Iceberg writes them as arrays of key and value."""
+    if not pairs:
+        return {}
+    if isinstance(pairs, Mapping):
+        return {int(key): value for key, value in pairs.items()}
+    return {pair["key"]: pair["value"] for pair in pairs}
+
+
+def _optional(kind: str, name: str, number: int) -> dict[str, Any]:
+    return {"name": name, "type": ["null", kind], "default": None, "field-id": number}
+
+
+def _required(kind: str, name: str, number: int) -> dict[str, Any]:
+    return {"name": name, "type": kind, "field-id": number}
+
+
+_SUMMARY = {
+    "type": "array",
+    "items": {
+        "type": "record",
+        "name": "r508",
+        "fields": [
+            _required("boolean", "contains_null", 509),
+            _optional("boolean", "contains_nan", 518),
+            _optional("bytes", "lower_bound", 510),
+            _optional("bytes", "upper_bound", 511),
+        ],
+    },
+    "element-id": 508,
+}
+_LIST_SCHEMA: dict[str, Any] = {
+    "type": "record",
+    "name": "manifest_file",
+    "fields": [
+        _required("string", "manifest_path", 500),
+        _required("long", "manifest_length", 501),
+        _required("int", "partition_spec_id", 502),
+        _required("int", "content", 517),
+        _required("long", "sequence_number", 515),
+        _required("long", "min_sequence_number", 516),
+        _required("long", "added_snapshot_id", 503),
+        _required("int", "added_files_count", 504),
+        _required("int", "existing_files_count", 505),
+        _required("int", "deleted_files_count", 506),
+        _required("long", "added_rows_count", 512),
+        _required("long", "existing_rows_count", 513),
+        _required("long", "deleted_rows_count", 514),
+        {"name": "partitions", "type": ["null", _SUMMARY], "default": None, "field-id": 507},
+        _optional("bytes", "key_metadata", 519),
+    ],
+}
+
+
+def write_list(
+    path: str, listed: Sequence[Record], *, snapshot_id: int, parent_id: int | None, sequence_number: int
+) -> None:
+    """Write a version 2 manifest list; it is on the disk on return. An empty one is an empty table.
+
+    Raises CatalogError MP-3039 when the disk does not take it.
+    """
+    header = {
+        "snapshot-id": str(snapshot_id),
+        "parent-snapshot-id": "null" if parent_id is None else str(parent_id),
+        "sequence-number": str(sequence_number),
+        "format-version": "2",
+    }
+    avro.write(path, _LIST_SCHEMA, [_row(record) for record in listed], header)
+
+
+def _row(record: Record) -> Record:
+    """A list's row with everything that version 2 demands, whatever version and writer it came from."""
+    row = {member["name"]: record.get(member["name"]) for member in _LIST_SCHEMA["fields"]}
+    for kind in ("added", "existing", "deleted"):
+        count = record.get(f"{kind}_files_count")
+        row[f"{kind}_files_count"] = record.get(f"{kind}_data_files_count") if count is None else count
+    numbers = ("content", "sequence_number", "min_sequence_number", "added_snapshot_id")
+    counts = [f"{kind}_{what}_count" for kind in ("added", "existing", "deleted") for what in ("files", "rows")]
+    return row | {name: row[name] or 0 for name in (*numbers, *counts)}
+
+
+class _Ground:
+    """The folder that a table's own files must lie under; each folder is looked at once."""
+
+    def __init__(self, location: str) -> None:
+        self._root = Path(local(location)).resolve()
+        self._folders: dict[Path, bool] = {}
+
+    def holds(self, path: str) -> bool:
+        """Whether the path leads, without links or `..`, to a place under the table's location."""
+        file = Path(local(path))
+        folder = file.parent
+        if folder not in self._folders:
+            straight = file.is_absolute() and ".." not in file.parts
+            self._folders[folder] = straight and folder.resolve().is_relative_to(self._root)
+        return self._folders[folder] and not file.is_symlink()
+
+    def check(self, path: str) -> str:
+        """The path, when it may be named by a commit. Raises CatalogError MP-3035, or MP-3034 when it is missing."""
+        if not self.holds(path):
+            raise CatalogError(
+                "MP-3035",
+                f"the commit names a file outside the table's location: {path}",
+                next_step=f"write the table's files under {self._root}; nothing was changed",
+            )
+        if not Path(local(path)).exists():
+            raise missing_file(path)
+        return path
+
+
+def sync_new(previous: TableMetadata | None, updated: TableMetadata) -> None:
+    """Put on the disk whatever the snapshots of `updated` name that `previous` did not: lists, manifests, files.
+
+    Raises CatalogError MP-3034 for a file that is missing, MP-3035 for one outside the table's location (files that
+    the table named before may lie elsewhere: a fork's do), MP-3036 for a manifest that cannot be read.
+    """
+    known = {row["snapshot-id"] for row in previous.snapshots} if previous else set()
+    fresh = [row for row in updated.snapshots if row["snapshot-id"] not in known]
+    if not fresh:
+        return
+    ground = _Ground(updated.location)
+    before = _before(previous, fresh)
+    paths: dict[str, None] = {}
+    for snapshot in fresh:
+        paths[ground.check(snapshot["manifest-list"])] = None
+        for manifest in manifests(snapshot["manifest-list"]):
+            if manifest.path not in before and manifest.path not in paths:
+                paths[ground.check(manifest.path)] = None
+                paths.update(dict.fromkeys(_new_files(manifest, ground, before)))
+    fsync_files(paths, updated.location)
+
+
+def _before(previous: TableMetadata | None, fresh: Sequence[Mapping[str, Any]]) -> dict[str, Manifest]:
+    """The manifests that the table named already: those of the snapshots that the new ones follow, by path."""
+    if previous is None:
+        return {}
+    parents = {row.get("parent-snapshot-id") for row in fresh} | {previous.document.get("current-snapshot-id")}
+    lists = [found["manifest-list"] for number in parents if (found := previous.snapshot(number)) is not None]
+    return {manifest.path: manifest for path in lists for manifest in manifests(path)}
+
+
+def _new_files(manifest: Manifest, ground: _Ground, before: Mapping[str, Manifest]) -> list[str]:
+    """The files that a new manifest adds. One that it calls existing must have been there, or lie on the ground."""
+    added = []
+    carried = []
+    for entry in entries(manifest):
+        if entry.status == ADDED:
+            added.append(ground.check(entry.path))
+        elif entry.status == EXISTING and not ground.holds(entry.path):
+            carried.append(entry.path)
+    if carried:
+        known = {entry.path for listed in before.values() for entry in entries(listed)}
+        for path in carried:
+            if path not in known:
+                ground.check(path)
+    return added

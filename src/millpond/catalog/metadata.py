@@ -1,0 +1,264 @@
+"""A table's metadata as a value, and every way to the next one. Iceberg spec v2, "Table Metadata".
+
+Pure: nothing here reads or writes a file. Documents are the JSON of the specification and are never changed in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from millpond.catalog import fields, partitions, requirements, updates
+from millpond.catalog.types import schema_of
+from millpond.core.errors import CatalogError
+from millpond.core.schema import Schema
+
+Json = Mapping[str, Any]
+
+METADATA_LOG = 20
+"""How many earlier metadata files a document names: the pointer store knows them all."""
+
+RECENT = 10
+"""How many snapshots of the past a document keeps for clients that travel in time on their own."""
+
+_UNSORTED = {"order-id": 0, "fields": []}
+
+
+@dataclass(frozen=True)
+class TableMetadata:
+    """One version of a table's metadata. `path` is the file it was read from or written to, None before that."""
+
+    document: Json
+    path: str | None = None
+
+    @property
+    def uuid(self) -> str:
+        """The table's lasting identity."""
+        return str(self.document["table-uuid"])
+
+    @property
+    def location(self) -> str:
+        """The folder that holds the table's files."""
+        return str(self.document["location"])
+
+    @property
+    def format_version(self) -> int:
+        """The version of the Iceberg table format."""
+        return int(self.document["format-version"])
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """Table properties, a copy."""
+        return dict(self.document.get("properties") or {})
+
+    @property
+    def sequence_number(self) -> int:
+        """The sequence number of the newest snapshot, 0 before the first."""
+        return int(self.document.get("last-sequence-number") or 0)
+
+    @property
+    def snapshots(self) -> tuple[Json, ...]:
+        """The snapshots that this version still names, oldest first."""
+        return tuple(self.document.get("snapshots") or ())
+
+    @property
+    def current_snapshot(self) -> Json | None:
+        """What a reader sees, None for a table that nobody has written."""
+        return self.snapshot(self.document.get("current-snapshot-id"))
+
+    def snapshot(self, number: int | None) -> Json | None:
+        """The snapshot with that id, None when this version does not name it."""
+        rows = self.document.get("snapshots") or ()
+        return next((row for row in reversed(rows) if row["snapshot-id"] == number), None)
+
+    @property
+    def schema_document(self) -> Json:
+        """The current schema as the specification writes it."""
+        wanted = self.document["current-schema-id"]
+        return next(row for row in self.document["schemas"] if row["schema-id"] == wanted)
+
+    def schema(self) -> Schema:
+        """The current columns with DuckDB type names. Raises CatalogError MP-3037 for a type that is not known."""
+        return schema_of(self.schema_document)
+
+    def field_ids(self) -> dict[str, int]:
+        """The current columns' names and their lasting ids."""
+        return {field["name"]: field["id"] for field in self.schema_document["fields"]}
+
+    @property
+    def spec(self) -> Json:
+        """The partition spec that new files are written by."""
+        wanted = self.document["default-spec-id"]
+        return next(row for row in self.document["partition-specs"] if row["spec-id"] == wanted)
+
+
+def create(
+    schema: Json,
+    *,
+    location: str,
+    uuid: str,
+    now_ms: int,
+    spec: Json | None = None,
+    sort_order: Json | None = None,
+    properties: Mapping[str, str] | None = None,
+    format_version: int = 2,
+) -> TableMetadata:
+    """The first metadata of a table. Columns get fresh ids, and spec and sort order follow them.
+
+    `now_ms` is milliseconds since 1970 in UTC. Raises CatalogError MP-3030 for a malformed schema, spec or order.
+    """
+    fresh, renumbered, last = fields.fresh(schema)
+    try:
+        bound = partitions.rebound(spec or {"fields": ()}, renumbered)
+        order = _rebound_order(sort_order or _UNSORTED, renumbered)
+    except (KeyError, TypeError) as wrong:
+        raise fields.malformed("partition spec or sort order", wrong) from wrong
+    if format_version not in (1, 2, 3):
+        raise updates.refused(f"Unsupported format version: {format_version}")
+    document = {
+        "format-version": format_version,
+        "table-uuid": uuid,
+        "location": location.rstrip("/"),
+        "last-sequence-number": 0,
+        "last-updated-ms": now_ms,
+        "last-column-id": last,
+        "current-schema-id": 0,
+        "schemas": [fresh],
+        "default-spec-id": 0,
+        "partition-specs": [bound],
+        "last-partition-id": partitions.highest(bound),
+        "default-sort-order-id": order["order-id"],
+        "sort-orders": [order],
+        "properties": dict(properties or {}),
+        "refs": {},
+        "snapshots": [],
+        "snapshot-log": [],
+        "metadata-log": [],
+    }
+    if format_version >= 3:
+        document["next-row-id"] = 0
+    return TableMetadata(document)
+
+
+def _rebound_order(order: Json, ids: Mapping[int, int]) -> dict[str, Any]:
+    rows = [{**field, "source-id": ids[field["source-id"]]} for field in order.get("fields", ())]
+    return {"order-id": 1 if rows else 0, "fields": rows}
+
+
+_EMPTY: Json = {
+    "format-version": 2,
+    "last-sequence-number": 0,
+    "last-column-id": 0,
+    "last-partition-id": partitions.FIRST_FIELD_ID - 1,
+    "schemas": [],
+    "partition-specs": [],
+    "sort-orders": [],
+    "properties": {},
+    "refs": {},
+    "snapshots": [],
+    "snapshot-log": [],
+    "metadata-log": [],
+}
+
+
+def check(current: TableMetadata | None, demands: Sequence[Json]) -> None:
+    """Pass when every requirement of a request holds. Raises ConflictError MP-3011, or CatalogError MP-3031."""
+    requirements.check(None if current is None else current.document, demands)
+
+
+def apply(current: TableMetadata | None, changes: Sequence[Json], now_ms: int) -> TableMetadata:
+    """The metadata after a request's updates; None stands for a table that they create.
+
+    Raises CatalogError MP-3030 for an update that cannot be made, MP-3031 for one that is not known.
+    """
+    if current is None:
+        document = updates.apply(_EMPTY, changes, now_ms)
+        return TableMetadata(_completed(document))
+    document = updates.apply(current.document, changes, now_ms)
+    if current.path is not None:
+        document["metadata-log"] = _longer_log(current, document)
+    return TableMetadata(document)
+
+
+def _longer_log(current: TableMetadata, document: Json) -> list[Json]:
+    entry = {"metadata-file": current.path, "timestamp-ms": current.document["last-updated-ms"]}
+    return [*(document.get("metadata-log") or ()), entry][-METADATA_LOG:]
+
+
+def _completed(document: dict[str, Any]) -> dict[str, Any]:
+    """A created table's document with what clients may leave out; refused where they may not."""
+    missing = [member for member in ("table-uuid", "location", "current-schema-id") if document.get(member) is None]
+    if missing:
+        raise updates.refused(f"Cannot create the table: the updates say nothing of {', '.join(missing)}")
+    for rows, default, empty in (
+        ("partition-specs", "default-spec-id", {"spec-id": 0, "fields": []}),
+        ("sort-orders", "default-sort-order-id", _UNSORTED),
+    ):
+        document[rows] = document[rows] or [dict(empty)]
+        document.setdefault(default, document[rows][-1][next(iter(empty))])
+    return document
+
+
+def already_in(current: TableMetadata, changes: Sequence[Json]) -> bool:
+    """Whether a request has been applied before: it adds snapshots, and the table has every one of them.
+
+    Such a request is acknowledged, never refused: a client that lost the first answer would else delete the files
+    that the table now names.
+    """
+    added = [update["snapshot"]["snapshot-id"] for update in changes if update.get("action") == "add-snapshot"]
+    return bool(added) and all(current.snapshot(number) is not None for number in added)
+
+
+def trim(metadata: TableMetadata, keep: Collection[int] = (), recent: int = RECENT) -> TableMetadata:
+    """The metadata without the snapshots that nobody reads through this version.
+
+    Stay: what refs name, `keep`, and the newest `recent`. Older ones live on in the earlier metadata files, which
+    the pointer store names by commit number.
+    """
+    rows = metadata.snapshots
+    stay = {ref["snapshot-id"] for ref in (metadata.document.get("refs") or {}).values()} | set(keep)
+    stay.update(row["snapshot-id"] for row in rows[max(0, len(rows) - recent) :])
+    stay.add(metadata.document.get("current-snapshot-id"))
+    gone = {row["snapshot-id"] for row in rows} - stay
+    if not gone:
+        return metadata
+    document = dict(metadata.document)
+    updates.without(document, gone)
+    return TableMetadata(document, metadata.path)
+
+
+def of(document: Json, path: str | None = None) -> TableMetadata:
+    """A document as it was read; what format version 1 writes otherwise is brought to the form of version 2.
+
+    Raises CatalogError MP-3033 when it lacks what every table has.
+    """
+    full = dict(document)
+    try:
+        if "schemas" not in full:
+            schema = {**full["schema"], "schema-id": full["schema"].get("schema-id", 0)}
+            full |= {"schemas": [schema], "current-schema-id": schema["schema-id"]}
+        if "partition-specs" not in full:
+            spec = {"spec-id": 0, "fields": full.get("partition-spec") or []}
+            full |= {"partition-specs": [spec], "default-spec-id": 0, "last-partition-id": partitions.highest(spec)}
+        if "sort-orders" not in full:
+            full |= {"sort-orders": [dict(_UNSORTED)], "default-sort-order-id": 0}
+        current = full.get("current-snapshot-id")
+        if full.get("refs") is None:
+            named = {"main": {"snapshot-id": current, "type": "branch"}}
+            full["refs"] = named if current not in (None, -1) else {}
+        missing = [word for word in ("format-version", "table-uuid", "location", "last-column-id") if word not in full]
+    except (KeyError, TypeError, AttributeError) as wrong:
+        raise damaged(path, str(wrong)) from wrong
+    if missing:
+        raise damaged(path, f"it lacks {', '.join(missing)}")
+    return TableMetadata(full, path)
+
+
+def damaged(path: str | None, reason: str) -> CatalogError:
+    """The error for a metadata file that cannot be understood."""
+    return CatalogError(
+        "MP-3033",
+        f"the table metadata {path or ''} is damaged: {reason}".replace("  ", " "),
+        next_step="restore the file from a backup, or point the table at an earlier commit",
+    )

@@ -1,0 +1,1 @@
+"""Changes of the pointer store's schema, one file each, for Alembic."""

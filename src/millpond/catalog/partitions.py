@@ -1,0 +1,100 @@
+"""Partition specs: from what the author declares, and what may stand in them. Iceberg spec v2, "Partitioning"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from millpond.core.errors import CatalogError
+from millpond.core.names import closest
+from millpond.project.model import Partition
+
+FIRST_FIELD_ID = 1000
+"""Ids of partition fields begin here, so that they never meet those of columns."""
+
+_NEEDS_ARGUMENT = {"bucket": "bucket", "truncate": "trunc"}
+_TIMES = ("date", "timestamp", "timestamptz")
+_SOURCES = {
+    "year": _TIMES,
+    "month": _TIMES,
+    "day": _TIMES,
+    "hour": ("timestamp", "timestamptz"),
+    "bucket": ("int", "long", "decimal", "date", "time", "timestamp", "timestamptz", "string", "uuid", "binary"),
+    "truncate": ("int", "long", "decimal", "string", "binary"),
+}
+
+
+def spec_json(partition: Sequence[Partition], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The partition spec, with id 0, for declared partition fields over an Iceberg schema.
+
+    Raises CatalogError MP-3037 for a column that is not there or a transform that cannot take its type.
+    """
+    columns = {field["name"].lower(): field for field in schema["fields"]}
+    fields: list[dict[str, Any]] = []
+    for number, declared in enumerate(partition, start=FIRST_FIELD_ID):
+        column = columns.get(declared.column.lower())
+        if column is None:
+            raise CatalogError(
+                "MP-3037",
+                f"the table cannot be partitioned by {declared.column!r}: it has no such column",
+                next_step="name one of its columns",
+                suggestion=closest(declared.column, columns),
+            )
+        transform = _transform(declared, column["type"])
+        name = _name(declared, column["name"], columns)
+        fields.append({"source-id": column["id"], "field-id": number, "name": name, "transform": transform})
+    return {"spec-id": 0, "fields": fields}
+
+
+def _name(declared: Partition, column: str, columns: Mapping[str, Any]) -> str:
+    if declared.transform == "identity":
+        return column
+    name = f"{column}_{_NEEDS_ARGUMENT.get(declared.transform, declared.transform)}"
+    return f"{name}_part" if name.lower() in columns else name
+
+
+def _transform(declared: Partition, kind: Any) -> str:
+    word = declared.transform
+    plain = kind.split("(")[0] if isinstance(kind, str) else kind["type"]
+    if word == "identity" and isinstance(kind, str):
+        return word
+    if plain not in _SOURCES.get(word, ()):
+        known = word == "identity" or word in _SOURCES
+        reason = f"cannot take a column of type {plain}" if known else "is not a partition transform"
+        raise CatalogError(
+            "MP-3037",
+            f"{word}({declared.column}) {reason}",
+            next_step="use identity, year, month, day, hour, bucket or truncate on a column whose type it takes",
+        )
+    if word not in _NEEDS_ARGUMENT:
+        return word
+    if not declared.argument or declared.argument < 1:
+        raise CatalogError(
+            "MP-3037",
+            f"{word}({declared.column}) needs a number above 0",
+            next_step=f"write it as {word}(16, {declared.column})",
+        )
+    return f"{word}[{declared.argument}]"
+
+
+def highest(spec: Mapping[str, Any]) -> int:
+    """The highest partition field id of a spec, 999 for one without fields."""
+    return max((field.get("field-id", FIRST_FIELD_ID - 1) for field in spec["fields"]), default=FIRST_FIELD_ID - 1)
+
+
+def rebound(spec: Mapping[str, Any], ids: Mapping[int, int]) -> dict[str, Any]:
+    """A client's spec for a new table: id 0, columns by their fresh ids, field ids from 1000."""
+    fields = [
+        {**field, "source-id": ids[field["source-id"]], "field-id": number}
+        for number, field in enumerate(spec.get("fields", ()), start=FIRST_FIELD_ID)
+    ]
+    return {"spec-id": 0, "fields": fields}
+
+
+def same_fields(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two specs partition alike: same columns, transforms and names in the same order."""
+
+    def essence(spec: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        return [(field["source-id"], field["transform"], field["name"]) for field in spec["fields"]]
+
+    return essence(one) == essence(other)

@@ -1,0 +1,160 @@
+"""Making staged work visible: files synced, metadata written, then one transaction for pointers and all records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy.exc import DatabaseError
+
+from millpond.catalog import files, manifests, recording, records, snapshots
+from millpond.catalog.cache import MetadataCache
+from millpond.catalog.commits import Commit, Published, TableEntry
+from millpond.catalog.metadata import TableMetadata, trim
+from millpond.catalog.recording import Author, Move, micros
+from millpond.catalog.staging import Draft, Ground, Stage, next_version
+from millpond.catalog.store import Store
+from millpond.core.errors import CatalogError, ConflictError
+from millpond.core.retry import Backoff, retry
+
+KEPT_SNAPSHOTS = 100
+"""How many snapshots metadata names for clients that travel in time on their own; the pointer store has them all."""
+
+
+class OvertakenError(ConflictError):
+    """Another commit came between the look at a pointer and its swap; a blind append is tried again."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A draft whose files are on the disk: the pointer's move, and the metadata file that was written for it."""
+
+    move: Move
+    written: str | None = None
+    metadata: TableMetadata | None = None
+
+
+class Publisher:
+    """Publishes the stages of one environment on behalf of one client program."""
+
+    def __init__(
+        self, store: Store, ground: Ground, cache: MetadataCache, now: Callable[[], datetime], client: str
+    ) -> None:
+        self._store = store
+        self._ground = ground
+        self._cache = cache
+        self._now = now
+        self._client = client
+
+    def publish(self, stage: Stage, commit: Commit) -> Published:
+        """See `Stage.publish`. Raises CatalogError MP-3015 when the disk failed and the outcome cannot be told."""
+        if commit.ledger is not None and not commit.ledger.adds_up:
+            raise CatalogError(
+                "MP-3013",
+                f"the ledger of step {commit.step_key!r} does not add up: {commit.ledger}",
+                next_step="nothing was changed; report this defect with the run's log",
+            )
+        if commit.step_key:
+            with self._store.read() as connection:
+                known = records.published(connection, commit.step_key)
+            if known is not None:
+                return Published(known, repeated=True)
+        return retry(lambda _attempt: self._attempt(stage, commit), on=OvertakenError, backoff=Backoff())
+
+    def _attempt(self, stage: Stage, commit: Commit) -> Published:
+        ready: list[Ready] = []
+        try:
+            for draft in stage.drafts():
+                ready.append(self._prepare(draft, commit.blind))  # noqa: PERF401 - what is ready is removed on failure
+            published = self._record(commit, [item.move for item in ready])
+        except CatalogError as refused:
+            if refused.code != "MP-3015":
+                _remove(ready)
+            raise
+        if published.repeated:
+            _remove(ready)
+        for item in ready:
+            if item.written is not None and item.metadata is not None:
+                self._cache.keep(item.written, TableMetadata(item.metadata.document, item.written))
+        return published
+
+    def _prepare(self, draft: Draft, blind: bool) -> Ready:
+        present = self._ground.find(draft.name)
+        now, previous = draft.now, draft.began
+        if _path(present) != _path(draft.base):
+            if not blind or present is None or draft.base is None or now is None:
+                raise recording.moved(draft.name)
+            previous = self._ground.metadata(present)
+            now = snapshots.rebase(previous, draft.began, now, micros(self._now()) // 1000)
+        return self._written(draft, present, previous, now)
+
+    def _written(
+        self, draft: Draft, present: TableEntry | None, previous: TableMetadata | None, now: TableMetadata | None
+    ) -> Ready:
+        before = _path(present)
+        if now is None:
+            if present is None:
+                raise recording.moved(draft.name)
+            return Ready(Move(draft.name, before, None, present.uuid, present.location, present.created))
+        created = draft.entry.created if draft.entry is not None else 0
+        path, written = now.path, None
+        if path is None:
+            now = trim(now, recent=KEPT_SNAPSHOTS)
+            same = previous if previous is not None and previous.uuid == now.uuid else None
+            manifests.sync_new(same, now)
+            path = written = files.write(now, f"{now.location}/metadata", next_version(before))
+        return Ready(Move(draft.name, before, path, now.uuid, now.location, created or None), written, now)
+
+    def _record(self, commit: Commit, moves: Sequence[Move]) -> Published:
+        author = Author(self._ground.environment, self._client, self._now())
+        try:
+            with self._store.write() as connection:
+                return recording.record(connection, author, commit, moves)
+        except ConflictError as conflict:
+            if commit.blind:
+                raise OvertakenError(
+                    conflict.code, conflict.finding.message, next_step=conflict.finding.next_step
+                ) from conflict
+            raise
+        except DatabaseError as failed:
+            number = self._outcome(commit, moves, failed)
+            if number is not None:
+                return Published(number)
+            raise CatalogError(
+                "MP-3018",
+                f"the catalog {self._store.path} did not take the commit: {failed.orig}",
+                next_step="free space or give write permission on the folder, then run again: nothing was committed",
+            ) from failed
+
+    def _outcome(self, commit: Commit, moves: Sequence[Move], failed: DatabaseError) -> int | None:
+        """The number of a commit whose transaction failed at its end, None when it is not in."""
+        try:
+            with self._store.read() as connection:
+                if commit.step_key:
+                    return records.published(connection, commit.step_key)
+                for move in moves:
+                    entry = records.find(connection, self._ground.environment, move.name, None)
+                    if move.after is not None and _path(entry) == move.after:
+                        return entry.commit if entry is not None else None
+                return None
+        except DatabaseError as silent:
+            raise CatalogError(
+                "MP-3015",
+                f"the catalog {self._store.path} failed while committing and cannot be read: {silent.orig}",
+                next_step="do not delete any file; when the disk works again, ask whether the commit is in",
+            ) from failed
+
+
+def _path(entry: TableEntry | None) -> str | None:
+    return None if entry is None else entry.metadata_location
+
+
+def _remove(ready: Sequence[Ready]) -> None:
+    """Take away metadata files that no pointer ever named."""
+    for item in ready:
+        if item.written is not None:
+            with suppress(OSError):
+                Path(item.written).unlink()

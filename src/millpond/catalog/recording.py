@@ -1,0 +1,199 @@
+"""Writing one commit: pointers by compare and swap, and every row that goes with them, in the caller's transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, Table, and_, delete, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from millpond.catalog import relations
+from millpond.catalog.commits import Commit, Published
+from millpond.core.errors import ConflictError
+from millpond.core.names import TableName
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Move:
+    """What a commit does to one name.
+
+    `before` is the metadata file that the name must point at now, None when it must not be taken. `after` is the new
+    one, None when the name is given up. `created` is the commit that made the table, None for this one.
+    """
+
+    name: TableName
+    before: str | None
+    after: str | None
+    uuid: str
+    location: str
+    created: int | None
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who commits: the environment, the client program, the moment."""
+
+    environment: str
+    client: str
+    at: datetime
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970, exact."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def record(connection: Connection, author: Author, commit: Commit, moves: Sequence[Move]) -> Published:
+    """Write one commit and give it its number.
+
+    An empty `step_key` is that of no step: a direct commit of an outside client. Raises ConflictError MP-3010 when a
+    pointer is not where the commit expects it; the caller's transaction must then be rolled back.
+    """
+    known = _published(connection, commit.step_key)
+    if known is not None:
+        return Published(known, repeated=True)
+    number = _number(connection, author, commit)
+    for move in moves:
+        _swap(connection, author.environment, number, move)
+    _namespaces(connection, author.environment, {move.name.layer for move in moves if move.after})
+    _details(connection, author.environment, number, commit)
+    return Published(number)
+
+
+def _published(connection: Connection, step_key: str) -> int | None:
+    if not step_key:
+        return None
+    query = select(relations.commits.c.number).where(relations.commits.c.step_key == step_key)
+    number: int | None = connection.scalar(query)
+    return number
+
+
+def _number(connection: Connection, author: Author, commit: Commit) -> int:
+    commits = relations.commits
+    newest = connection.scalar(select(commits.c.at).order_by(commits.c.number.desc()).limit(1))
+    row = {
+        "environment": author.environment,
+        "at": max(micros(author.at), newest or 0),
+        "kind": commit.kind,
+        "principal": commit.principal,
+        "client": author.client,
+        "step_key": commit.step_key or None,
+        "run": commit.run,
+        "table_layer": commit.table.layer if commit.table else None,
+        "table_name": commit.table.name if commit.table else None,
+        "blind": commit.blind,
+        "ledger": json.dumps(asdict(commit.ledger)) if commit.ledger else None,
+    }
+    number: int = connection.execute(insert(commits).values(row).returning(commits.c.number)).scalar_one()
+    return number
+
+
+def _swap(connection: Connection, environment: str, number: int, move: Move) -> None:
+    pointers = relations.pointers
+    key = {"environment": environment, "layer": move.name.layer, "name": move.name.name}
+    where = and_(*(pointers.c[column] == value for column, value in key.items()))
+    created = number if move.created is None else move.created
+    target = {
+        "uuid": move.uuid,
+        "location": move.location,
+        "metadata_location": move.after,
+        "commit": number,
+        "created": created,
+    }
+    if move.before is None:
+        statement = sqlite_insert(pointers).values(key | target).on_conflict_do_nothing()
+        changed = connection.execute(statement).rowcount
+    elif move.after is None:
+        changed = connection.execute(
+            delete(pointers).where(where, pointers.c.metadata_location == move.before)
+        ).rowcount
+    else:
+        changed = connection.execute(
+            update(pointers).where(where, pointers.c.metadata_location == move.before).values(target)
+        ).rowcount
+    if changed != 1:
+        raise moved(move.name)
+    row = key | target | {"metadata_location": move.after or move.before}
+    row |= {"previous": move.before, "dropped": move.after is None}
+    connection.execute(insert(relations.commit_tables).values(row))
+
+
+def moved(name: TableName) -> ConflictError:
+    """The error for a table whose pointer is not where a commit began."""
+    return ConflictError(
+        "MP-3010",
+        f"{name} was changed by another commit since this step began",
+        next_step="run the step again: it will work on the newest state; nothing was changed",
+    )
+
+
+def _namespaces(connection: Connection, environment: str, layers: Iterable[str]) -> None:
+    rows = [{"environment": environment, "name": layer, "properties": "{}"} for layer in sorted(layers)]
+    if rows:
+        connection.execute(sqlite_insert(relations.namespaces).on_conflict_do_nothing(), rows)
+
+
+def _details(connection: Connection, environment: str, number: int, commit: Commit) -> None:
+    own = {"environment": environment, "commit": number}
+    cursors = [
+        own
+        | {
+            "consumer_layer": cursor.consumer.layer,
+            "consumer_name": cursor.consumer.name,
+            "input_layer": cursor.input.layer,
+            "input_name": cursor.input.name,
+            "number": cursor.number,
+        }
+        for cursor in commit.cursors
+    ]
+    verdicts = [
+        {
+            "commit": number,
+            "ordinal": ordinal,
+            "layer": verdict.table.layer,
+            "name": verdict.table.name,
+            "rule": verdict.rule,
+            "outcome": verdict.outcome,
+            "failed": verdict.failed,
+            "judged": verdict.judged,
+        }
+        for ordinal, verdict in enumerate(commit.verdicts)
+    ]
+    edges = [
+        own
+        | {
+            "ordinal": ordinal,
+            "output_layer": edge.output.layer,
+            "output_name": edge.output.name,
+            "output_column": edge.output_column,
+            "input_layer": edge.input.layer,
+            "input_name": edge.input.name,
+            "input_column": edge.input_column,
+        }
+        for ordinal, edge in enumerate(commit.lineage)
+    ]
+    states = [
+        own
+        | {
+            "layer": state.table.layer,
+            "name": state.table.name,
+            "fingerprint": state.fingerprint,
+            "definition": state.definition,
+        }
+        for state in commit.models
+    ]
+    _insert(connection, relations.cursors, cursors)
+    _insert(connection, relations.source_files, [own | asdict(file) for file in commit.files])
+    _insert(connection, relations.verdicts, verdicts)
+    _insert(connection, relations.lineage, edges)
+    _insert(connection, relations.model_states, states)
+
+
+def _insert(connection: Connection, table: Table, rows: list[dict[str, object]]) -> None:
+    if rows:
+        connection.execute(insert(table), rows)

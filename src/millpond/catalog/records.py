@@ -1,0 +1,266 @@
+"""Reading what commits recorded, as of any commit number. Every function takes a connection and returns values."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Table, and_, exists, func, or_, select
+
+from millpond.catalog import relations
+from millpond.catalog.commits import CommitRecord, Edge, Ledger, ModelState, SeenFile, TableEntry, Verdict
+from millpond.catalog.recording import EPOCH, micros
+from millpond.catalog.relations import (
+    commit_tables,
+    commits,
+    cursors,
+    lineage,
+    namespaces,
+    pointers,
+    source_files,
+    verdicts,
+)
+from millpond.core.names import TableName
+
+
+def head(connection: Connection) -> int:
+    """The number of the newest commit, 0 before the first."""
+    return connection.scalar(select(func.max(commits.c.number))) or 0
+
+
+def number_at(connection: Connection, when: datetime) -> int:
+    """The number of the newest commit not later than a moment, 0 for none."""
+    return connection.scalar(select(func.max(commits.c.number)).where(commits.c.at <= micros(when))) or 0
+
+
+def published(connection: Connection, step_key: str) -> int | None:
+    """The number of the commit with a step key."""
+    number: int | None = connection.scalar(select(commits.c.number).where(commits.c.step_key == step_key))
+    return number
+
+
+_FILE = tuple(member.name for member in fields(SeenFile))
+_ENTRY = ("layer", "name", "uuid", "location", "metadata_location", "commit", "created")
+
+
+def _entry(row: Any) -> TableEntry:
+    return TableEntry(
+        TableName(row.layer, row.name), row.uuid, row.location, row.metadata_location, row.commit, row.created
+    )
+
+
+def _named(table: Table, environment: str, name: TableName) -> ColumnElement[bool]:
+    return and_(table.c.environment == environment, table.c.layer == name.layer, table.c.name == name.name)
+
+
+def find(connection: Connection, environment: str, name: TableName, at: int | None) -> TableEntry | None:
+    """The pointer of one name, now or as of a commit."""
+    if at is None:
+        query = select(*(pointers.c[column] for column in _ENTRY)).where(_named(pointers, environment, name))
+        row = connection.execute(query).first()
+        return _entry(row) if row else None
+    columns = [commit_tables.c[column] for column in _ENTRY]
+    history = (
+        select(*columns, commit_tables.c.dropped)
+        .where(_named(commit_tables, environment, name), commit_tables.c.commit <= at)
+        .order_by(commit_tables.c.commit.desc())
+        .limit(1)
+    )
+    newest = connection.execute(history).first()
+    return None if newest is None or newest.dropped else _entry(newest)
+
+
+def tables(connection: Connection, environment: str, at: int | None) -> tuple[TableEntry, ...]:
+    """Every pointer of an environment, by name, now or as of a commit."""
+    if at is None:
+        query = select(*(pointers.c[column] for column in _ENTRY)).where(pointers.c.environment == environment)
+        rows = connection.execute(query.order_by(pointers.c.layer, pointers.c.name))
+        return tuple(_entry(row) for row in rows)
+    inside = and_(commit_tables.c.environment == environment, commit_tables.c.commit <= at)
+    newest = (
+        select(commit_tables.c.layer, commit_tables.c.name, func.max(commit_tables.c.commit).label("commit"))
+        .where(inside)
+        .group_by(commit_tables.c.layer, commit_tables.c.name)
+        .subquery()
+    )
+    same = and_(*(commit_tables.c[key] == newest.c[key] for key in ("layer", "name", "commit")))
+    history = (
+        select(*(commit_tables.c[column] for column in _ENTRY))
+        .select_from(commit_tables.join(newest, same))
+        .where(inside, ~commit_tables.c.dropped)
+        .order_by(commit_tables.c.layer, commit_tables.c.name)
+    )
+    return tuple(_entry(row) for row in connection.execute(history))
+
+
+def _kept(environment: str, layer: Any, name: Any, commit: Any, at: int) -> ColumnElement[bool]:
+    """Whether a table was neither dropped nor made anew between a record's commit and `at`."""
+    later = commit_tables.alias()
+    return ~exists().where(
+        later.c.environment == environment,
+        later.c.layer == layer,
+        later.c.name == name,
+        later.c.commit > commit,
+        later.c.commit <= at,
+        or_(later.c.dropped, later.c.created > commit),
+    )
+
+
+def cursor(connection: Connection, environment: str, consumer: TableName, source: TableName, at: int) -> int | None:
+    """How far a consumer has read an input; None when it never did, or its table is gone since."""
+    query = (
+        select(cursors.c.number)
+        .where(
+            cursors.c.environment == environment,
+            cursors.c.consumer_layer == consumer.layer,
+            cursors.c.consumer_name == consumer.name,
+            cursors.c.input_layer == source.layer,
+            cursors.c.input_name == source.name,
+            cursors.c.commit <= at,
+            _kept(environment, consumer.layer, consumer.name, cursors.c.commit, at),
+        )
+        .order_by(cursors.c.commit.desc())
+        .limit(1)
+    )
+    number: int | None = connection.scalar(query)
+    return number
+
+
+def model_states(connection: Connection, environment: str, at: int) -> dict[TableName, ModelState]:
+    """What each table was last built by; tables that are gone since are left out."""
+    rows = relations.model_states
+    newest = (
+        select(rows.c.layer, rows.c.name, func.max(rows.c.commit).label("commit"))
+        .where(rows.c.environment == environment, rows.c.commit <= at)
+        .group_by(rows.c.layer, rows.c.name)
+        .subquery()
+    )
+    same = and_(*(rows.c[key] == newest.c[key] for key in ("layer", "name", "commit")))
+    query = (
+        select(rows.c.layer, rows.c.name, rows.c.fingerprint, rows.c.definition)
+        .select_from(rows.join(newest, same))
+        .where(
+            rows.c.environment == environment,
+            _kept(environment, rows.c.layer, rows.c.name, rows.c.commit, at),
+        )
+    )
+    found = {}
+    for row in connection.execute(query):
+        table = TableName(row.layer, row.name)
+        found[table] = ModelState(table, row.fingerprint, row.definition)
+    return found
+
+
+def _files(environment: str, source: str, at: int) -> tuple[FromClause, ColumnElement[bool]]:
+    """The rows of a source's files whose bronze table still holds what was loaded."""
+    joined = source_files.join(commits, commits.c.number == source_files.c.commit)
+    kept = _kept(environment, commits.c.table_layer, commits.c.table_name, source_files.c.commit, at)
+    inside = and_(
+        source_files.c.environment == environment, source_files.c.source == source, source_files.c.commit <= at, kept
+    )
+    return joined, inside
+
+
+def seen_files(connection: Connection, environment: str, source: str, at: int) -> tuple[SeenFile, ...]:
+    """The newest row of each path that a source has dealt with."""
+    joined, inside = _files(environment, source, at)
+    newest = (
+        select(func.max(source_files.c.id))
+        .select_from(joined)
+        .where(inside, source_files.c.outcome != "replaced")
+        .group_by(source_files.c.path)
+    )
+    query = select(*(source_files.c[member] for member in _FILE)).where(source_files.c.id.in_(newest))
+    return tuple(SeenFile(*row) for row in connection.execute(query.order_by(source_files.c.path)))
+
+
+def loaded_contents(connection: Connection, environment: str, source: str, parser: str, at: int) -> frozenset[str]:
+    """The contents (SHA-256, hex) that a source has loaded with these settings and not replaced since."""
+    joined, inside = _files(environment, source, at)
+    later = source_files.alias()
+    replaced = exists().where(
+        later.c.environment == environment,
+        later.c.source == source,
+        later.c.content == source_files.c.content,
+        later.c.id > source_files.c.id,
+        later.c.commit <= at,
+        later.c.outcome == "replaced",
+    )
+    query = (
+        select(source_files.c.content)
+        .select_from(joined)
+        .where(inside, source_files.c.parser == parser, source_files.c.outcome == "loaded", ~replaced)
+    )
+    return frozenset(connection.scalars(query))
+
+
+def verdicts_of(connection: Connection, number: int) -> tuple[Verdict, ...]:
+    """What came of each check of a commit's step, in order."""
+    query = select(verdicts).where(verdicts.c.commit == number).order_by(verdicts.c.ordinal)
+    return tuple(
+        Verdict(TableName(row.layer, row.name), row.rule, row.outcome, row.failed, row.judged)
+        for row in connection.execute(query)
+    )
+
+
+def ledger_of(connection: Connection, number: int) -> Ledger | None:
+    """Where every row of a commit's step went; None for a commit without a ledger."""
+    return _ledger(connection.scalar(select(commits.c.ledger).where(commits.c.number == number)))
+
+
+def _ledger(text: str | None) -> Ledger | None:
+    return Ledger(**json.loads(text)) if text else None
+
+
+def edges(connection: Connection, environment: str, output: TableName, at: int) -> tuple[Edge, ...]:
+    """From which input columns a table's columns were made, by the newest commit that says so."""
+    of_table = and_(
+        lineage.c.environment == environment,
+        lineage.c.output_layer == output.layer,
+        lineage.c.output_name == output.name,
+        lineage.c.commit <= at,
+    )
+    newest = select(func.max(lineage.c.commit)).where(of_table).scalar_subquery()
+    query = select(lineage).where(of_table, lineage.c.commit == newest).order_by(lineage.c.ordinal)
+    return tuple(
+        Edge(output, row.output_column, TableName(row.input_layer, row.input_name), row.input_column)
+        for row in connection.execute(query)
+    )
+
+
+def history(connection: Connection, environment: str, name: TableName | None, limit: int) -> tuple[CommitRecord, ...]:
+    """The newest commits of an environment, of all or of those that moved one table, newest first."""
+    query = select(commits).where(commits.c.environment == environment)
+    if name is not None:
+        moved = exists().where(_named(commit_tables, environment, name), commit_tables.c.commit == commits.c.number)
+        query = query.where(moved)
+    rows = connection.execute(query.order_by(commits.c.number.desc()).limit(limit)).all()
+    moves: dict[int, list[TableName]] = {}
+    if rows:
+        numbers = [row.number for row in rows]
+        within = commit_tables.c.commit.between(numbers[-1], numbers[0])
+        query_moves = select(commit_tables.c.commit, commit_tables.c.layer, commit_tables.c.name).where(within)
+        for row in connection.execute(query_moves.order_by(commit_tables.c.layer, commit_tables.c.name)):
+            moves.setdefault(row.commit, []).append(TableName(row.layer, row.name))
+    return tuple(_commit(row, tuple(moves.get(row.number, ()))) for row in rows)
+
+
+def _commit(row: Row[Any], moved: tuple[TableName, ...]) -> CommitRecord:
+    return CommitRecord(
+        number=row.number,
+        at=EPOCH + timedelta(microseconds=row.at),
+        kind=row.kind,
+        principal=row.principal,
+        client=row.client,
+        step_key=row.step_key,
+        run=row.run,
+        tables=moved,
+        ledger=_ledger(row.ledger),
+    )
+
+
+def environments(connection: Connection) -> frozenset[str]:
+    """The environments that hold a table or a namespace."""
+    return frozenset(connection.scalars(select(pointers.c.environment).union(select(namespaces.c.environment))))

@@ -1,0 +1,174 @@
+"""The tables of the pointer store, as the newest migration leaves them.
+
+History is rows: nothing that a commit wrote is changed by a later one, except `pointers`, which is the newest row of
+`commit_tables` for each name and only there so that a commit can compare and swap it.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+SCHEMA = MetaData()
+
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _commit() -> Column[int]:
+    return Column("commit", _NUMBER, ForeignKey("commits.number"), nullable=False)
+
+
+commits = Table(
+    "commits",
+    SCHEMA,
+    Column("number", _NUMBER, primary_key=True, autoincrement=True),
+    Column("environment", String, nullable=False),
+    Column("at", BigInteger, nullable=False, comment="microseconds since 1970 in UTC, never falling"),
+    Column("kind", String, nullable=False),
+    Column("principal", String, nullable=False),
+    Column("client", String, nullable=False),
+    Column("step_key", String),
+    Column("run", String),
+    Column("table_layer", String),
+    Column("table_name", String),
+    Column("blind", Boolean(create_constraint=False), nullable=False),
+    Column("ledger", Text, comment="JSON"),
+    UniqueConstraint("step_key", name="commits_step_key"),
+    Index("commits_at", "at"),
+    sqlite_autoincrement=True,
+)
+
+pointers = Table(
+    "pointers",
+    SCHEMA,
+    Column("environment", String, nullable=False),
+    Column("layer", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("uuid", String, nullable=False),
+    Column("location", String, nullable=False),
+    Column("metadata_location", String, nullable=False),
+    _commit(),
+    Column("created", _NUMBER, nullable=False, comment="commit that made the table"),
+    PrimaryKeyConstraint("environment", "layer", "name", name="pointers_key"),
+)
+
+commit_tables = Table(
+    "commit_tables",
+    SCHEMA,
+    Column("environment", String, nullable=False),
+    Column("layer", String, nullable=False),
+    Column("name", String, nullable=False),
+    _commit(),
+    Column("uuid", String, nullable=False),
+    Column("location", String, nullable=False),
+    Column("metadata_location", String, nullable=False),
+    Column("previous", String, comment="metadata location before this commit"),
+    Column("created", _NUMBER, nullable=False),
+    Column("dropped", Boolean(create_constraint=False), nullable=False),
+    PrimaryKeyConstraint("environment", "layer", "name", "commit", name="commit_tables_key"),
+    Index("commit_tables_commit", "commit"),
+)
+
+namespaces = Table(
+    "namespaces",
+    SCHEMA,
+    Column("environment", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("properties", Text, nullable=False, comment="JSON"),
+    PrimaryKeyConstraint("environment", "name", name="namespaces_key"),
+)
+
+cursors = Table(
+    "cursors",
+    SCHEMA,
+    Column("environment", String, nullable=False),
+    Column("consumer_layer", String, nullable=False),
+    Column("consumer_name", String, nullable=False),
+    Column("input_layer", String, nullable=False),
+    Column("input_name", String, nullable=False),
+    _commit(),
+    Column("number", _NUMBER, nullable=False, comment="every change up to this commit is in"),
+    PrimaryKeyConstraint(
+        "environment",
+        "consumer_layer",
+        "consumer_name",
+        "input_layer",
+        "input_name",
+        "commit",
+        name="cursors_key",
+    ),
+)
+
+source_files = Table(
+    "source_files",
+    SCHEMA,
+    Column("id", _NUMBER, primary_key=True, autoincrement=True),
+    Column("environment", String, nullable=False),
+    _commit(),
+    Column("source", String, nullable=False),
+    Column("path", String, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("modified_ns", BigInteger, nullable=False),
+    Column("content", String, nullable=False, comment="SHA-256 of the bytes, hex"),
+    Column("parser", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("records", BigInteger, nullable=False),
+    Column("quarantined", BigInteger, nullable=False),
+    Index("source_files_path", "environment", "source", "path", "id"),
+    Index("source_files_content", "environment", "source", "content", "id"),
+    sqlite_autoincrement=True,
+)
+
+verdicts = Table(
+    "verdicts",
+    SCHEMA,
+    _commit(),
+    Column("ordinal", Integer, nullable=False),
+    Column("layer", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("rule", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("judged", BigInteger, nullable=False),
+    PrimaryKeyConstraint("commit", "ordinal", name="verdicts_key"),
+)
+
+lineage = Table(
+    "lineage",
+    SCHEMA,
+    _commit(),
+    Column("ordinal", Integer, nullable=False),
+    Column("environment", String, nullable=False),
+    Column("output_layer", String, nullable=False),
+    Column("output_name", String, nullable=False),
+    Column("output_column", String, nullable=False),
+    Column("input_layer", String, nullable=False),
+    Column("input_name", String, nullable=False),
+    Column("input_column", String, nullable=False),
+    PrimaryKeyConstraint("commit", "ordinal", name="lineage_key"),
+    Index("lineage_output", "environment", "output_layer", "output_name", "commit"),
+)
+
+model_states = Table(
+    "model_states",
+    SCHEMA,
+    Column("environment", String, nullable=False),
+    Column("layer", String, nullable=False),
+    Column("name", String, nullable=False),
+    _commit(),
+    Column("fingerprint", String, nullable=False),
+    Column("definition", Text, nullable=False),
+    PrimaryKeyConstraint("environment", "layer", "name", "commit", name="model_states_key"),
+)

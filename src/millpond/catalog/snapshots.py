@@ -1,0 +1,198 @@
+"""Snapshots that the catalog itself makes: an empty one, and an append moved onto a newer table."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from millpond.catalog import manifests
+from millpond.catalog.manifests import Manifest
+from millpond.catalog.metadata import TableMetadata, apply
+from millpond.core.errors import ConflictError
+
+Json = Mapping[str, Any]
+
+_TOTALS = {
+    "total-records": ("added-records", "deleted-records"),
+    "total-data-files": ("added-data-files", "deleted-data-files"),
+    "total-files-size": ("added-files-size", "removed-files-size"),
+    "total-delete-files": ("added-delete-files", "removed-delete-files"),
+    "total-position-deletes": ("added-position-deletes", "removed-position-deletes"),
+    "total-equality-deletes": ("added-equality-deletes", "removed-equality-deletes"),
+}
+
+
+def truncate(metadata: TableMetadata, now_ms: int) -> TableMetadata:
+    """The table with a new, empty snapshot on `main`; its manifest list is on the disk on return.
+
+    A table that nobody has written stays as it is. Raises CatalogError MP-3039 when the disk does not take the list.
+    """
+    parent = metadata.current_snapshot
+    if parent is None:
+        return metadata
+    totals = {total: parent.get("summary", {}).get(total) for total in _TOTALS}
+    summary = {"operation": "delete"}
+    summary |= {_TOTALS[total][1]: count for total, count in totals.items() if count not in (None, "0")}
+    summary |= dict.fromkeys(_TOTALS, "0")
+    return _with_snapshot(metadata, (), summary, now_ms, _new_id(), [])
+
+
+def _new_id() -> int:
+    """A snapshot id: positive, 63 bits."""
+    return secrets.randbits(63) or 1
+
+
+def _with_snapshot(
+    metadata: TableMetadata,
+    listed: Sequence[Manifest],
+    summary: Json,
+    now_ms: int,
+    number: int,
+    before: Sequence[Json],
+) -> TableMetadata:
+    """The table after the updates `before` and a new snapshot of the manifests `listed`."""
+    parent = metadata.document.get("current-snapshot-id")
+    parent = None if parent == -1 else parent
+    sequence = metadata.sequence_number + 1
+    path = f"{metadata.location}/metadata/snap-{number}-0-{uuid.uuid4()}.avro"
+    rows = [dict(manifest.record) for manifest in listed]
+    manifests.write_list(path, rows, snapshot_id=number, parent_id=parent, sequence_number=sequence)
+    snapshot = {
+        "snapshot-id": number,
+        "sequence-number": sequence,
+        "timestamp-ms": max(now_ms, metadata.document["last-updated-ms"]),
+        "manifest-list": path,
+        "summary": dict(summary),
+        "schema-id": _schema_after(metadata, before),
+    }
+    if parent is not None:
+        snapshot["parent-snapshot-id"] = parent
+    changes = [
+        *before,
+        {"action": "add-snapshot", "snapshot": snapshot},
+        {"action": "set-snapshot-ref", "ref-name": "main", "type": "branch", "snapshot-id": number},
+    ]
+    return apply(metadata, changes, now_ms)
+
+
+def _schema_after(metadata: TableMetadata, before: Sequence[Json]) -> int:
+    return int(apply(metadata, before, 0).document["current-schema-id"])
+
+
+def impossible(reason: str) -> ConflictError:
+    """The refusal of a rebase."""
+    return ConflictError(
+        "MP-3010",
+        f"another commit came first, and the append cannot be moved onto it: {reason}",
+        next_step="run the step again on what is there now",
+    )
+
+
+def rebase(current: TableMetadata, base: TableMetadata | None, staged: TableMetadata, now_ms: int) -> TableMetadata:
+    """A staged blind append, moved from `base`, where it began, onto `current`.
+
+    The new snapshot lists what the current one lists and the manifests that were staged; its id is that of the last
+    staged snapshot. Columns that the step added come with it. `base` is None when the step created the table.
+    Raises ConflictError MP-3010 when the staged work is more than appends, or when both sides changed the columns.
+    """
+    if base is None or base.uuid != current.uuid or staged.uuid != current.uuid:
+        raise impossible("it is not the same table")
+    before = _carried(current, base, staged)
+    added = [row for row in staged.snapshots if base.snapshot(row["snapshot-id"]) is None]
+    if not added:
+        return apply(current, before, now_ms)
+    if any(row.get("summary", {}).get("operation") != "append" for row in added):
+        raise impossible("it did more than append")
+    ours = _appended(base, staged, {row["snapshot-id"] for row in added})
+    listed = _listed(current)
+    sequence = current.sequence_number + 1
+    moved = [_moved(manifest, sequence) for manifest in ours]
+    summary = _summary(current, added)
+    return _with_snapshot(current, [*moved, *listed], summary, now_ms, added[-1]["snapshot-id"], before)
+
+
+def _moved(manifest: Manifest, sequence: int) -> Manifest:
+    record = {**manifest.record, "sequence_number": sequence, "min_sequence_number": sequence}
+    return Manifest(
+        manifest.path,
+        manifest.content,
+        sequence,
+        sequence,
+        manifest.added_snapshot_id,
+        manifest.length,
+        manifest.partition_spec_id,
+        record=record,
+    )
+
+
+def _listed(metadata: TableMetadata) -> tuple[Manifest, ...]:
+    snapshot = metadata.current_snapshot
+    return () if snapshot is None else manifests.manifests(snapshot["manifest-list"])
+
+
+def _appended(base: TableMetadata, staged: TableMetadata, snapshots: set[int]) -> tuple[Manifest, ...]:
+    """The manifests that the staged snapshots brought, proved to do nothing but add data files."""
+    known = {manifest.path for manifest in _listed(base)}
+    listed = _listed(staged)
+    if known - {manifest.path for manifest in listed}:
+        raise impossible("it rewrote or removed files")
+    ours = tuple(manifest for manifest in listed if manifest.path not in known)
+    for manifest in ours:
+        only_adds = all(entry.status == manifests.ADDED for entry in manifests.entries(manifest))
+        if manifest.content != "data" or not only_adds or manifest.added_snapshot_id not in snapshots:
+            raise impossible("it deleted rows")
+    return ours
+
+
+_CARRIED = ("last-column-id", "current-schema-id", "default-spec-id", "default-sort-order-id", "format-version")
+
+
+def _carried(current: TableMetadata, base: TableMetadata, staged: TableMetadata) -> list[Json]:
+    """The staged changes beside snapshots, as updates; refused when `current` changed the same parts."""
+
+    def parts(metadata: TableMetadata) -> dict[str, Any]:
+        return {name: metadata.document.get(name) for name in _CARRIED}
+
+    carried: list[Json] = []
+    if parts(staged) != parts(base):
+        same_columns = staged.schema_document["fields"] == current.schema_document["fields"]
+        if parts(current) != parts(base) and not same_columns:
+            raise impossible("the columns were changed on both sides")
+        if not same_columns:
+            carried.append({"action": "add-schema", "schema": staged.schema_document})
+            carried.append({"action": "set-current-schema", "schema-id": -1})
+        if staged.document["default-spec-id"] != base.document["default-spec-id"]:
+            raise impossible("it changed the partitioning")
+    if parts(current)["default-spec-id"] != parts(base)["default-spec-id"]:
+        raise impossible("the partitioning was changed")
+    new = {key: value for key, value in staged.properties.items() if base.properties.get(key) != value}
+    gone = [key for key in base.properties if key not in staged.properties]
+    if new:
+        carried.append({"action": "set-properties", "updates": new})
+    if gone:
+        carried.append({"action": "remove-properties", "removals": gone})
+    return carried
+
+
+def _summary(current: TableMetadata, added: Sequence[Json]) -> dict[str, str]:
+    """The summary of the moved append: what it added, and totals that count from the current snapshot."""
+    summary: dict[str, str] = {}
+    sums: dict[str, int] = {}
+    for snapshot in added:
+        for key, value in snapshot.get("summary", {}).items():
+            if key.startswith(("total-", "deleted-", "removed-")):
+                continue
+            if key.startswith(("added-", "changed-")) and str(value).isdigit():
+                sums[key] = sums.get(key, 0) + int(value)
+            else:
+                summary[key] = value
+    summary |= {key: str(value) for key, value in sums.items()}
+    parent = current.current_snapshot
+    before = {} if parent is None else parent.get("summary", {})
+    for total, (plus, _minus) in _TOTALS.items():
+        known = before.get(total) if parent is not None else "0"
+        if known is not None:
+            summary[total] = str(int(known) + sums.get(plus, 0))
+    return summary | {"operation": "append"}

@@ -1,0 +1,128 @@
+"""The folder that holds every table's files, and which locations in it a table may have.
+
+A location that a client sends is hostile until it is shown to lie under the root: no `..`, no links, no other
+scheme, no odd names.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import urllib.parse
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from millpond.core.errors import CatalogError
+from millpond.core.names import TableName
+
+_SAFE_PART = re.compile(r"[A-Za-z0-9_=+@-][A-Za-z0-9_.=+@-]{0,254}\Z")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_PATH_PROPERTY = re.compile(r"write\.([a-z-]+\.)*(path|location)\Z")
+
+
+class Warehouse:
+    """One root folder and the rules of what may lie in it."""
+
+    def __init__(self, root: str) -> None:
+        scheme = _SCHEME.match(root)
+        if scheme and scheme[1].lower() != "file":
+            raise CatalogError(
+                "MP-3055",
+                f"tables cannot lie in {root}: this version keeps them on a local disk",
+                next_step="set storage.root in millpond.yaml to a folder",
+            )
+        plain = _plain(root) or root
+        self.root = os.path.normpath(Path(plain).absolute())
+
+    def namespace(self, layer: str) -> str:
+        """The folder of a namespace's tables."""
+        return f"{self.root}/{_folder(layer)}"
+
+    def fresh(self, name: TableName, uuid: str) -> str:
+        """The location of a new table: unique by the table's uuid, so that names may be used again."""
+        return f"{self.namespace(name.layer)}/{_folder(name.name)}-{uuid.replace('-', '')[:8]}"
+
+    def choose(self, sent: str | None, name: TableName, uuid: str) -> str:
+        """The location for a new table: the one a client sent when it is absolute, else one that is chosen here.
+
+        Raises CatalogError MP-3016 for an absolute one that does not lie where it may.
+        """
+        if sent is None or not sent.strip() or not (sent.startswith("/") or _SCHEME.match(sent)):
+            return self.fresh(name, uuid)
+        return self.check(sent)
+
+    def check(self, location: str) -> str:
+        """The location as a plain path. Raises CatalogError MP-3016 unless it lies under the root by its plain name."""
+        plain = _plain(location)
+        if plain is None:
+            raise _refused(location, "only a path or a file: URL names a folder of this warehouse")
+        path = plain.rstrip("/")
+        if not path.startswith(self.root + "/"):
+            raise _refused(location, f"it does not lie under the warehouse {self.root}")
+        here = self.root
+        for part in path.removeprefix(self.root + "/").split("/"):
+            if not _SAFE_PART.match(part) or part in (".", ".."):
+                raise _refused(location, f"{part!r} is no name for a folder here")
+            here = f"{here}/{part}"
+            if Path(here).is_symlink():
+                raise _refused(location, f"{here} is a link")
+        return path
+
+    def check_properties(self, properties: Mapping[str, object], location: str) -> None:
+        """Pass when every `write.*.path` lies in the table's own folder or at least under the root and in no other's.
+
+        Raises CatalogError MP-3016 otherwise.
+        """
+        for key, value in properties.items():
+            if not _PATH_PROPERTY.match(key):
+                continue
+            if not isinstance(value, str):
+                raise _refused(str(value), f"{key} is no text")
+            path = self.check(value)
+            if path != location and not path.startswith(location + "/"):
+                raise _refused(value, f"{key} must lie under the table's own location {location}")
+
+    def apart(self, location: str, others: Iterable[str]) -> None:
+        """Pass when a location neither holds nor lies in another table's. Raises CatalogError MP-3016 otherwise."""
+        for other in others:
+            if location == other or location.startswith(other + "/") or other.startswith(location + "/"):
+                raise _refused(location, f"another table lies at {other}")
+
+    def prepare(self, location: str) -> None:
+        """Make the folders that stock DuckDB expects to find. Raises CatalogError MP-3017 where the disk refuses."""
+        try:
+            for folder in ("metadata", "data"):
+                Path(location, folder).mkdir(parents=True, exist_ok=True)
+        except OSError as refused:
+            raise CatalogError(
+                "MP-3017",
+                f"the table's folder {location} cannot be made: {refused.strerror}",
+                next_step="check that the warehouse folder can be written and has room",
+            ) from refused
+
+
+def _plain(location: str) -> str | None:
+    """A location as an absolute path; None when it is anything else."""
+    if location.startswith("/"):
+        return location if not location.startswith("//") else None
+    scheme = _SCHEME.match(location)
+    if scheme is None or scheme[1].lower() != "file":
+        return None
+    parts = urllib.parse.urlsplit(location)
+    if parts.netloc not in ("", "localhost") or parts.query or parts.fragment or "%" in parts.path:
+        return None
+    return parts.path if parts.path.startswith("/") and not parts.path.startswith("//") else None
+
+
+def _folder(name: str) -> str:
+    """A name as a folder's: what no file system or engine takes amiss."""
+    return _UNSAFE.sub("_", name)[:100] or "_"
+
+
+def _refused(location: str, reason: str) -> CatalogError:
+    return CatalogError(
+        "MP-3016",
+        f"the location {location!r} is refused: {reason}",
+        next_step="leave the location out, and the catalog chooses one under the warehouse",
+    )

@@ -1,0 +1,52 @@
+"""What a new user types first: nothing at all, `init`, `add`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from millpond.cli.output import json_line, line
+from millpond.core.plugins import lookup
+
+if TYPE_CHECKING:
+    from millpond.cli.options import Context
+
+_FIRST = """millpond init shop           make a project with a small sample
+cd shop
+millpond run                 load, clean, check, build
+millpond query "FROM gold.daily_revenue"
+millpond --help              everything else"""
+
+
+def begin() -> None:
+    """Print the lines to type first."""
+    line(_FIRST)
+
+
+def init(context: Context, name: str, template: str) -> int:
+    """Make a project, print what was made and what to type next."""
+    made = lookup("millpond.project.scaffold:scaffold")(name, Path.cwd(), template)
+    folder = Path.cwd() / name
+    if context.json:
+        json_line({"project": name, "template": template, "files": [str(path.relative_to(folder)) for path in made]})
+    elif not context.quiet:
+        line(f"{name}/")
+        for path in sorted(made):
+            line(f"  {path.relative_to(folder)}")
+        line()
+        for words in (f"cd {name}", "millpond run", "millpond ls"):
+            line(f"  {words}")
+    return 0
+
+
+def add(context: Context, files: tuple[str, ...], name: str | None) -> int:
+    """Write a source for files, load it, and show five rows of it."""
+    with context.open() as lake:
+        path = lookup("millpond.project.infer:write_source")(lake.project.folder, files, name)
+    if not context.json and not context.quiet:
+        line(f"wrote {path.relative_to(lake.project.folder)}")
+    request = lookup("millpond.pipeline.runner:Request")(select=(f"source:{path.stem}",))
+    code = int(lookup("millpond.cli.running:run")(context, request, dry_run=False))
+    if code:
+        return code
+    return int(lookup("millpond.cli.reading:show")(context, f"bronze.{path.stem}", None, 5))

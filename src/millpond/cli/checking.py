@@ -1,0 +1,40 @@
+"""`check`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from millpond.cli.edge import show_findings
+from millpond.cli.output import counted, line
+from millpond.core.names import TableName
+from millpond.core.plugins import lookup
+from millpond.core.schema import Schema
+
+if TYPE_CHECKING:
+    from millpond.cli.options import Context
+    from millpond.lakehouse import Lakehouse
+
+
+def check(context: Context) -> int:
+    """Print every finding; 2 when one of them is an error."""
+    with context.open() as lake:
+        validate = lookup("millpond.pipeline.validation:validate")
+        findings = validate(lake.project, lake.engine, _known(lake))
+        show_findings(findings, as_json=context.json)
+        if not context.json and not context.quiet:
+            project = lake.project
+            told = f"{counted(len(project.sources), 'source')}, {counted(len(project.models), 'model')}"
+            line(f"{told}: {counted(len(findings), 'finding') if findings else 'nothing wrong'}")
+    return 2 if any(finding.severity == "error" for finding in findings) else 0
+
+
+def _known(lake: Lakehouse) -> dict[TableName, Schema]:
+    """Columns of the lake's tables, and of sources that have not landed yet, declared or sniffed."""
+    known = {entry.name: lake.catalog.metadata(entry).schema() for entry in lake.catalog.tables()}
+    sniff = lookup("millpond.ingest.landing:expected_schema")
+    for source in lake.project.sources:
+        if source.table not in known:
+            schema = sniff(source, lake.project, lake.engine)
+            if schema is not None:
+                known[source.table] = schema
+    return known

@@ -1,0 +1,84 @@
+"""The options that every command takes, and the context that they make."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from millpond.cli.edge import guarded
+from millpond.core.errors import ProjectError
+from millpond.core.plugins import lookup
+
+if TYPE_CHECKING:
+    from millpond.lakehouse import Lakehouse
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the common options say."""
+
+    project: Annotated[Path | None, typer.Option("--project", help="Project folder; else found upward from here.")] = (
+        None
+    )
+    env: Annotated[str | None, typer.Option("--env", help="Environment.")] = None
+    var: Annotated[list[str] | None, typer.Option("--var", help="Variable as NAME=VALUE; may be repeated.")] = None
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")] = False
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False
+
+    @property
+    def color(self) -> bool:
+        """Whether colours are wanted: on a terminal, unless told otherwise."""
+        return sys.stdout.isatty() and not self.no_color and "NO_COLOR" not in os.environ
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a person watches."""
+        return sys.stdout.isatty() and not self.json and not self.quiet
+
+    def variables(self) -> dict[str, str]:
+        """The variables given by --var. Raises ProjectError MP-1091 where `=` is missing."""
+        given = {}
+        for word in self.var or []:
+            name, equals, value = word.partition("=")
+            if not equals:
+                raise ProjectError("MP-1091", f"--var {word} has no value", next_step="write it as --var name=value")
+            given[name] = value
+        return given
+
+    def open(self) -> Lakehouse:
+        """The lakehouse of the project that the options name."""
+        opener = lookup("millpond.lakehouse:open_lakehouse")
+        return cast("Lakehouse", opener(self.project or Path.cwd(), environment=self.env, variables=self.variables()))
+
+
+def command(app: typer.Typer, name: str) -> Callable[[Callable[..., int | None]], Callable[..., None]]:
+    """Register a function as a command: its first parameter is the Context, made of the common options."""
+
+    def register(function: Callable[..., int | None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def run(**given: Any) -> None:
+            context = Context(**{field.name: given.pop(field.name) for field in fields(Context)})
+            raise typer.Exit(guarded(context, lambda: function(context, **given)))
+
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        shared = list(inspect.signature(Context, eval_str=True).parameters.values())
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        parameters = [parameter.replace(kind=keyword) for parameter in (*own, *shared)]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        app.command(name)(run)
+        return run
+
+    return register

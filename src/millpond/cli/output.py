@@ -1,0 +1,94 @@
+"""How values are printed: aligned text for people, JSON lines for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+_WIDEST = 60
+
+
+def line(text: str = "") -> None:
+    """Print one line to standard output."""
+    sys.stdout.write(text + "\n")
+
+
+def said(text: str) -> None:
+    """Print one line to standard error: what is said beside the result."""
+    sys.stderr.write(text + "\n")
+
+
+def json_line(values: dict[str, object]) -> None:
+    """Print one JSON object on a line."""
+    line(encoded(values))
+
+
+def encoded(value: Any) -> str:
+    """A value as JSON: numbers as exact numbers, times in ISO 8601, bytes as hex, NaN and infinities as text."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(str(key))}: {encoded(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(encoded(item) for item in value) + "]"
+    if isinstance(value, Decimal):
+        return format(value, "f") if value.is_finite() else json.dumps(str(value))
+    if isinstance(value, float) and not math.isfinite(value):
+        return json.dumps(str(value))
+    if isinstance(value, str | int | float | None):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, bytes):
+        return json.dumps(value.hex())
+    return json.dumps(shown(value))
+
+
+def shown(value: Any) -> str:
+    """A value as text for people."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, timedelta | str):
+        return str(value)
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, list | tuple | dict):
+        return encoded(value)
+    return str(value)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, indent: str = "") -> None:
+    """Print rows under their column names; numbers to the right, wide text cut."""
+    rows = [list(row) for row in rows]
+    texts = [[_cut(shown(value)) for value in row] for row in rows]
+    right = [all(_numeric(row[i]) for row in rows) and bool(rows) for i in range(len(columns))]
+    widths = [max([len(name), *(len(row[i]) for row in texts)]) for i, name in enumerate(columns)]
+    for row in [list(columns), ["-" * width for width in widths], *texts]:
+        cells = [
+            cell.rjust(width) if flush else cell.ljust(width)
+            for cell, width, flush in zip(row, widths, right, strict=True)
+        ]
+        line((indent + "  ".join(cells)).rstrip())
+
+
+def counted(number: int, word: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+
+
+def _numeric(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float | Decimal) and not isinstance(value, bool))
+
+
+def _cut(text: str) -> str:
+    flat = text.replace("\n", "\\n")
+    return flat if len(flat) <= _WIDEST else flat[: _WIDEST - 1] + "…"

@@ -1,0 +1,231 @@
+"""`query`, `show`, `ls` and `quarantine`."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from millpond.cli.output import counted, json_line, line, said, table
+from millpond.core.errors import AccessError, QualityError
+from millpond.core.names import TableName, closest, quote
+from millpond.core.plugins import load
+from millpond.sql.quarantine import RECORDS, list_records, one_record
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from millpond.cli.options import Context
+    from millpond.lakehouse import Lakehouse
+
+_SHOWN = 1000
+"""Rows that a terminal is given at most."""
+
+
+def query(context: Context, sql: str, at: str | None, as_csv: bool, parquet: Path | None) -> int:
+    """Print the result of one SELECT, or write it to a Parquet file."""
+    with context.open() as lake, lake.gate.query(sql, lake.principal, at=moment(at), door="cli") as answer:
+        if parquet is not None:
+            rows = _write_parquet(answer.reader, parquet)
+            said(f"{counted(rows, 'row')} written to {parquet}")
+        elif context.json:
+            for row in _rows(answer.reader):
+                json_line(dict(zip(_distinct(answer.reader.schema.names), row, strict=True)))
+        elif as_csv:
+            writer = csv.writer(sys.stdout)
+            writer.writerow(answer.reader.schema.names)
+            writer.writerows(_rows(answer.reader))
+        else:
+            _print(answer.reader)
+    return 0
+
+
+def show(context: Context, name: str, at: str | None, limit: int) -> int:
+    """Print a table's columns, where its rows came from, and its first rows."""
+    with context.open() as lake:
+        wanted = _named(lake, name)
+        when = _number(lake, moment(at))
+        entry = lake.catalog.table(wanted, when)
+        metadata = lake.catalog.metadata(entry)
+        model = lake.project.model(wanted)
+        with lake.gate.query(_first(wanted, limit), lake.principal, at=when, door="cli") as answer:
+            rows = [list(row) for row in _rows(answer.reader)]
+            names = answer.reader.schema.names
+        summary = _summary(metadata.current_snapshot)
+        if context.json:
+            columns = [{"name": c.name, "type": c.type, "description": c.doc} for c in metadata.schema()]
+            shown = {"table": str(wanted), "commit": entry.commit, "uuid": entry.uuid, "location": entry.location}
+            json_line(
+                {**shown, **summary, "columns": columns, "rows": [dict(zip(names, r, strict=True)) for r in rows]}
+            )
+            return 0
+        line(f"{wanted}  commit {entry.commit}  {_sizes(summary)}")
+        if model is not None:
+            key = f", key {', '.join(model.key)}" if model.key else ""
+            line(f"made by {model.path.relative_to(lake.project.folder)} ({model.kind}{key})")
+        line()
+        table(
+            ("column", "type", "description"), [(c.name, c.type, c.doc or "") for c in metadata.schema()], indent="  "
+        )
+        line()
+        table(names, rows, indent="  ")
+    return 0
+
+
+def ls(context: Context, layer: str | None) -> int:
+    """Print the lake's tables, and what the project declares but has not built."""
+    with context.open() as lake:
+        entries = {entry.name: entry for entry in lake.catalog.tables()}
+        kinds = {model.table: model.kind for model in lake.project.models}
+        kinds |= {source.table: "source" for source in lake.project.sources}
+        rows = []
+        for name in sorted(entries.keys() | kinds.keys(), key=_by_layer):
+            if layer is not None and name.layer != layer:
+                continue
+            entry = entries.get(name)
+            summary = _summary(lake.catalog.metadata(entry).current_snapshot) if entry else {}
+            rows.append((name, kinds.get(name, ""), entry.commit if entry else None, summary))
+    if context.json:
+        for name, kind, commit, summary in rows:
+            json_line({"table": str(name), "kind": kind or None, "commit": commit, **summary})
+    elif not rows:
+        line("no tables yet: `millpond add FILE...` makes a source, `millpond run` builds")
+    else:
+        shown = [(str(n), k, c, s.get("rows"), s.get("bytes"), "" if c else "not built") for n, k, c, s in rows]
+        table(("table", "kind", "commit", "rows", "bytes", ""), shown)
+    return 0
+
+
+def quarantine_list(context: Context, model: str | None, rule: str | None) -> int:
+    """Print the records in quarantine, newest first."""
+    with context.open() as lake:
+        if lake.catalog.find(RECORDS) is None:
+            if not context.json:
+                line("quarantine is empty")
+            return 0
+        with lake.gate.query(list_records(model, rule), lake.principal, door="cli") as answer:
+            names = answer.reader.schema.names
+            rows = [dict(zip(names, row, strict=True)) for row in _rows(answer.reader)]
+    if context.json:
+        for row in rows:
+            json_line(row)
+    elif not rows:
+        line("no such record in quarantine")
+    else:
+        shown = ("id", "model", "rule", "value", "origin", "position")
+        table(shown, [[str(row["id"])[:8], *(row[name] for name in shown[1:])] for row in rows])
+        line(f"{counted(len(rows), 'record')}; `millpond quarantine show ID` shows one with its raw record")
+    return 0
+
+
+def quarantine_show(context: Context, identity: str) -> int:
+    """Print one record of the quarantine, by its id or the beginning of it."""
+    with context.open() as lake:
+        rows: list[dict[str, Any]] = []
+        if lake.catalog.find(RECORDS) is not None:
+            with lake.gate.query(one_record(identity), lake.principal, door="cli") as answer:
+                names = answer.reader.schema.names
+                rows = [dict(zip(names, row, strict=True)) for row in _rows(answer.reader)]
+    if len(rows) != 1:
+        told = (
+            f"several records begin with {identity!r}" if rows else f"no record in quarantine has the id {identity!r}"
+        )
+        raise QualityError("MP-6010", told, next_step="see `millpond quarantine list --json` for whole ids")
+    if context.json:
+        json_line(rows[0])
+        return 0
+    for name, value in rows[0].items():
+        if value is not None:
+            line(f"{name:<13} {value}")
+    return 0
+
+
+def moment(at: str | None) -> int | datetime | None:
+    """What --at means: a commit number, or a time (UTC where no zone is said). Raises AccessError MP-8010."""
+    if at is None:
+        return None
+    if at.isdigit():
+        return int(at)
+    try:
+        given = datetime.fromisoformat(at)
+    except ValueError:
+        raise AccessError(
+            "MP-8010",
+            f"--at {at} is no commit number and no time",
+            next_step="write a number, or a time such as 2026-11-21T09:30:00",
+        ) from None
+    return given if given.tzinfo else given.replace(tzinfo=UTC)
+
+
+def _number(lake: Lakehouse, at: int | datetime | None) -> int | None:
+    return lake.catalog.number_at(at) if isinstance(at, datetime) else at
+
+
+def _named(lake: Lakehouse, name: str) -> TableName:
+    """The table that a full name, or a name without its layer, means."""
+    known = [entry.name for entry in lake.catalog.tables()]
+    matching = [table for table in known if str(table) == name.lower() or table.name == name.lower()]
+    if len(matching) == 1:
+        return matching[0]
+    raise AccessError(
+        "MP-8011",
+        f"{'several tables are' if matching else 'no table is'} called {name!r}",
+        next_step="see `millpond ls` for the tables",
+        suggestion=closest(name, [str(table) for table in known]),
+    )
+
+
+def _first(name: TableName, limit: int) -> str:
+    return f"FROM {quote(name.layer)}.{quote(name.name)} LIMIT {limit}"
+
+
+def _by_layer(name: TableName) -> tuple[int, str]:
+    layers = ("bronze", "silver", "gold", "platinum", "quarantine")
+    return (layers.index(name.layer) if name.layer in layers else len(layers), name.name)
+
+
+def _summary(snapshot: Any) -> dict[str, int]:
+    summary = (snapshot or {}).get("summary", {})
+    names = {"rows": "total-records", "bytes": "total-files-size", "files": "total-data-files"}
+    return {ours: int(summary[theirs]) for ours, theirs in names.items() if str(summary.get(theirs, "")).isdigit()}
+
+
+def _sizes(summary: dict[str, int]) -> str:
+    return ", ".join(f"{value:,} {name}" for name, value in summary.items())
+
+
+def _rows(reader: pa.RecordBatchReader) -> Iterator[tuple[Any, ...]]:
+    for batch in reader:
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Column names with a number added where one comes again."""
+    seen: dict[str, int] = {}
+    out = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        out.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return out
+
+
+def _print(reader: pa.RecordBatchReader) -> None:
+    rows = []
+    for row in _rows(reader):
+        if len(rows) == _SHOWN:
+            said(f"only the first {_SHOWN:,} rows are shown: --json, --csv and --parquet give all")
+            break
+        rows.append(row)
+    table(reader.schema.names, rows)
+
+
+def _write_parquet(reader: pa.RecordBatchReader, path: Path) -> int:
+    rows = 0
+    with load("pyarrow.parquet").ParquetWriter(path, reader.schema, compression="zstd") as writer:
+        for batch in reader:
+            writer.write_batch(batch)
+            rows += batch.num_rows
+    return rows

@@ -1,0 +1,148 @@
+"""`run`, `plan` and `runs`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from millpond.cli.output import counted, json_line, line, said, table
+from millpond.pipeline.plan import BuildStep, LandStep, Plan, Step
+from millpond.pipeline.runner import Request
+
+if TYPE_CHECKING:
+    from millpond.cli.options import Context
+    from millpond.pipeline.events import Event
+
+
+def run(context: Context, request: Request, *, dry_run: bool) -> int:
+    """Bring the selected tables up to date; 1 when a step failed."""
+    if dry_run:
+        return plan(context, request)
+    with context.open() as lake:
+        printer = _Printer(context)
+        report = lake.runner.run(request, printer.listen)
+        if not report.outcomes and not report.failures and not context.quiet:
+            _nothing(context)
+    return 0 if report.ok else 1
+
+
+def plan(context: Context, request: Request) -> int:
+    """Print the steps that a run would take."""
+    with context.open() as lake:
+        planned = lake.runner.plan(request)
+    if context.json:
+        for step in planned.steps:
+            json_line(_step(step))
+        return 0
+    if planned.empty:
+        _nothing(context)
+    else:
+        rows = [(str(step.table), step.work, step.because, _detail(step)) for step in planned.steps]
+        table(("table", "work", "because", "note"), rows)
+    _tell_waiting(planned)
+    return 0
+
+
+def runs(context: Context, run_id: str | None, limit: int) -> int:
+    """Print past runs, or what happened in one."""
+    with context.open() as lake:
+        log = lake.runner.log
+        if run_id is not None:
+            for at, name, fields in log.events(run_id):
+                if context.json:
+                    json_line({"at": at, "event": name, **fields})
+                else:
+                    line(f"{at[:19]}  {name:<14} {_told(name, fields)}")
+            return 0
+        found = log.recent(limit)
+    if context.json:
+        for each in found:
+            json_line({**vars(each)})
+    elif not found:
+        line("no runs yet: `millpond run` makes the first")
+    else:
+        rows = [(r.id, r.started[:19], r.status, r.steps, ", ".join(r.failed)) for r in found]
+        table(("run", "started", "status", "steps", "failed"), rows)
+    return 0
+
+
+class _Printer:
+    """Prints events: JSON lines, or a line for each step, which on a terminal first says what is going on."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def listen(self, event: Event) -> None:
+        if self._context.json:
+            json_line({"event": event.name, "at": event.at.isoformat(), **event.fields})
+        elif event.name == "step_failed":
+            self._clear()
+            said(f"  ✗ {_told(event.name, event.fields)}")
+        elif not self._context.quiet:
+            self._line(event)
+
+    def _line(self, event: Event) -> None:
+        if event.name == "step_started" and self._context.interactive:
+            sys.stdout.write(f"  … {event.fields['table']}  {event.fields['work']}")
+            sys.stdout.flush()
+        elif event.name == "step_finished":
+            self._clear()
+            line(f"  ✔ {_told(event.name, event.fields)}")
+        elif event.name == "step_skipped":
+            line(f"  - {event.fields['table']}  skipped: a table that it reads failed")
+        elif event.name == "note":
+            line(f"  {event.fields['text']}")
+
+    def _clear(self) -> None:
+        if self._context.interactive:
+            sys.stdout.write("\r\x1b[2K")
+
+
+def _told(name: str, fields: Any) -> str:
+    if name == "step_finished":
+        return f"{fields['table']:<28} {fields['work']:<10} {_counts(fields)}  {fields['seconds']:.1f} s"
+    if name == "step_failed":
+        place = f"  {fields['where']}" if fields.get("where") else ""
+        return f"{fields['table']}  {fields['code']}: {fields['message']}{place}\n    fix: {fields['next_step']}"
+    return ", ".join(f"{key}: {value}" for key, value in fields.items())
+
+
+def _counts(fields: Any) -> str:
+    ledger = fields.get("ledger")
+    if not ledger:
+        return fields.get("note") or ""
+    read = ledger["read"] if ledger["read"] is not None else ledger["staged"]
+    words = [f"{read:,} in", f"{ledger['inserted'] + ledger['updated']:,} out"]
+    others = ("filtered", "unchanged", "deleted", "deduplicated", "quarantined")
+    words += [f"{ledger[word]:,} {word}" for word in others if ledger.get(word)]
+    if fields.get("rejected_files"):
+        words.append(f"{counted(fields['rejected_files'], 'file')} quarantined")
+    words += [f"warning {warning['rule']}: {warning['failed']:,}" for warning in fields.get("warnings", ())]
+    return ", ".join(words)
+
+
+def _nothing(context: Context) -> None:
+    if not context.json:
+        line("nothing to do: everything is up to date")
+
+
+def _tell_waiting(planned: Plan) -> None:
+    for model, absent in planned.waiting:
+        line(f"{model} waits: {absent} has no table yet")
+
+
+def _detail(step: Step) -> str:
+    if isinstance(step, LandStep) and step.unsettled:
+        return f"{counted(step.unsettled, 'file')} still being written, left for later"
+    return step.note if isinstance(step, BuildStep) else ""
+
+
+def _step(step: Step) -> dict[str, object]:
+    shown: dict[str, object] = {"table": str(step.table), "work": step.work, "because": step.because}
+    if isinstance(step, LandStep):
+        shown |= {"source": step.source, "new": step.new, "changed": step.changed, "rejected": step.rejected}
+        shown |= {"known": step.known, "unsettled": step.unsettled}
+    if isinstance(step, BuildStep):
+        shown |= {"kind": step.kind, "note": step.note}
+        shown["inputs"] = [{"table": str(given.table), "since": given.since} for given in step.inputs]
+    return shown

@@ -1,0 +1,284 @@
+"""The embedded engine: DuckDB, attached to the lake through the catalog gateway."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from millpond.core.errors import ConflictError, EngineError, HostError, MillpondError, ProjectError
+from millpond.core.names import literal
+from millpond.core.plugins import load
+from millpond.core.schema import Column, Schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+EXTENSIONS = ("avro", "httpfs", "iceberg")
+"""In the order in which they must be loaded."""
+
+_CONFLICT_SIGNS = ("Conflict_409", "HTTP 409", "CommitFailedException", "Requirement failed")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the engine may use: memory in bytes, threads, and a folder for what spills."""
+
+    memory: int
+    threads: int
+    scratch: Path
+
+
+class DuckDBSession:
+    """One connection to an in-memory database, with the lake attached as `lake`."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
+        """Run one statement; the number of rows that it changed."""
+        with _told():
+            row = self._connection.execute(sql, list(parameters)).fetchone()
+        return int(row[0]) if row and isinstance(row[0], int) else 0
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run one query with a small result."""
+        with _told():
+            return self._connection.execute(sql, list(parameters)).fetchall()
+
+    def stream(self, sql: str, parameters: Sequence[object] = ()) -> pa.RecordBatchReader:
+        """Run one query; its batches are made as they are read."""
+        with _told():
+            relation = self._connection.sql(sql, params=list(parameters)) if parameters else self._connection.sql(sql)
+            if relation is None:
+                raise EngineError(
+                    "MP-4001", "the statement gives no rows", next_step="ask for rows with one SELECT statement"
+                )
+            return _told_reader(relation.to_arrow_reader(100_000))
+
+    def describe(self, sql: str, parameters: Sequence[object] = ()) -> Schema:
+        """The columns that a query would give, without running it."""
+        rows = self.rows(f"DESCRIBE {sql}", parameters)
+        return Schema(tuple(Column(str(row[0]), str(row[1])) for row in rows))
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What is done inside commits together, or not at all."""
+        self.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self._connection.rollback()
+            raise
+        self.execute("COMMIT")
+
+    def close(self) -> None:
+        """Forget everything of this session."""
+        self._connection.close()
+
+
+def _told_reader(reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
+    """The same batches; what fails while they are made is an error of ours."""
+    arrow = load("pyarrow")
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        while True:
+            try:
+                yield reader.read_next_batch()
+            except StopIteration:
+                return
+            except (arrow.ArrowException, OSError) as failed:
+                raise translate(failed) from failed
+
+    return arrow.RecordBatchReader.from_batches(reader.schema, batches())
+
+
+class DuckDBEngine:
+    """Opens sessions that share one memory budget's settings and one scratch folder."""
+
+    def __init__(self, limits: Limits, time_zone: str = "UTC") -> None:
+        self._limits = limits
+        self._time_zone = time_zone
+        limits.scratch.mkdir(parents=True, exist_ok=True)
+        self._spill = Path(tempfile.mkdtemp(prefix="spill-", dir=limits.scratch))
+        self._paths: dict[str, str] = {}
+        self._idle: list[duckdb.DuckDBPyConnection] = []
+
+    @contextmanager
+    def session(self, endpoint: str | None = None, token: str | None = None) -> Iterator[DuckDBSession]:
+        """A session on the lake at `endpoint` (none: without a lake), seen with the rights of `token`.
+
+        Databases are kept for later sessions, because loading the extensions costs 0.2 s; each serves one session at a
+        time, and a session's temporary relations end with its own connection.
+        """
+        database = self._idle.pop() if self._idle else self._connect()
+        session = DuckDBSession(database.cursor())
+        try:
+            session.execute(f"SET TimeZone = {literal(self._time_zone)}")
+            session.execute("SET errors_as_json = true")
+            if endpoint is not None:
+                self._attach(session, endpoint, token or "")
+            yield session
+        finally:
+            session.close()
+            if endpoint is not None:
+                with _told():
+                    database.execute("DETACH DATABASE IF EXISTS lake")
+            self._idle.append(database)
+
+    def close(self) -> None:
+        """Close every database and remove what was spilled."""
+        for database in self._idle:
+            database.close()
+        self._idle.clear()
+        shutil.rmtree(self._spill, ignore_errors=True)
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        with _told():
+            return duckdb.connect(
+                ":memory:",
+                config={
+                    "memory_limit": f"{self._limits.memory // 1_000_000}MB",
+                    "threads": str(self._limits.threads),
+                    "temp_directory": str(self._spill),
+                    "preserve_insertion_order": "false",
+                    "autoinstall_known_extensions": "false",
+                    "autoload_known_extensions": "false",
+                    "python_enable_replacements": "false",
+                    "allow_persistent_secrets": "false",
+                },
+            )
+
+    def _attach(self, session: DuckDBSession, endpoint: str, token: str) -> None:
+        for name in EXTENSIONS:
+            session.execute(f"LOAD {literal(self._extension(session, name))}")
+        session.execute(
+            f"ATTACH '' AS lake (TYPE iceberg, ENDPOINT {literal(endpoint)}, TOKEN {literal(token)}, "
+            "AUTHORIZATION_TYPE 'oauth2')"
+        )
+        session.execute("USE lake.bronze")
+
+    def _extension(self, session: DuckDBSession, name: str) -> str:
+        """Where the wheel put an extension; where no wheel is installed, DuckDB's own installation is used."""
+        if name not in self._paths:
+            self._paths[name] = self._find_extension(session, name)
+        return self._paths[name]
+
+    def _find_extension(self, session: DuckDBSession, name: str) -> str:
+        spec = importlib.util.find_spec(f"duckdb_extension_{name}")
+        if spec is not None and spec.origin is not None:
+            folder = Path(spec.origin).parent / "extensions" / f"v{duckdb.__version__}"
+            for path in sorted(folder.rglob(f"{name}.duckdb_extension")):
+                return str(path)
+        try:
+            session.execute(f"INSTALL {name}")
+        except EngineError as failed:
+            raise HostError(
+                "MP-9003",
+                f"the DuckDB extension {name!r} is not installed and could not be fetched",
+                next_step=f"pip install duckdb-extension-{name}=={duckdb.__version__}",
+            ) from failed
+        return name
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Raise what DuckDB raises as an error of Millpond's tree."""
+    try:
+        yield
+    except duckdb.Error as failed:
+        raise translate(failed) from failed
+
+
+def translate(failed: Exception) -> MillpondError:
+    """The error of ours that says what DuckDB's error means."""
+    told = _told_json(str(failed))
+    text = str(told.get("exception_message", failed)).strip()
+    message = text.splitlines()[0] if text else type(failed).__name__
+    if any(sign in text for sign in _CONFLICT_SIGNS):
+        return ConflictError("MP-3010", "another commit came first", next_step="run the step again")
+    if "No space left on device" in text:
+        return HostError("MP-9002", "the disk is full", next_step="free space where the lake and .millpond/ lie")
+    if "Permission denied" in text or "Read-only file system" in text:
+        return HostError("MP-9004", f"a file cannot be written: {message}", next_step="make the project's folder writable")
+    if told.get("exception_type") == "Out of Memory" or isinstance(failed, duckdb.OutOfMemoryException):
+        return EngineError(
+            "MP-4003", "the query needs more memory than it may use", next_step="raise engine.memory in millpond.yaml"
+        )
+    if isinstance(failed, duckdb.IOException | duckdb.InvalidInputException | duckdb.HTTPException):
+        return EngineError("MP-4004", message, next_step="see that the named file is whole and can be read")
+    if isinstance(failed, duckdb.ConversionException):
+        refused = EngineError("MP-4002", message, next_step="use TRY_CAST, or clean the value first")
+    else:
+        refused = EngineError("MP-4001", _plain(text), next_step="correct the statement")
+    position = str(told.get("position", ""))
+    refused.position = int(position) if position.isdigit() else None
+    return refused
+
+
+def _told_json(text: str) -> dict[str, object]:
+    """DuckDB's error as it writes it with errors_as_json; empty where it is plain text."""
+    start = text.find("{")
+    if start < 0:
+        return {}
+    try:
+        told = json.loads(text[start:])
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _plain(text: str) -> str:
+    """The message without the excerpt of the statement, which is shown from the author's own file."""
+    return text.split("\n\nLINE ", 1)[0].strip()
+
+
+def machine_limits(scratch: Path, memory: str | None, threads: int | None) -> Limits:
+    """Limits from the settings, or 60 % of the machine's (or container's) memory and all of its cores."""
+    available = _machine_memory()
+    return Limits(
+        memory=parse_bytes(memory) if memory else int(available * 0.6),
+        threads=threads or len(os.sched_getaffinity(0)),
+        scratch=scratch,
+    )
+
+
+def parse_bytes(text: str) -> int:
+    """`500MB`, `4GB`, `2GiB` as bytes. Raises ProjectError MP-1090 for anything else."""
+    units = {
+        "KB": 10**3,
+        "MB": 10**6,
+        "GB": 10**9,
+        "TB": 10**12,
+        "KIB": 2**10,
+        "MIB": 2**20,
+        "GIB": 2**30,
+        "TIB": 2**40,
+    }
+    number = text.strip().upper().rstrip("KMGTIB")
+    unit = text.strip().upper()[len(number) :].strip()
+    try:
+        return int(float(number) * units[unit])
+    except (KeyError, ValueError) as wrong:
+        raise ProjectError(
+            "MP-1090", f"not an amount of memory: {text!r}", next_step="write it like 500MB or 4GB"
+        ) from wrong
+
+
+def _machine_memory() -> int:
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = Path("/sys/fs/cgroup/memory.max")
+    if limit.exists():
+        text = limit.read_text().strip()
+        if text.isdigit():
+            return min(total, int(text))
+    return total

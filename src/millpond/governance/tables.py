@@ -1,0 +1,59 @@
+"""Tables as a Python user reads them: by name, through the gate, as Arrow, pandas or polars."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from millpond.core.names import TableName
+from millpond.core.plugins import load
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from millpond.governance.gate import Gate
+
+
+class Result:
+    """A query's whole result."""
+
+    def __init__(self, table: pa.Table, commit: int) -> None:
+        self._table = table
+        self.commit = commit
+
+    def arrow(self) -> pa.Table:
+        """As an Arrow table."""
+        return self._table
+
+    def pandas(self) -> pd.DataFrame:
+        """As a pandas frame. Raises HostError MP-9001 where pandas is not installed."""
+        load("pandas", extra="pandas")
+        return self._table.to_pandas()
+
+    def polars(self) -> pl.DataFrame:
+        """As a polars frame. Raises HostError MP-9001 where polars is not installed."""
+        frame: pl.DataFrame = load("polars", extra="polars").from_arrow(self._table)
+        return frame
+
+    def rows(self) -> list[dict[str, Any]]:
+        """As a list of dictionaries."""
+        return list(self._table.to_pylist())
+
+
+class Tables:
+    """Reads tables and queries for one principal."""
+
+    def __init__(self, gate: Gate, principal: str) -> None:
+        self._gate = gate
+        self._principal = principal
+
+    def query(self, sql: str, *, at: int | datetime | None = None) -> Result:
+        """The result of one SELECT, as of a commit number or a time. Raises AccessError or EngineError."""
+        with self._gate.query(sql, self._principal, at=at, door="python") as answer:
+            return Result(answer.reader.read_all(), answer.commit)
+
+    def read(self, name: str, *, at: int | datetime | None = None) -> Result:
+        """A whole table by its name `layer.name`."""
+        return self.query(f"FROM {TableName.parse(name).quoted}", at=at)

@@ -1,0 +1,17 @@
+"""What is wrong with a file that cannot be read as what it should be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a file is quarantined: a stable rule and a sentence that goes on from the file's name.
+
+    `cut` where the file merely ends too early, as one does that is still being written.
+    """
+
+    rule: str
+    reason: str
+    cut: bool = False

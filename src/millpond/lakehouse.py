@@ -1,0 +1,117 @@
+"""The wiring of a lakehouse: from a project folder to its catalog, engine, gate and runner."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, cast
+
+from millpond.core.clock import Clock, SystemClock
+from millpond.core.plugins import lookup
+from millpond.project.loader import find, load
+from millpond.project.model import Project
+
+if TYPE_CHECKING:
+    from millpond.catalog.catalog import Catalog
+    from millpond.catalog.gateway.server import Gateway
+    from millpond.engines.engine import Engine
+    from millpond.governance.gate import Gate
+    from millpond.governance.tables import Tables
+    from millpond.pipeline.runner import Runner
+    from millpond.pipeline.workbench import Workbench
+
+
+class Lakehouse:
+    """A project and everything that serves it; each part is made when it is first asked for."""
+
+    def __init__(self, project: Project, clock: Clock | None = None, principal: str | None = None) -> None:
+        self.project = project
+        self.clock = clock or SystemClock()
+        self.principal = principal or getpass.getuser()
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """Pointers, commits and staging."""
+        storage = self.project.folder / self.project.settings.storage.root
+        pointers = self.project.folder / self.project.settings.catalog.url
+        opened = lookup("millpond.catalog.catalog:Catalog").open(
+            f"sqlite:///{pointers}", str(storage), self.project.environment, self.clock
+        )
+        return cast("Catalog", opened)
+
+    @cached_property
+    def _gateway(self) -> Gateway:
+        return cast("Gateway", lookup("millpond.catalog.gateway.server:Gateway")(self.catalog))
+
+    @cached_property
+    def endpoint(self) -> str:
+        """Where this process's gateway listens, for its own engine."""
+        return self._gateway.start()
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The query engine."""
+        settings = self.project.settings
+        limits = lookup("millpond.engines.duckdb:machine_limits")(
+            self.project.state / "scratch", settings.engine.memory, settings.engine.threads
+        )
+        return cast("Engine", lookup("millpond.engines.duckdb:DuckDBEngine")(limits, settings.time_zone))
+
+    @cached_property
+    def gate(self) -> Gate:
+        """The only way in which people read."""
+        policy = lookup("millpond.governance.policy:OwnerPolicy")()
+        audit = lookup("millpond.governance.audit:Audit")(self.project.state / "audit.db")
+        made = lookup("millpond.governance.gate:Gate")(
+            self.catalog, self.engine, self.endpoint, policy, audit, self.clock
+        )
+        return cast("Gate", made)
+
+    @cached_property
+    def tables(self) -> Tables:
+        """Tables read through the gate, as Arrow, pandas or polars."""
+        return cast("Tables", lookup("millpond.governance.tables:Tables")(self.gate, self.principal))
+
+    @cached_property
+    def runner(self) -> Runner:
+        """Plans and runs."""
+        log = lookup("millpond.pipeline.runs:RunLog")(self.project.state / "runs.db")
+        made = lookup("millpond.pipeline.runner:Runner")(self.project, self.catalog, log, self.clock, self._bench)
+        return cast("Runner", made)
+
+    def _bench(self, run: str) -> Workbench:
+        made = lookup("millpond.pipeline.workbench:Workbench")(
+            self.project, self.catalog, self.engine, self.endpoint, self.clock, self.principal, run
+        )
+        return cast("Workbench", made)
+
+    def close(self) -> None:
+        """Stop what was started."""
+        for part, stop in (("_gateway", "stop"), ("engine", "close"), ("catalog", "close")):
+            if part in self.__dict__:
+                getattr(self.__dict__[part], stop)()
+
+    def __enter__(self) -> Lakehouse:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_lakehouse(
+    path: str | Path = ".",
+    *,
+    environment: str | None = None,
+    variables: Mapping[str, str] | None = None,
+    clock: Clock | None = None,
+) -> Lakehouse:
+    """Open the project at `path`, or the nearest one above it. Raises ProjectError or FindingsError."""
+    folder = find(Path(path).resolve())
+    project = load(folder, environment=environment, variables=variables or {}, environ=os.environ)
+    return Lakehouse(project, clock)

@@ -1,0 +1,119 @@
+"""An `append` step: new rows judged, duplicates dropped, conflicts decided by content, the rest added."""
+
+from __future__ import annotations
+
+from millpond.catalog.commits import Ledger, Verdict
+from millpond.catalog.staging import Stage
+from millpond.core.schema import Schema
+from millpond.engines.engine import Session
+from millpond.pipeline.compiled import CompiledModel
+from millpond.pipeline.inputs import InputChanges
+from millpond.pipeline.staged import Judged, quarantine_losers, quarantine_rejected, stage_rows
+from millpond.pipeline.target import ensure_quarantine
+from millpond.pipeline.unique import reject_repeats
+from millpond.pipeline.workbench import Workbench
+from millpond.quality.rules import row_rules
+from millpond.sql.append import (
+    DOUBLED,
+    Append,
+    contested_counts,
+    create_contested,
+    create_doubled,
+    delete_losers,
+    insert_new,
+    key_bounds,
+    within,
+)
+from millpond.sql.casts import soften
+from millpond.sql.rewrite import add_columns, replace_inputs
+from millpond.sql.staging import CARRIED, ROW, Staging
+from millpond.sql.statements import count_rows
+
+_BOUNDED = ("TIMESTAMP", "DATE", "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "DECIMAL")
+
+
+def append_rows(
+    bench: Workbench,
+    session: Session,
+    stage: Stage,
+    model: CompiledModel,
+    news: tuple[InputChanges, ...],
+    schema: Schema,
+    *,
+    filled: bool,
+) -> tuple[Ledger, tuple[Verdict, ...]]:
+    """Add what is new to the model's table. `filled` says that the table may hold rows."""
+    traced = model.shape.row_preserving
+    read = _open_input(session, news[0]) if traced else None
+    staging = _staging(model, schema.names, traced)
+    judged = stage_rows(session, model.model, staging)
+    judged = reject_repeats(session, model.model, judged, staging, filled=filled)
+    append = _append(session, model, schema, filled)
+    session.execute(create_doubled(append))
+    ledger = _change(bench, session, stage, model, append, judged)
+    if read is not None:
+        ledger = Ledger(**{**vars(ledger), "read": read, "filtered": read - judged.staged})
+    return ledger, judged.verdicts
+
+
+def _open_input(session: Session, news: InputChanges) -> int:
+    session.execute(news.view(_view(news)))
+    return int(session.rows(count_rows(_view(news)))[0][0])
+
+
+def _view(news: InputChanges) -> str:
+    return f"new_{news.table.name}"
+
+
+def _staging(model: CompiledModel, outputs: tuple[str, ...], traced: bool) -> Staging:
+    query, casts = model.query, ()
+    if traced:
+        softened = soften(query)
+        casts = softened.casts
+        query = add_columns(softened.query, (*CARRIED, ROW))
+        query = replace_inputs(query, {model.inputs[0]: f"new_{model.inputs[0].name}"})
+    carried = bool(set(outputs) - set(model.model.key))
+    rules = row_rules(model.model, casts)
+    return Staging(query.text(), outputs, rules, model.model.key, traced=traced, carried=carried)
+
+
+def _append(session: Session, model: CompiledModel, schema: Schema, filled: bool) -> Append:
+    bounds = _bounds(session, model.model.key, schema) if filled else ""
+    payload = set(schema.names) - set(model.model.key)
+    return Append(model.table, schema.names, model.model.key, filled, bounds, carried=CARRIED if payload else ())
+
+
+def _bounds(session: Session, key: tuple[str, ...], schema: Schema) -> str:
+    """Bounds on one ordered key column, so that the history search reads only the files that can match."""
+    for name in key:
+        column = schema.get(name)
+        if column is not None and column.type.startswith(_BOUNDED) and "ZONE" not in column.type:
+            low, high = session.rows(key_bounds(column.name))[0]
+            return within(column.name, low, high) if low is not None else ""
+    return ""
+
+
+def _change(
+    bench: Workbench, session: Session, stage: Stage, model: CompiledModel, append: Append, judged: Judged
+) -> Ledger:
+    contested = session.rows(count_rows(DOUBLED))[0][0] > 0
+    replaced = copies = lost = 0
+    if contested:
+        session.execute(create_contested(append))
+        _, replaced, copies, lost = session.rows(contested_counts())[0]
+    if judged.rejected or lost or replaced:
+        ensure_quarantine(bench, stage)
+    if judged.rejected:
+        quarantine_rejected(bench, session, model.table)
+    if lost or replaced:
+        quarantine_losers(bench, session, model.model, append.outputs)
+    if replaced:
+        session.execute(delete_losers(append))
+    added = session.execute(insert_new(append, contested=contested))
+    return Ledger(
+        staged=judged.staged,
+        inserted=added - replaced,
+        updated=replaced,
+        deduplicated=copies,
+        quarantined=judged.rejected + lost,
+    )

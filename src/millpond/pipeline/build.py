@@ -1,0 +1,101 @@
+"""Doing one BuildStep: stage the rows, judge them, change the table, publish everything in one commit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from millpond.catalog.commits import Commit, Cursor, Edge, Ledger, Verdict
+from millpond.catalog.staging import Stage
+from millpond.core.schema import Schema
+from millpond.engines.engine import Session
+from millpond.pipeline.append import append_rows
+from millpond.pipeline.compiled import CompiledModel
+from millpond.pipeline.inputs import InputChanges, read_changes
+from millpond.pipeline.outcome import Outcome
+from millpond.pipeline.plan import BuildStep, InputRange
+from millpond.pipeline.recompute import recompute_groups, recompute_whole
+from millpond.pipeline.target import output_schema, prepare
+from millpond.pipeline.unique import judge_unique
+from millpond.pipeline.workbench import Workbench
+from millpond.sql.lineage import lineage
+
+
+def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
+    """Bring one model's table up to date and publish it. Raises ConflictError when another commit came first."""
+    key = bench.step_key(step.table)
+    done = bench.catalog.published(key)
+    if done is not None:
+        return Outcome(done, bench.catalog.ledger(done), bench.catalog.verdicts(done), "was published before")
+    stage = bench.catalog.begin(key)
+    try:
+        news = read_changes(bench, step.inputs, stage.base) if _reads_changes(model, step) else ()
+        if step.mode in ("increment", "groups") and not any(change.any for change in news):
+            return Outcome(None, note="nothing new")
+        step, news = _fitting(bench, step, news, stage.base)
+        with bench.engine.session(bench.endpoint, stage.token) as session:
+            schema = output_schema(session, model.model, model.query.text())
+            filled = prepare(bench, stage, model.model, schema, afresh=_afresh(model, step))
+            with session.transaction():
+                ledger, verdicts = _work(bench, session, stage, model, step, news, schema, filled)
+                verdicts += judge_unique(session, model.model, ledger.staged)
+        number = stage.publish(_commit(bench, model, stage.base, ledger, verdicts)).number
+    finally:
+        stage.discard()
+    return Outcome(number, ledger, verdicts, step.note)
+
+
+def _reads_changes(model: CompiledModel, step: BuildStep) -> bool:
+    """Whether the step takes its input row by row (else the query reads the tables themselves)."""
+    if model.model.kind == "append":
+        return model.shape.row_preserving
+    return step.mode == "groups"
+
+
+def _fitting(
+    bench: Workbench, step: BuildStep, news: tuple[InputChanges, ...], until: int
+) -> tuple[BuildStep, tuple[InputChanges, ...]]:
+    """An increment whose input lost rows is built anew, because an append cannot take rows back."""
+    if step.mode != "increment" or not any(change.deleted for change in news):
+        return step, news
+    every = tuple(InputRange(given.table, None) for given in step.inputs)
+    note = "rows of the input were deleted: builds everything anew"
+    return replace(step, mode="rebuild", inputs=every, note=note), read_changes(bench, every, until)
+
+
+def _afresh(model: CompiledModel, step: BuildStep) -> bool:
+    """Whether the table's rows are to be replaced: a rebuild, or a whole that has no key to compare by."""
+    return step.mode in ("create", "rebuild") or (step.mode == "whole" and not model.model.key)
+
+
+def _work(
+    bench: Workbench,
+    session: Session,
+    stage: Stage,
+    model: CompiledModel,
+    step: BuildStep,
+    news: tuple[InputChanges, ...],
+    schema: Schema,
+    filled: bool,
+) -> tuple[Ledger, tuple[Verdict, ...]]:
+    if model.model.kind == "append":
+        return append_rows(bench, session, stage, model, news, schema, filled=filled)
+    if step.mode == "groups" and model.groups is not None and filled:
+        return recompute_groups(bench, session, stage, model, model.groups, news[0], schema.names)
+    return recompute_whole(bench, session, stage, model, schema.names, filled=filled)
+
+
+def _commit(bench: Workbench, model: CompiledModel, base: int, ledger: Ledger, verdicts: tuple[Verdict, ...]) -> Commit:
+    tables = {name: bench.catalog.find(name, base) for name in model.inputs}
+    schemas = {name: bench.catalog.metadata(entry).schema() for name, entry in tables.items() if entry is not None}
+    return Commit(
+        step_key=bench.step_key(model.table),
+        kind=model.model.kind,
+        principal=bench.principal,
+        run=bench.run,
+        table=model.table,
+        cursors=tuple(Cursor(model.table, name, base) for name in model.inputs),
+        ledger=ledger,
+        verdicts=verdicts,
+        lineage=tuple(Edge(model.table, *edge) for edge in lineage(model.query, schemas)),
+        models=(model.state(),),
+    )

@@ -1,0 +1,72 @@
+"""A model as the planner sees it: its parsed query, what it reads, and what can be proved of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+from millpond.catalog.commits import ModelState
+from millpond.core.names import TableName
+from millpond.project.model import Model
+from millpond.sql.fingerprint import canonical
+from millpond.sql.groups import GroupKey, group_expressions
+from millpond.sql.parse import Query, parse
+from millpond.sql.references import Reference, inputs
+from millpond.sql.shape import Shape, shape
+
+
+@dataclass(frozen=True)
+class CompiledModel:
+    """One model with its query. `groups` is None unless an aggregate's groups can be found in its only input."""
+
+    model: Model
+    query: Query
+    references: tuple[Reference, ...]
+    shape: Shape
+    groups: GroupKey | None
+
+    @property
+    def table(self) -> TableName:
+        """The table that the model makes."""
+        return self.model.table
+
+    @property
+    def inputs(self) -> tuple[TableName, ...]:
+        """The tables that the query reads, each once, in order of appearance."""
+        return tuple(dict.fromkeys(reference.table for reference in self.references))
+
+    @property
+    def incremental(self) -> bool:
+        """Whether the model is brought up to date from its input's changes alone."""
+        if self.model.kind == "append":
+            return self.shape.row_preserving
+        return self.model.kind == "aggregate" and self.groups is not None
+
+    def state(self) -> ModelState:
+        """The definition that a build of this model is recorded with."""
+        definition = json.dumps(
+            {
+                "kind": self.model.kind,
+                "key": self.model.key,
+                "partition": [asdict(field) for field in self.model.partition],
+                "checks": [_check_definition(check) for check in self.model.checks],
+                "sql": canonical(self.query),
+            },
+            sort_keys=True,
+            default=str,
+        )
+        return ModelState(self.table, hashlib.sha256(definition.encode()).hexdigest(), definition)
+
+
+def compile_model(model: Model) -> CompiledModel:
+    """Parse a model's SQL and prove what can be proved. Raises ModelError at the author's line and column."""
+    query = parse(model.sql, model.path)
+    groups = group_expressions(query, model.key) if model.kind == "aggregate" and model.key else None
+    return CompiledModel(model, query, inputs(query), shape(query), groups)
+
+
+def _check_definition(check: object) -> dict[str, object]:
+    fields = dict(vars(check))
+    fields.pop("where", None)
+    return fields

@@ -1,0 +1,20 @@
+"""What happens in a run, as values that the terminal, `--json` and the run log all show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened: `run_started`, `step_started`, `step_finished`, `step_failed`, `step_skipped`,
+    `run_finished`, or `note`."""
+
+    name: str
+    at: datetime
+    fields: Mapping[str, object] = field(default_factory=dict)
+
+
+Listener = Callable[[Event], None]

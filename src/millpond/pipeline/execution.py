@@ -1,0 +1,118 @@
+"""Doing a plan: each step once, in order, with retries after a conflict; a failure stops its descendants only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from millpond.catalog.commits import Commit
+from millpond.core.errors import ConflictError, MillpondError
+from millpond.core.names import TableName
+from millpond.core.retry import Backoff, retry
+from millpond.ingest.files.discovery import Discovery
+from millpond.pipeline.build import build
+from millpond.pipeline.events import Event, Listener
+from millpond.pipeline.graph import Graph
+from millpond.pipeline.load import load_source
+from millpond.pipeline.outcome import Outcome
+from millpond.pipeline.plan import BuildStep, DropStep, LandStep, Plan, Step
+from millpond.pipeline.workbench import Workbench
+
+_BACKOFF = Backoff(tries=6, first=0.05, most=2.0)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run did: the outcome of each step that was done, the error of each that failed, and what was left."""
+
+    outcomes: Mapping[TableName, Outcome]
+    failures: Mapping[TableName, MillpondError]
+    skipped: tuple[TableName, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every step was done."""
+        return not self.failures and not self.skipped
+
+
+def run_plan(
+    bench: Workbench, graph: Graph, plan: Plan, discoveries: Mapping[TableName, Discovery], listen: Listener
+) -> Report:
+    """Do the steps of a plan; what happens is told to `listen` as it happens."""
+    outcomes: dict[TableName, Outcome] = {}
+    failures: dict[TableName, MillpondError] = {}
+    skipped: list[TableName] = []
+    blocked: set[TableName] = set()
+    for step in plan.steps:
+        if step.table in blocked:
+            skipped.append(step.table)
+            listen(Event("step_skipped", bench.clock.now(), {"table": str(step.table)}))
+            continue
+        listen(Event("step_started", bench.clock.now(), {"table": str(step.table), "work": step.work}))
+        started = time.monotonic()
+        try:
+            outcome = _do(bench, graph, step, discoveries)
+        except MillpondError as failed:
+            failures[step.table] = failed
+            blocked |= graph.downstream(step.table)
+            listen(Event("step_failed", bench.clock.now(), _failed(step, failed, time.monotonic() - started)))
+            continue
+        outcomes[step.table] = outcome
+        listen(Event("step_finished", bench.clock.now(), _finished(step, outcome, time.monotonic() - started)))
+    return Report(outcomes, failures, tuple(skipped))
+
+
+def _do(bench: Workbench, graph: Graph, step: Step, discoveries: Mapping[TableName, Discovery]) -> Outcome:
+    """One step, done again from the start when another commit came first."""
+
+    def once(_attempt: int) -> Outcome:
+        if isinstance(step, LandStep):
+            source = next(source for source in graph.sources if source.table == step.table)
+            return load_source(bench, source, discoveries[step.table])
+        if isinstance(step, BuildStep):
+            model = next(model for model in graph.models if model.table == step.table)
+            return build(bench, model, step)
+        return _drop(bench, step)
+
+    return retry(once, on=ConflictError, backoff=_BACKOFF)
+
+
+def _drop(bench: Workbench, step: DropStep) -> Outcome:
+    key = bench.step_key(step.table)
+    stage = bench.catalog.begin(key)
+    try:
+        stage.drop_table(step.table)
+        commit = Commit(step_key=key, kind="drop", principal=bench.principal, run=bench.run, table=step.table)
+        return Outcome(stage.publish(commit).number)
+    finally:
+        stage.discard()
+
+
+def _finished(step: Step, outcome: Outcome, seconds: float) -> dict[str, object]:
+    return {
+        "table": str(step.table),
+        "work": step.work,
+        "commit": outcome.number,
+        "seconds": round(seconds, 3),
+        "ledger": asdict(outcome.ledger) if outcome.ledger else None,
+        "rejected_files": outcome.rejected_files,
+        "warnings": [
+            {"rule": verdict.rule, "failed": verdict.failed}
+            for verdict in outcome.verdicts
+            if verdict.outcome == "warn"
+        ],
+        "note": outcome.note,
+    }
+
+
+def _failed(step: Step, failed: MillpondError, seconds: float) -> dict[str, object]:
+    return {
+        "table": str(step.table),
+        "work": step.work,
+        "seconds": round(seconds, 3),
+        "code": failed.code,
+        "message": failed.finding.message,
+        "next_step": failed.finding.next_step,
+        "where": str(failed.finding.where) if failed.finding.where else None,
+    }

@@ -1,0 +1,57 @@
+"""The changed rows of a step's inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from millpond.core.names import TableName
+from millpond.core.schema import ORIGIN_COLUMNS
+from millpond.pipeline.plan import InputRange
+from millpond.pipeline.workbench import Workbench
+from millpond.sql.staging import create_input
+from millpond.tables.changes import Changes, changes
+from millpond.tables.reading import deleted_sql, inserted_sql
+
+
+@dataclass(frozen=True)
+class InputChanges:
+    """The rows of one input that came and went since the step last read it."""
+
+    table: TableName
+    changes: Changes
+
+    @property
+    def inserted(self) -> bool:
+        """Whether any rows came."""
+        return bool(self.changes.inserted)
+
+    @property
+    def deleted(self) -> bool:
+        """Whether any rows went."""
+        return bool(self.changes.deleted)
+
+    @property
+    def any(self) -> bool:
+        """Whether anything happened."""
+        return self.inserted or self.deleted
+
+    def queries(self) -> tuple[str, ...]:
+        """Queries that give the changed rows with the table's columns: those that came, those that went."""
+        columns = self.changes.schema.names
+        came = (inserted_sql(self.changes, columns),) if self.inserted else ()
+        went = (deleted_sql(self.changes, columns),) if self.deleted else ()
+        return came + went
+
+    def view(self, name: str) -> str:
+        """The statement that makes the temp view of the rows that came, with their origin."""
+        columns = self.changes.schema.names
+        bronze = all(column in columns for column in ORIGIN_COLUMNS)
+        rows = inserted_sql(self.changes, columns, with_origin=not bronze)
+        fields = tuple(column for column in columns if column not in ORIGIN_COLUMNS)
+        origin = ("_origin", "_position", "_load") if bronze else ("_origin", "_position", "NULL::VARCHAR")
+        return create_input(name, rows, fields, origin)
+
+
+def read_changes(bench: Workbench, ranges: tuple[InputRange, ...], until: int) -> tuple[InputChanges, ...]:
+    """What each input brought up to commit `until`."""
+    return tuple(InputChanges(r.table, changes(bench.catalog, r.table, r.since, until)) for r in ranges)

@@ -1,0 +1,37 @@
+"""Doing one LandStep: a source's new files into bronze, with what was seen of each, in one commit."""
+
+from __future__ import annotations
+
+from millpond.catalog.commits import Commit
+from millpond.ingest.files.discovery import Discovery
+from millpond.ingest.landing import land
+from millpond.pipeline.outcome import Outcome
+from millpond.pipeline.workbench import Workbench
+from millpond.project.model import Source
+
+
+def load_source(bench: Workbench, source: Source, discovery: Discovery) -> Outcome:
+    """Land what was discovered and publish it. Raises ConflictError when another commit came first."""
+    key = bench.step_key(source.table)
+    done = bench.catalog.published(key)
+    if done is not None:
+        return Outcome(done, bench.catalog.ledger(done), note="was published before")
+    stage = bench.catalog.begin(key)
+    try:
+        with bench.engine.session(bench.endpoint, stage.token) as session, session.transaction():
+            landed = land(source, bench.project, session, bench.catalog, stage, discovery, key, bench.clock.now())
+        commit = Commit(
+            step_key=key,
+            kind="land",
+            principal=bench.principal,
+            run=bench.run,
+            table=source.table,
+            files=landed.files,
+            ledger=landed.ledger,
+            blind=True,
+        )
+        number = stage.publish(commit).number
+    finally:
+        stage.discard()
+    rejected = sum(file.outcome == "rejected" for file in landed.files)
+    return Outcome(number, landed.ledger, rejected_files=rejected)

@@ -1,0 +1,92 @@
+"""A plan: what a run would do, as values that anyone can print."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from millpond.core.names import TableName
+
+BuildMode = Literal["create", "increment", "groups", "whole", "rebuild"]
+
+
+@dataclass(frozen=True)
+class LandStep:
+    """Land a source's new files in bronze. Counts are of files."""
+
+    table: TableName
+    source: str
+    new: int
+    changed: int
+    rejected: int
+    known: int
+    unsettled: int
+    because: str
+
+    @property
+    def work(self) -> str:
+        """What the step does, in a word."""
+        return "land"
+
+
+@dataclass(frozen=True)
+class InputRange:
+    """The changes of an input that a step takes in: those after commit `since` (None: all of the table)."""
+
+    table: TableName
+    since: int | None
+
+
+@dataclass(frozen=True)
+class BuildStep:
+    """Bring a model's table up to date.
+
+    create: there is no table yet. increment: judge and add the input's new rows. groups: recompute the groups whose
+    input rows changed. whole: compute the query over all of its inputs and apply the difference. rebuild: replace
+    everything that the table holds.
+    """
+
+    table: TableName
+    kind: str
+    mode: BuildMode
+    inputs: tuple[InputRange, ...]
+    because: str
+    note: str = ""
+
+    @property
+    def work(self) -> str:
+        """What the step does, in a word."""
+        return self.mode
+
+
+@dataclass(frozen=True)
+class DropStep:
+    """Remove the table of a model that the project no longer has."""
+
+    table: TableName
+    because: str
+
+    @property
+    def work(self) -> str:
+        """What the step does, in a word."""
+        return "drop"
+
+
+Step = LandStep | BuildStep | DropStep
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps in the order in which they run; `head` is the commit number that the plan was made at.
+
+    `waiting` are models that cannot be built yet, each with the input that has no table.
+    """
+
+    head: int
+    steps: tuple[Step, ...]
+    waiting: tuple[tuple[TableName, TableName], ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.steps

@@ -1,0 +1,134 @@
+"""From the project and the state of the lake to a plan. Pure: it reads nothing and changes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from millpond.catalog.commits import ModelState, TableEntry
+from millpond.core.errors import RunError
+from millpond.core.names import TableName
+from millpond.pipeline.compiled import CompiledModel
+from millpond.pipeline.graph import Graph
+from millpond.pipeline.plan import BuildStep, DropStep, InputRange, LandStep, Plan, Step
+
+
+@dataclass(frozen=True)
+class LakeState:
+    """What the planner must know of the lake, all as of commit `head`."""
+
+    head: int
+    tables: Mapping[TableName, TableEntry] = field(default_factory=dict)
+    models: Mapping[TableName, ModelState] = field(default_factory=dict)
+    cursors: Mapping[tuple[TableName, TableName], int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user asked for: which tables, which of them from scratch, and which removed tables to drop."""
+
+    selected: frozenset[TableName]
+    rebuild: frozenset[TableName] = frozenset()
+    drop: frozenset[TableName] = frozenset()
+
+
+def plan(graph: Graph, state: LakeState, landings: Mapping[TableName, LandStep], wishes: Wishes) -> Plan:
+    """The steps that bring the selected tables up to date.
+
+    `landings` holds a step for each source that has something to land. Raises RunError MP-7010 when a model was
+    changed, renamed or removed and the user has not said what to do about it.
+    """
+    _refuse_removed(graph, state, wishes)
+    rebuilt = set(wishes.rebuild)
+    for table in wishes.rebuild:
+        rebuilt |= graph.downstream(table)
+    _refuse_changed(graph, state, wishes, frozenset(rebuilt))
+    steps: list[Step] = [DropStep(table, "its model is gone and --drop names it") for table in sorted(wishes.drop)]
+    steps += [landings[s.table] for s in graph.sources if s.table in landings and s.table in wishes.selected]
+    moving = {step.table for step in steps}
+    waiting: list[tuple[TableName, TableName]] = []
+    for model in graph.models:
+        if model.table not in wishes.selected and model.table not in rebuilt:
+            continue
+        absent = next((name for name in model.inputs if name not in state.tables and name not in moving), None)
+        if absent is not None:
+            waiting.append((model.table, absent))
+            continue
+        step = _build(model, state, moving, model.table in rebuilt)
+        if step is not None:
+            steps.append(step)
+            moving.add(model.table)
+    return Plan(state.head, tuple(steps), tuple(waiting))
+
+
+def _build(model: CompiledModel, state: LakeState, moving: set[TableName], rebuild: bool) -> BuildStep | None:
+    kind = model.model.kind
+    note = _note(model)
+    every = tuple(InputRange(name, None) for name in model.inputs)
+    if model.table not in state.models:
+        return BuildStep(model.table, kind, "create", every, "there is no table yet", note)
+    if rebuild:
+        return BuildStep(model.table, kind, "rebuild", every, "asked for by --rebuild", note)
+    ranges = tuple(InputRange(name, state.cursors.get((model.table, name))) for name in model.inputs)
+    news = [r.table for r in ranges if r.table in moving or _has_news(state, r)]
+    if not news:
+        return None
+    because = f"{', '.join(map(str, news))} changed"
+    if not model.incremental:
+        return BuildStep(model.table, kind, "whole", every, because, note)
+    return BuildStep(model.table, kind, "increment" if kind == "append" else "groups", ranges, because, note)
+
+
+def _has_news(state: LakeState, given: InputRange) -> bool:
+    entry = state.tables.get(given.table)
+    return entry is not None and (given.since is None or entry.commit > given.since)
+
+
+def _note(model: CompiledModel) -> str:
+    if model.incremental:
+        return "recomputes the groups that changed" if model.model.kind == "aggregate" else ""
+    if model.model.kind == "append":
+        return f"not row-preserving ({model.shape.reason}): reads its inputs whole"
+    if model.model.kind == "aggregate":
+        return "its groups cannot be found in one input: recomputes all, changes what differs"
+    return "computes everything anew"
+
+
+def _refuse_changed(graph: Graph, state: LakeState, wishes: Wishes, rebuilt: frozenset[TableName]) -> None:
+    for model in graph.models:
+        built = state.models.get(model.table)
+        if built is None or model.table in rebuilt or model.table not in wishes.selected:
+            continue
+        if built.fingerprint != model.state().fingerprint:
+            raise RunError(
+                "MP-7010",
+                f"the model {model.table} changed since its table was built ({changed_parts(built, model.state())})",
+                next_step=f"`millpond run --rebuild {model.table}` builds it and what depends on it anew; "
+                "or put the file back as it was",
+                where=model.model.place(),
+            )
+
+
+def _refuse_removed(graph: Graph, state: LakeState, wishes: Wishes) -> None:
+    known = {model.table for model in graph.models}
+    for table, built in sorted(state.models.items()):
+        if table in known or table in wishes.drop:
+            continue
+        twin = next(
+            (m for m in graph.models if m.table not in state.models and m.state().fingerprint == built.fingerprint),
+            None,
+        )
+        told = f"the model {table} was renamed to {twin.table}" if twin else f"the model {table} was removed"
+        raise RunError(
+            "MP-7011",
+            f"{told}, and its table is still there",
+            next_step=f"`millpond run --drop {table}` removes the table; or put the model's file back",
+            where=twin.model.place() if twin else None,
+        )
+
+
+def changed_parts(built: ModelState, now: ModelState) -> str:
+    """Which parts of a definition differ, in words."""
+    before, after = json.loads(built.definition), json.loads(now.definition)
+    return ", ".join(part for part in after if before.get(part) != after[part]) or "definition"

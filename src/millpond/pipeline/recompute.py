@@ -1,0 +1,106 @@
+"""Steps that compute rows anew: the groups that changed, or everything."""
+
+from __future__ import annotations
+
+from millpond.catalog.commits import Ledger, Verdict
+from millpond.catalog.staging import Stage
+from millpond.core.errors import ModelError
+from millpond.engines.engine import Session
+from millpond.pipeline.compiled import CompiledModel
+from millpond.pipeline.inputs import InputChanges
+from millpond.pipeline.staged import Judged, quarantine_rejected, stage_rows
+from millpond.pipeline.target import ensure_quarantine
+from millpond.pipeline.unique import reject_repeats
+from millpond.pipeline.workbench import Workbench
+from millpond.quality.rules import row_rules
+from millpond.sql.difference import (
+    Difference,
+    create_difference,
+    create_groups,
+    create_narrowed,
+    delete_changed,
+    difference_counts,
+    insert_all,
+    insert_changed,
+    repeated_key,
+    restricted_output,
+)
+from millpond.sql.groups import GroupKey
+from millpond.sql.rewrite import replace_inputs
+from millpond.sql.staging import Staging
+
+_NARROWED = "narrowed"
+
+
+def recompute_groups(
+    bench: Workbench,
+    session: Session,
+    stage: Stage,
+    model: CompiledModel,
+    groups: GroupKey,
+    news: InputChanges,
+    outputs: tuple[str, ...],
+) -> tuple[Ledger, tuple[Verdict, ...]]:
+    """Recompute the groups that the input's changed rows belong to, or belonged to, and apply what differs."""
+    session.execute(create_groups(groups.expressions, news.queries()))
+    if groups.pushable:
+        session.execute(create_narrowed(_NARROWED, groups.input, groups.expressions))
+        query = replace_inputs(model.query, {groups.input: _NARROWED}).text()
+    else:
+        query = restricted_output(model.query.text(), model.model.key)
+    judged = _stage(bench, session, stage, model, query, outputs)
+    return _apply(session, judged, Difference(model.table, outputs, model.model.key, grouped=True))
+
+
+def recompute_whole(
+    bench: Workbench, session: Session, stage: Stage, model: CompiledModel, outputs: tuple[str, ...], *, filled: bool
+) -> tuple[Ledger, tuple[Verdict, ...]]:
+    """Compute the query over all of its inputs; add everything to an empty table, or apply what differs."""
+    judged = _stage(bench, session, stage, model, model.query.text(), outputs)
+    if filled:
+        return _apply(session, judged, Difference(model.table, outputs, model.model.key, grouped=False))
+    inserted = session.execute(insert_all(model.table, outputs))
+    return Ledger(staged=judged.staged, inserted=inserted, quarantined=judged.rejected), judged.verdicts
+
+
+def _stage(
+    bench: Workbench, session: Session, stage: Stage, model: CompiledModel, query: str, outputs: tuple[str, ...]
+) -> Judged:
+    staging = Staging(query, outputs, row_rules(model.model, ()))
+    judged = reject_repeats(session, model.model, stage_rows(session, model.model, staging), staging, filled=False)
+    _refuse_repeated_key(session, model)
+    if judged.rejected:
+        ensure_quarantine(bench, stage)
+        quarantine_rejected(bench, session, model.table)
+    return judged
+
+
+def _apply(session: Session, judged: Judged, difference: Difference) -> tuple[Ledger, tuple[Verdict, ...]]:
+    session.execute(create_difference(difference))
+    new, other, same, gone = session.rows(difference_counts())[0]
+    if other or gone:
+        session.execute(delete_changed(difference))
+    if new or other:
+        session.execute(insert_changed(difference))
+    ledger = Ledger(
+        staged=judged.staged + gone,
+        inserted=new,
+        updated=other,
+        unchanged=same,
+        deleted=gone,
+        quarantined=judged.rejected,
+    )
+    return ledger, judged.verdicts
+
+
+def _refuse_repeated_key(session: Session, model: CompiledModel) -> None:
+    key = model.model.key
+    row = session.rows(repeated_key(key)) if key else []
+    if row:
+        shown = ", ".join(f"{name} = {given}" for name, given in zip(key, row[0], strict=True))
+        raise ModelError(
+            "MP-2030",
+            f"the key of {model.table} stands for several rows ({shown})",
+            next_step="group by the key alone, or add the columns that tell the rows apart to the key",
+            where=model.model.place("key"),
+        )

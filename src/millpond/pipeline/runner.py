@@ -1,0 +1,178 @@
+"""Planning and running a project on its lake."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from millpond.catalog.catalog import Catalog
+from millpond.core.clock import Clock
+from millpond.core.errors import RunError
+from millpond.core.names import TableName, closest
+from millpond.ingest.files.discovery import Discovery, discover
+from millpond.ingest.files.identity import parser_hash
+from millpond.pipeline.events import Event, Listener
+from millpond.pipeline.execution import Report, run_plan
+from millpond.pipeline.graph import Graph, build_graph, select
+from millpond.pipeline.lock import project_lock
+from millpond.pipeline.plan import LandStep, Plan
+from millpond.pipeline.planner import LakeState, Wishes, plan
+from millpond.pipeline.runs import RunLog
+from millpond.pipeline.workbench import Workbench
+from millpond.project.model import Project, Source
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to run: selectors (see `graph.select`), models to rebuild, removed tables to drop.
+
+    `failed` means the tables that the newest run did not bring to an end; `wait` waits for a run that holds the
+    project.
+    """
+
+    select: tuple[str, ...] = ()
+    rebuild: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    failed: bool = False
+    wait: bool = False
+
+
+class Runner:
+    """Plans and runs. `bench` makes the workbench of a run by its identity, once there is something to do."""
+
+    def __init__(
+        self, project: Project, catalog: Catalog, log: RunLog, clock: Clock, bench: Callable[[str], Workbench]
+    ) -> None:
+        self._project = project
+        self._catalog = catalog
+        self._log = log
+        self._clock = clock
+        self._bench = bench
+
+    @property
+    def log(self) -> RunLog:
+        """The log of past runs."""
+        return self._log
+
+    def graph(self) -> Graph:
+        """The project's sources and models in order. Raises ModelError."""
+        return build_graph(self._project)
+
+    def plan(self, request: Request) -> Plan:
+        """What a run of the request would do now."""
+        return self._prepare(request)[1]
+
+    def run(self, request: Request, listen: Listener) -> Report:
+        """Plan and do it, holding the project's lock. Raises RunError when the plan cannot be made."""
+        identity = f"{self._clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+        since = f"{self._clock.now():%Y-%m-%d %H:%M:%S} UTC"
+
+        def tell(sentence: str) -> None:
+            listen(Event("note", self._clock.now(), {"text": f"waiting: {sentence}"}))
+
+        with project_lock(self._project.state, run=identity, since=since, wait=request.wait, tell=tell):
+            graph, planned, discoveries = self._prepare(request)
+            if planned.empty:
+                return Report({}, {}, ())
+            return self._execute(identity, graph, planned, discoveries, listen)
+
+    def _execute(
+        self,
+        identity: str,
+        graph: Graph,
+        planned: Plan,
+        discoveries: Mapping[TableName, Discovery],
+        listen: Listener,
+    ) -> Report:
+        def keep(event: Event) -> None:
+            self._log.note(identity, event)
+            listen(event)
+
+        self._log.start(identity, self._catalog.environment, self._clock.now())
+        tables = [str(step.table) for step in planned.steps]
+        keep(Event("run_started", self._clock.now(), {"run": identity, "tables": tables}))
+        report = run_plan(self._bench(identity), graph, planned, discoveries, keep)
+        status = "ok" if report.ok else "failed"
+        keep(Event("run_finished", self._clock.now(), {"run": identity, "status": status}))
+        self._log.end(identity, status, self._clock.now())
+        return report
+
+    def _prepare(self, request: Request) -> tuple[Graph, Plan, dict[TableName, Discovery]]:
+        graph = self.graph()
+        selectors = self._log.last_failed() if request.failed else request.select
+        selected = select(graph, selectors) if selectors or not request.failed else frozenset()
+        wishes = Wishes(selected, self._rebuilt(graph, request.rebuild), self._dropped(request.drop))
+        discoveries = {
+            source.table: self._discover(source) for source in graph.sources if source.table in wishes.selected
+        }
+        landings = {
+            source.table: _landing(source, discoveries[source.table])
+            for source in graph.sources
+            if source.table in discoveries and discoveries[source.table].work
+        }
+        return graph, plan(graph, self._state(graph), landings, wishes), discoveries
+
+    def _discover(self, source: Source) -> Discovery:
+        seen = self._catalog.seen_files(source.name)
+        loaded = self._catalog.loaded_contents(source.name, parser_hash(source))
+        return discover(source, self._project, seen, loaded, self._clock)
+
+    def _state(self, graph: Graph) -> LakeState:
+        head = self._catalog.head()
+        cursors = {}
+        for model in graph.models:
+            for name in model.inputs:
+                number = self._catalog.cursor(model.table, name)
+                if number is not None:
+                    cursors[model.table, name] = number
+        tables = {entry.name: entry for entry in self._catalog.tables(head)}
+        return LakeState(head, tables, self._catalog.model_states(), cursors)
+
+    def _rebuilt(self, graph: Graph, names: Iterable[str]) -> frozenset[TableName]:
+        known = {model.table for model in graph.models}
+        found: set[TableName] = set()
+        for name in names:
+            chosen = select(graph, (name,)) & known
+            if not chosen:
+                raise RunError(
+                    "MP-7002", f"{name} is not a model, so it cannot be rebuilt", next_step="name a model to --rebuild"
+                )
+            found |= chosen
+        return frozenset(found)
+
+    def _dropped(self, names: Iterable[str]) -> frozenset[TableName]:
+        built = {str(table): table for table in self._catalog.model_states()}
+        models = {model.table for model in self._project.models}
+        for name in names:
+            if name not in built or built[name] in models:
+                raise RunError(
+                    "MP-7003",
+                    f"{name} is not the table of a removed model, so it cannot be dropped",
+                    next_step="--drop is for tables whose model's file is gone; `millpond plan` names them",
+                    suggestion=closest(name, [known for known, table in built.items() if table not in models]),
+                )
+        return frozenset(built[name] for name in names)
+
+
+def _landing(source: Source, found: Discovery) -> LandStep:
+    parts = [
+        f"{count} {word}"
+        for count, word in (
+            (len(found.new), "new"),
+            (len(found.changed), "changed"),
+            (len(found.rejected), "not readable"),
+            (len(found.duplicates), "known by content"),
+        )
+        if count
+    ]
+    return LandStep(
+        table=source.table,
+        source=source.name,
+        new=len(found.new),
+        changed=len(found.changed),
+        rejected=len(found.rejected),
+        known=len(found.duplicates),
+        unsettled=len(found.unsettled),
+        because=f"files: {', '.join(parts)}",
+    )

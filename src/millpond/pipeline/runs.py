@@ -1,0 +1,128 @@
+"""The run log: what ran, what came of each step, and what was said, kept apart from the catalog.
+
+It is a file of its own, so that a busy log never holds up a commit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from millpond.core.errors import RunError
+from millpond.pipeline.events import Event
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+  id TEXT PRIMARY KEY, started TEXT NOT NULL, ended TEXT, status TEXT NOT NULL, environment TEXT NOT NULL,
+  pid INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS events (
+  run TEXT NOT NULL, position INTEGER NOT NULL, at TEXT NOT NULL, name TEXT NOT NULL, fields TEXT NOT NULL,
+  PRIMARY KEY (run, position));
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One past or present run. `status` is running, ok, failed or killed; `failed` the tables whose step failed."""
+
+    id: str
+    started: str
+    ended: str | None
+    status: str
+    environment: str
+    steps: int
+    failed: tuple[str, ...]
+
+
+class RunLog:
+    """The file `runs.db`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def start(self, run: str, environment: str, at: datetime) -> None:
+        """Note that a run began."""
+        with self._open() as db:
+            db.execute(
+                "INSERT INTO runs VALUES (?, ?, NULL, 'running', ?, ?)", (run, at.isoformat(), environment, os.getpid())
+            )
+
+    def note(self, run: str, event: Event) -> None:
+        """Keep an event of a run."""
+        with self._open() as db:
+            db.execute(
+                "INSERT INTO events SELECT ?, coalesce(max(position), 0) + 1, ?, ?, ? FROM events WHERE run = ?",
+                (run, event.at.isoformat(), event.name, json.dumps(dict(event.fields), default=str), run),
+            )
+
+    def end(self, run: str, status: str, at: datetime) -> None:
+        """Note how a run ended: ok or failed."""
+        with self._open() as db:
+            db.execute("UPDATE runs SET status = ?, ended = ? WHERE id = ?", (status, at.isoformat(), run))
+
+    def recent(self, limit: int = 20) -> tuple[Run, ...]:
+        """The newest runs first. One that says `running` but whose process is gone was killed."""
+        with self._open() as db:
+            rows = db.execute("SELECT * FROM runs ORDER BY started DESC, id DESC LIMIT ?", (limit,)).fetchall()
+            return tuple(self._run(db, row) for row in rows)
+
+    def events(self, run: str) -> tuple[tuple[str, str, dict[str, object]], ...]:
+        """What happened in a run, as (time, name, fields). Raises RunError MP-7030 when there is no such run."""
+        with self._open() as db:
+            if db.execute("SELECT 1 FROM runs WHERE id = ?", (run,)).fetchone() is None:
+                raise RunError("MP-7030", f"there is no run {run!r}", next_step="see `millpond runs` for the newest")
+            rows = db.execute("SELECT at, name, fields FROM events WHERE run = ? ORDER BY position", (run,)).fetchall()
+        return tuple((at, name, json.loads(fields)) for at, name, fields in rows)
+
+    def last_failed(self) -> tuple[str, ...]:
+        """The tables whose step failed, or was not reached, in the newest run that ended badly; else none."""
+        newest = self.recent(1)
+        if not newest or newest[0].status == "ok":
+            return ()
+        planned: list[str] = []
+        done: set[str] = set()
+        for _, name, fields in self.events(newest[0].id):
+            if name == "run_started":
+                tables = fields.get("tables")
+                planned = [str(table) for table in tables] if isinstance(tables, list) else []
+            elif name == "step_finished":
+                done.add(str(fields["table"]))
+        return tuple(table for table in planned if table not in done)
+
+    def _run(self, db: sqlite3.Connection, row: tuple[str, str, str | None, str, str, int]) -> Run:
+        identity, started, ended, status, environment, pid = row
+        if status == "running" and not _alive(pid):
+            status = "killed"
+        names = db.execute("SELECT name, fields FROM events WHERE run = ?", (identity,)).fetchall()
+        failed = tuple(str(json.loads(fields)["table"]) for name, fields in names if name == "step_failed")
+        steps = sum(name in ("step_finished", "step_failed") for name, _ in names)
+        return Run(identity, started, ended, status, environment, steps, failed)
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(self._path, timeout=30)
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=NORMAL")
+            db.executescript(_SCHEMA)
+            with db:
+                yield db
+        finally:
+            db.close()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

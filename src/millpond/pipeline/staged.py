@@ -1,0 +1,110 @@
+"""The first half of every build: the new rows staged and judged, before anything is visible."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from millpond.catalog.commits import Verdict
+from millpond.core.clock import naive_utc
+from millpond.core.errors import QualityError
+from millpond.core.names import TableName
+from millpond.engines.engine import Session
+from millpond.pipeline.workbench import Workbench
+from millpond.project.model import Model
+from millpond.quality.rules import KEY_CONFLICT
+from millpond.sql.append import losers
+from millpond.sql.quarantine import Rejects, insert_rejects
+from millpond.sql.staging import (
+    CARRIED,
+    Rule,
+    Staging,
+    as_json,
+    counts,
+    create_staged,
+    key_text,
+    reject_field,
+    rejected,
+)
+from millpond.sql.values import value
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Counts of staged and rejected rows, and the verdict of each rule."""
+
+    staged: int
+    rejected: int
+    verdicts: tuple[Verdict, ...]
+
+
+def stage_rows(session: Session, model: Model, staging: Staging) -> Judged:
+    """Make the staged relation and judge it. Raises QualityError MP-6001 when a check with severity stop fails."""
+    session.execute(create_staged(staging))
+    staged, rejected, *failed = session.rows(counts(staging.rules))[0]
+    pairs = tuple(zip(staging.rules, failed, strict=True))
+    verdicts = tuple(Verdict(model.table, rule.name, _outcome(rule, count), count, staged) for rule, count in pairs)
+    for rule, count in pairs:
+        if rule.severity == "stop" and count:
+            raise stopped(model, rule.name, f"{count:,} of {staged:,} rows: {rule.reason}")
+    return Judged(staged, rejected, verdicts)
+
+
+def stopped(model: Model, rule: str, told: str) -> QualityError:
+    """The error of a check with severity stop."""
+    where = next((check.where for check in model.checks if check.rule == rule), model.place())
+    return QualityError(
+        "MP-6001",
+        f"the check {rule} of {model.table} stopped the step: {told}",
+        next_step="nothing was changed; mend the input or the model, or lower the check's severity",
+        where=where,
+    )
+
+
+def quarantine_rejected(bench: Workbench, session: Session, table: TableName) -> None:
+    """Put the staged rows that a rule rejected into quarantine."""
+    session.execute(
+        insert_rejects(
+            Rejects(
+                relation=rejected(),
+                model=table,
+                kind="row",
+                rule=reject_field("rule"),
+                value=reject_field("value"),
+                reason=reject_field("reason"),
+                raw=reject_field("raw"),
+                content_path="NULL",
+                origin=reject_field("origin"),
+                position=reject_field("position", "BIGINT"),
+                load=reject_field("load"),
+                step=bench.step_key(table),
+                at=value(naive_utc(bench.clock.now())),
+            )
+        )
+    )
+
+
+def quarantine_losers(bench: Workbench, session: Session, model: Model, outputs: tuple[str, ...]) -> None:
+    """Put the rows that lost a key conflict into quarantine."""
+    session.execute(
+        insert_rejects(
+            Rejects(
+                relation=losers(),
+                model=model.table,
+                kind="row",
+                rule=value(KEY_CONFLICT),
+                value=key_text(model.key),
+                reason=value("another row of the same key stays, by content"),
+                raw=as_json(outputs),
+                content_path="NULL",
+                origin=CARRIED[0],
+                position=CARRIED[1],
+                load=CARRIED[2],
+                step=bench.step_key(model.table),
+                at=value(naive_utc(bench.clock.now())),
+            )
+        )
+    )
+
+
+def _outcome(rule: Rule, failed: int) -> str:
+    return rule.severity if failed else "pass"

@@ -1,0 +1,42 @@
+"""The `unique` check: judged over the staged rows and the table together."""
+
+from __future__ import annotations
+
+from millpond.catalog.commits import Verdict
+from millpond.engines.engine import Session
+from millpond.pipeline.staged import Judged, stopped
+from millpond.project.check import Check
+from millpond.project.model import Model
+from millpond.sql.staging import Rule, Staging, reject_later
+from millpond.sql.unique import reject_repeated, repeated
+
+
+def reject_repeats(session: Session, model: Model, judged: Judged, staging: Staging, *, filled: bool) -> Judged:
+    """Reject the staged rows that repeat a value which is to be unique, where the check's severity is quarantine."""
+    rejected, verdicts = judged.rejected, judged.verdicts
+    for check in _unique(model, "quarantine"):
+        rule = Rule(check.rule, "FALSE", "NULL", f"{', '.join(check.columns)} is not unique", "quarantine")
+        table = model.table if filled else None
+        failed = session.execute(reject_repeated(table, check.columns, staging.outputs, reject_later(staging, rule)))
+        rejected += failed
+        verdicts += (Verdict(model.table, check.rule, "quarantine" if failed else "pass", failed, judged.staged),)
+    return Judged(judged.staged, rejected, verdicts)
+
+
+def judge_unique(session: Session, model: Model, staged: int) -> tuple[Verdict, ...]:
+    """Judge the table as the step leaves it, before anyone else sees it.
+
+    Raises QualityError MP-6001 when a check with severity stop fails.
+    """
+    verdicts = []
+    for check in _unique(model, "warn", "stop"):
+        failed, shown = session.rows(repeated(model.table, check.columns))[0]
+        if failed and check.severity == "stop":
+            raise stopped(model, check.rule, f"{failed:,} values stand in more than one row, such as {shown}")
+        outcome = check.severity if failed else "pass"
+        verdicts.append(Verdict(model.table, check.rule, outcome, int(failed), staged))
+    return tuple(verdicts)
+
+
+def _unique(model: Model, *severities: str) -> tuple[Check, ...]:
+    return tuple(check for check in model.checks if check.kind == "unique" and check.severity in severities)

@@ -1,0 +1,184 @@
+"""`check`: the whole project looked at without running it, and all that is wrong told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from millpond.catalog.types import portable_problem
+from millpond.core.errors import EngineError, Finding, Location, ModelError
+from millpond.core.names import TableName, closest
+from millpond.core.schema import Column, Schema
+from millpond.engines.engine import Engine, Session
+from millpond.pipeline.compiled import CompiledModel, compile_model
+from millpond.pipeline.graph import ordered
+from millpond.project.check import Check
+from millpond.project.model import Model, Project
+from millpond.quality.rules import row_rules
+from millpond.sql.binding import create_empty, create_schema, probe
+from millpond.sql.references import volatile
+
+
+def validate(project: Project, engine: Engine, known: Mapping[TableName, Schema]) -> tuple[Finding, ...]:
+    """Every problem of the project's SQL, in the order of file and line.
+
+    `known` holds the columns of the tables that models may read: sources with a real, declared or sniffed schema, and
+    tables of the lake that no model makes.
+    """
+    findings: list[Finding] = []
+    compiled: list[CompiledModel] = []
+    for model in project.models:
+        try:
+            compiled.append(compile_model(model))
+        except ModelError as wrong:
+            findings.append(wrong.finding)
+    sources = {source.table for source in project.sources}
+    makeable = sources | {model.table for model in project.models} | set(known)
+    for model_ in compiled:
+        findings += _unknown_inputs(model_, makeable)
+    try:
+        order = ordered(tuple(compiled))
+    except ModelError as cycle:
+        return _sorted([*findings, cycle.finding])
+    with engine.session() as session:
+        findings += _bind(session, order, known)
+    return _sorted(findings)
+
+
+def _unknown_inputs(model: CompiledModel, makeable: set[TableName]) -> list[Finding]:
+    return [
+        Finding(
+            "MP-2010",
+            f"{model.table} reads {reference.table}, which no source or model makes",
+            "correct the name, or add the source or model",
+            reference.where,
+            closest(str(reference.table), [str(table) for table in makeable]),
+        )
+        for reference in model.references
+        if reference.table not in makeable
+    ]
+
+
+def _bind(session: Session, order: tuple[CompiledModel, ...], known: Mapping[TableName, Schema]) -> list[Finding]:
+    """Bind each model's query against empty tables; a model whose inputs are not known is left out."""
+    findings: list[Finding] = []
+    bound = dict(known)
+    made = {model.table for model in order}
+    for table, schema in known.items():
+        if table not in made:
+            session.execute(create_schema(table.layer))
+            session.execute(create_empty(table, schema))
+    for model in order:
+        if not all(name in bound for name in model.inputs):
+            bound.pop(model.table, None)
+            continue
+        try:
+            schema = session.describe(model.model.sql)
+        except EngineError as wrong:
+            findings.append(_engine_finding(model.model, wrong))
+            bound.pop(model.table, None)
+            continue
+        problems = _outputs(model.model, schema) + _volatile(model)
+        findings += problems
+        session.execute(create_schema(model.table.layer))
+        session.execute(create_empty(model.table, schema))
+        bound[model.table] = schema
+        findings += _check_expressions(session, model.model, schema)
+    return findings
+
+
+def _engine_finding(model: Model, wrong: EngineError) -> Finding:
+    lines = wrong.finding.message.splitlines()
+    message = lines[0]
+    where = Location(model.path)
+    if wrong.position is not None:
+        where = location_at(model.sql, wrong.position - len("DESCRIBE "), model)
+    candidates = [line.partition(":")[2].strip() for line in lines[1:] if "andidate" in line]
+    suggestion = candidates[0].split(",")[0].strip(' "') if candidates else None
+    return Finding("MP-2011", message, "correct the query", where, suggestion)
+
+
+def location_at(text: str, offset: int, model: Model) -> Location:
+    """The author's line and column of a character offset in a model's SQL."""
+    before = text[: max(offset, 0)]
+    line = before.count("\n") + 1
+    return Location(model.path, line, len(before) - (before.rfind("\n") + 1) + 1)
+
+
+def _outputs(model: Model, schema: Schema) -> list[Finding]:
+    findings = []
+    names = [name.lower() for name in schema.names]
+    for name in dict.fromkeys(n for n in names if names.count(n) > 1):
+        step = "give one of them another name with AS"
+        findings.append(
+            Finding("MP-2034", f"{model.table} has two columns called {name!r}", step, Location(model.path))
+        )
+    for index, name in enumerate(model.key):
+        findings += _missing(model, schema, name, f"key.{index}", "MP-2031", "the key column")
+    for index, field in enumerate(model.partition):
+        findings += _missing(model, schema, field.column, f"partition.{index}", "MP-2033", "the partition column")
+    for check in model.checks:
+        for name in check.columns:
+            findings += _missing_checked(model, schema, check, name)
+    for column in schema:
+        findings += _type_problem(model, column)
+    return findings
+
+
+def _missing(model: Model, schema: Schema, name: str, entry: str, code: str, what: str) -> list[Finding]:
+    if schema.get(name) is not None:
+        return []
+    step = "name a column that the query gives, or add it to the query"
+    told = f"{what} {name!r} is not among the columns of {model.table}"
+    return [Finding(code, told, step, model.place(entry), closest(name, schema.names))]
+
+
+def _missing_checked(model: Model, schema: Schema, check: Check, name: str) -> list[Finding]:
+    if schema.get(name) is not None:
+        return []
+    told = f"the check {check.rule} names {name!r}, which is not among the columns of {model.table}"
+    return [Finding("MP-2032", told, "name a column that the query gives", check.where, closest(name, schema.names))]
+
+
+def _type_problem(model: Model, column: Column) -> list[Finding]:
+    problem = portable_problem(column.type)
+    if problem is None:
+        return []
+    told = f"column {column.name!r} of {model.table} has the type {column.type}: {problem}"
+    return [Finding("MP-2040", told, "cast it to a type that every engine can hold", Location(model.path))]
+
+
+def _volatile(model: CompiledModel) -> list[Finding]:
+    if not model.incremental:
+        return []
+    return [
+        Finding(
+            "MP-2041",
+            f"{name} gives another value in each run, so {model.table} would depend on when rows arrive",
+            "take the value from the data, or make the model a replace",
+            where,
+            severity="warning",
+        )
+        for name, where in volatile(model.query)
+    ]
+
+
+def _check_expressions(session: Session, model: Model, schema: Schema) -> list[Finding]:
+    findings = []
+    for check in (check for check in model.checks if check.on_rows):
+        if any(schema.get(name) is None for name in check.columns):
+            continue
+        (rule,) = (rule for rule in row_rules(model, ()) if rule.name == check.rule)
+        try:
+            session.describe(probe(model.table, rule.failing))
+        except EngineError as wrong:
+            told = f"the check {check.rule} of {model.table} cannot be judged: {wrong.finding.message.splitlines()[0]}"
+            findings.append(Finding("MP-2035", told, "correct the check", check.where))
+    return findings
+
+
+def _sorted(findings: list[Finding]) -> tuple[Finding, ...]:
+    def order(finding: Finding) -> tuple[str, int, int]:
+        where = finding.where
+        return (str(where.path), where.line, where.column) if where else ("", 0, 0)
+
+    return tuple(sorted(findings, key=order))

@@ -1,0 +1,28 @@
+"""What every step works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from millpond.catalog.catalog import Catalog
+from millpond.core.clock import Clock
+from millpond.engines.engine import Engine
+from millpond.project.model import Project
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """The project, its catalog, an engine, and the gateway's endpoint through which the engine sees the lake."""
+
+    project: Project
+    catalog: Catalog
+    engine: Engine
+    endpoint: str
+    clock: Clock
+    principal: str
+    run: str
+    """Identity of the run; step keys begin with it."""
+
+    def step_key(self, table: object) -> str:
+        """The key under which a step of this run is published, once."""
+        return f"{self.run}/{table}"

@@ -1,0 +1,105 @@
+"""Front matter: YAML in a model's first comment, between `/*---` and `---*/`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from millpond.core.errors import Location, ProjectError
+from millpond.project.check import CheckSeverity
+from millpond.project.checks import CheckEntry, Column
+from millpond.project.model import ModelKind
+from millpond.project.settings import Declared, OneOrMore
+from millpond.project.text_file import line_and_column
+
+_OPEN = re.compile(r"\s*(/\*---)(?!-)")
+_LATE = re.compile(r"^[ \t]*/\*---[ \t]*$", re.MULTILINE)
+_CLOSE = "---*/"
+
+
+class ColumnEntry(Declared):
+    """What the author says of one column."""
+
+    description: str | None = Field(None, description="What the column means.")
+    pii: str | None = Field(None, description="What of a person it holds, such as user_id, email or location.")
+    tags: OneOrMore[str] = Field((), description="Labels.")
+
+
+class FrontMatter(Declared):
+    """The front matter of a model."""
+
+    kind: ModelKind = Field(
+        "replace",
+        description="How the table is made: append (new rows, deduplicated by key), aggregate (groups that changed are "
+        "computed again), replace (the whole table each time).",
+    )
+    key: OneOrMore[Column] = Field((), description="Columns that name one row; append and aggregate need them.")
+    partition: OneOrMore[Column] = Field(
+        (),
+        description="Partition fields: year(c), month(c), day(c), hour(c), bucket(n, c), truncate(n, c) or a column.",
+    )
+    checks: OneOrMore[CheckEntry] = Field((), description="Rules on rows or on the table.")
+    on_fail: CheckSeverity = Field(
+        "quarantine", description="What a failed row check does that names no severity: warn, quarantine or stop."
+    )
+    columns: dict[Column, ColumnEntry] = Field(default_factory=dict, description="What is said of columns.")
+    description: str | None = Field(None, description="What a row of the table is.")
+    tags: OneOrMore[str] = Field((), description="Labels for --select tag:NAME.")
+
+
+@dataclass(frozen=True)
+class Split:
+    """A model's file in two texts, each with every word where it stands in the file and blanks for the other."""
+
+    yaml: str
+    sql: str
+
+
+def split(text: str, path: Path) -> Split:
+    """Take a model's file apart.
+
+    Raises ProjectError MP-1020 (not closed), MP-1031 (a comment sign inside), MP-1032 (not at the beginning).
+    """
+    opening = _OPEN.match(text)
+    if opening is None:
+        late = _LATE.search(text)
+        if late is not None:
+            raise ProjectError(
+                "MP-1032",
+                "front matter must be the first thing in the file",
+                next_step="move it to the top",
+                where=_place(text, path, text.index("/*---", late.start()), len("/*---")),
+            )
+        return Split("", text)
+    start = opening.end()
+    close = text.find(_CLOSE, start)
+    if close < 0:
+        raise ProjectError(
+            "MP-1020",
+            "the front matter is not closed",
+            next_step="end it with a line `---*/`",
+            where=_place(text, path, opening.start(1), len("/*---")),
+        )
+    for sign in ("*/", "/*"):
+        inside = text.find(sign, start, close + (0 if sign == "/*" else len(_CLOSE)))
+        if 0 <= inside < close:
+            raise ProjectError(
+                "MP-1031",
+                f"`{sign}` inside the front matter would end or open an SQL comment",
+                next_step="write it another way, such as [*]/ in a pattern",
+                where=_place(text, path, inside, 2),
+            )
+    end = close + len(_CLOSE)
+    return Split(_blank(text[:start]) + text[start:close], _blank(text[:end]) + text[end:])
+
+
+def _blank(text: str) -> str:
+    return re.sub(r"[^\n]", " ", text)
+
+
+def _place(text: str, path: Path, index: int, length: int) -> Location:
+    line, column = line_and_column(text, index)
+    return Location(path, line, column, length)

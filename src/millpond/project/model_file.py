@@ -1,0 +1,107 @@
+"""A model's file becomes a record: front matter checked, variables replaced."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from millpond.core.errors import Location
+from millpond.core.names import TableName
+from millpond.project.checks import checks
+from millpond.project.findings import Findings
+from millpond.project.front_matter import FrontMatter, split
+from millpond.project.model import ColumnNotes, Model, Partition
+from millpond.project.partitions import partition
+from millpond.project.text_file import read
+from millpond.project.validation import validate
+from millpond.project.variables import Variables
+from millpond.project.yaml_file import Document, compose
+
+_COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+def read_model(path: Path, table: TableName, variables: Variables | None, findings: Findings) -> Model | None:
+    """Read one model; None when its front matter does not validate, with what is wrong in `findings`.
+
+    Raises ProjectError where the file cannot be read or taken apart at all.
+    """
+    text = read(path)
+    parts = split(text, path)
+    if not _COMMENTS.sub("", parts.sql).strip(" \t\n;"):
+        findings.add(
+            "MP-1021",
+            "this model has no query",
+            next_step="write a SELECT" + (" below the front matter" if parts.yaml else ""),
+            where=Location(path, 1),
+        )
+    sql, shifts = variables.substitute_sql(parts.sql, path) if variables else (parts.sql, ())
+    tree = compose(parts.yaml, path)
+    document = tree.build(findings, substitute=variables.substitute if variables else None, retype=True)
+    validated = validate(FrontMatter, document, findings)
+    matter = validated.part
+    if matter is None:
+        return None
+    _check_key(matter, document, findings)
+    written = (position for position in itertools.count() if ("checks", position) not in validated.dropped)
+    model = Model(
+        table=table,
+        kind=matter.kind,
+        path=path,
+        sql=sql,
+        key=matter.key,
+        partition=_partitions(matter, document, findings),
+        checks=checks(zip(written, matter.checks, strict=False), matter.on_fail, document, findings),
+        on_fail=matter.on_fail,
+        columns={name: ColumnNotes(said.description, said.pii, said.tags) for name, said in matter.columns.items()},
+        description=matter.description,
+        tags=matter.tags,
+        places=document.places(),
+        shifts=shifts,
+    )
+    return model if validated.record else None
+
+
+def _check_key(matter: FrontMatter, document: Document, findings: Findings) -> None:
+    if matter.kind != "replace" and not matter.key:
+        findings.add(
+            "MP-1022",
+            f"a model of kind {matter.kind} needs a key",
+            next_step="add `key: [column, ...]`, the columns that name one row",
+            where=document.value_place(("kind",)),
+        )
+    seen: set[str] = set()
+    for position, column in enumerate(matter.key):
+        if column.lower() in seen:
+            findings.add(
+                "MP-1023",
+                f'the column "{column}" is in the key twice',
+                next_step="name it once",
+                where=document.value_place(("key", position)),
+            )
+        seen.add(column.lower())
+
+
+def _partitions(matter: FrontMatter, document: Document, findings: Findings) -> tuple[Partition, ...]:
+    made: list[Partition] = []
+    for position, text in _whole_calls(matter.partition):
+        where = document.value_place(("partition", position))
+        field = partition(text, where, findings)
+        if field is not None and field in made:
+            findings.add("MP-1039", f'"{text}" is a partition field twice', next_step="name it once", where=where)
+        elif field is not None:
+            made.append(field)
+    return tuple(made)
+
+
+def _whole_calls(texts: tuple[str, ...]) -> Iterator[tuple[int, str]]:
+    """The entries, with `bucket(16, id)` put together again where YAML's brackets took its comma for their own."""
+    open_at, call = 0, ""
+    for position, text in enumerate(texts):
+        open_at, call = (open_at, f"{call}, {text}") if call else (position, text)
+        if call.count("(") <= call.count(")"):
+            yield open_at, call
+            call = ""
+    if call:
+        yield open_at, call

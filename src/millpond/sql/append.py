@@ -1,0 +1,133 @@
+"""Statements of an `append` step: duplicates dropped, conflicts decided by content, new rows added."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from millpond.core.names import TableName, quote
+from millpond.sql.staging import HASH, STAGED, good
+from millpond.sql.values import value
+
+DOUBLED = "doubled"
+CONTESTED = "contested"
+
+
+@dataclass(frozen=True)
+class Append:
+    """What an append step works on.
+
+    `history` is a condition over the table's rows that no staged row's key can lie outside of (bounds), or empty;
+    `exists` is False for a table without rows.
+    """
+
+    table: TableName
+    outputs: tuple[str, ...]
+    key: tuple[str, ...]
+    exists: bool
+    history: str = ""
+    carried: tuple[str, ...] = ()
+
+    @property
+    def payload(self) -> tuple[str, ...]:
+        """The outputs that are not in the key; empty when the key is the whole row."""
+        return tuple(name for name in self.outputs if name not in self.key)
+
+
+def key_bounds(column: str) -> str:
+    """SELECT of the least and greatest value that a key column has among the good staged rows."""
+    return f"SELECT min({quote(column)}), max({quote(column)}) FROM {STAGED} WHERE {good()}"
+
+
+def within(column: str, low: object, high: object) -> str:
+    """The condition of rows that can share a key with a staged row, by the bounds of one key column."""
+    return f"{quote(column)} >= {value(low)} AND {quote(column)} <= {value(high)}"
+
+
+def create_doubled(append: Append) -> str:
+    """Temp table of the key hashes that stand for more than one row: staged twice, or staged and in the table."""
+    twice = f"SELECT {HASH} FROM {STAGED} WHERE {good()} GROUP BY {HASH} HAVING count(*) > 1"
+    if not append.exists:
+        return f"CREATE TEMP TABLE {DOUBLED} AS {twice}"
+    known = (
+        f"SELECT DISTINCT s.{HASH} FROM {STAGED} AS s SEMI JOIN {_history(append)} AS h "
+        f"ON {_equal('s', 'h', append.key)} WHERE s.{good()}"
+    )
+    return f"CREATE TEMP TABLE {DOUBLED} AS {twice} UNION {known}"
+
+
+def create_contested(append: Append) -> str:
+    """Temp table of every row, staged or in the table, whose key hash is doubled, ranked.
+
+    `rank` orders the different payloads of a key by content (1 stays), `copy` the equal rows of one payload (the
+    table's row first). Both are independent of the order of arrival.
+    """
+    columns = ", ".join(quote(name) for name in append.outputs)
+    carried = "".join(f", {name}" for name in append.carried)
+    nothing = "".join(f", NULL AS {name}" for name in append.carried)
+    staged = (
+        f"SELECT {columns}{carried}, TRUE AS _staged FROM {STAGED} "
+        f"WHERE {good()} AND {HASH} IN (SELECT {HASH} FROM {DOUBLED})"
+    )
+    rows = staged
+    if append.exists:
+        table = (
+            f"SELECT {columns}{nothing}, FALSE AS _staged FROM {_history(append)} AS h "
+            f"SEMI JOIN (SELECT * FROM {STAGED} WHERE {good()}) AS s ON {_equal('s', 'h', append.key)}"
+        )
+        rows = f"{staged} UNION ALL {table}"
+    key = ", ".join(quote(name) for name in append.key)
+    order = ", ".join(f"{quote(name)} NULLS LAST" for name in append.payload) or "1"
+    rank = f"dense_rank() OVER (PARTITION BY {key} ORDER BY {order})" if append.payload else "1"
+    every = ", ".join(quote(name) for name in append.outputs)
+    ties = "".join(f", {name}" for name in append.carried)
+    copy = f"row_number() OVER (PARTITION BY {every} ORDER BY _staged{ties})"
+    return f"CREATE TEMP TABLE {CONTESTED} AS SELECT *, {rank} AS rank, {copy} AS copy FROM ({rows}) AS rows"
+
+
+def contested_counts() -> str:
+    """SELECT of one row: winners to insert, winners that replace a row of the table, copies dropped, losers staged."""
+    return (
+        "SELECT count(*) FILTER (WHERE rank = 1 AND copy = 1 AND _staged), "
+        "count(*) FILTER (WHERE rank > 1 AND copy = 1 AND NOT _staged), "
+        "count(*) FILTER (WHERE copy > 1 AND _staged), "
+        "count(*) FILTER (WHERE rank > 1 AND copy = 1 AND _staged) "
+        f"FROM {CONTESTED}"
+    )
+
+
+def losers() -> str:
+    """The rows that lost to another payload of the same key, as a parenthesised query."""
+    return f"(SELECT * FROM {CONTESTED} WHERE rank > 1 AND copy = 1)"
+
+
+def delete_losers(append: Append) -> str:
+    """Take the rows of the table that lost out of it."""
+    doomed = f"(SELECT DISTINCT {_names(append.key)} FROM {CONTESTED} WHERE rank > 1 AND copy = 1 AND NOT _staged)"
+    return (
+        f'MERGE INTO "lake".{append.table.quoted} AS t USING {doomed} AS d '
+        f"ON {_equal('t', 'd', append.key)} WHEN MATCHED THEN DELETE"
+    )
+
+
+def insert_new(append: Append, *, contested: bool) -> str:
+    """Add the rows that nobody contests, and the winners of those that were."""
+    columns = _names(append.outputs)
+    alone = f"SELECT {columns} FROM {STAGED} WHERE {good()}"
+    if not contested:
+        return f'INSERT INTO "lake".{append.table.quoted} ({columns}) {alone}'
+    alone = f"{alone} AND {HASH} NOT IN (SELECT {HASH} FROM {DOUBLED})"
+    winners = f"SELECT {columns} FROM {CONTESTED} WHERE rank = 1 AND copy = 1 AND _staged"
+    return f'INSERT INTO "lake".{append.table.quoted} ({columns}) {alone} UNION ALL {winners}'
+
+
+def _history(append: Append) -> str:
+    table = f'"lake".{append.table.quoted}'
+    return f"(SELECT * FROM {table} WHERE {append.history})" if append.history else table
+
+
+def _names(columns: tuple[str, ...]) -> str:
+    return ", ".join(quote(name) for name in columns)
+
+
+def _equal(left: str, right: str, columns: tuple[str, ...]) -> str:
+    return " AND ".join(f"{left}.{quote(name)} = {right}.{quote(name)}" for name in columns)

@@ -1,0 +1,114 @@
+"""Statements of a step that recomputes rows by key: only what differs is changed in the table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from millpond.core.names import TableName, quote
+from millpond.sql.staging import STAGED, good
+
+GROUPS = "changed_groups"
+PRESENT = "present"
+DIFFERENCE = "difference"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What is compared: the staged rows with the table's, over the groups that may have changed.
+
+    `grouped` says that only the keys in `changed_groups` are compared (else every row of the table).
+    """
+
+    table: TableName
+    outputs: tuple[str, ...]
+    key: tuple[str, ...]
+    grouped: bool
+
+
+def create_groups(expressions: tuple[str, ...], changed: tuple[str, ...]) -> str:
+    """Temp table of the keys whose groups changed, as columns _g0, _g1 and so on.
+
+    `changed` are queries that give the input's changed rows; `expressions` compute the key from them.
+    """
+    named = ", ".join(f"{expression} AS _g{index}" for index, expression in enumerate(expressions))
+    union = " UNION ALL ".join(f"SELECT {named} FROM ({rows}) AS changed_rows" for rows in changed)
+    return f"CREATE TEMP TABLE {GROUPS} AS SELECT DISTINCT * FROM ({union}) AS keys"
+
+
+def restricted_output(query: str, key: tuple[str, ...]) -> str:
+    """The query's rows that belong to changed groups, as a query."""
+    return f"SELECT q.* FROM ({query}) AS q SEMI JOIN {GROUPS} AS g ON {_in_groups('q', key)}"
+
+
+def repeated_key(key: tuple[str, ...]) -> str:
+    """SELECT of one key that stands for several staged rows; no row when the key is one."""
+    names = ", ".join(quote(name) for name in key)
+    return f"SELECT {names} FROM {STAGED} WHERE {good()} GROUP BY ALL HAVING count(*) > 1 LIMIT 1"
+
+
+def create_difference(difference: Difference) -> str:
+    """Temp table with a row for each key on either side: `change` is new, gone, other or same."""
+    table = f'"lake".{difference.table.quoted}'
+    present = f"SELECT p.* FROM {table} AS p"
+    if difference.grouped:
+        present = f"{present} SEMI JOIN {GROUPS} AS g ON {_in_groups('p', difference.key)}"
+    rest = [name for name in difference.outputs if name not in difference.key]
+    equal = " AND ".join(f"s.{quote(name)} IS NOT DISTINCT FROM p.{quote(name)}" for name in rest) or "TRUE"
+    key = ", ".join(f"coalesce(s.{quote(name)}, p.{quote(name)}) AS {quote(name)}" for name in difference.key)
+    return (
+        f"CREATE TEMP TABLE {DIFFERENCE} AS SELECT {key}, "
+        f"CASE WHEN p._here IS NULL THEN 'new' WHEN s._here IS NULL THEN 'gone' WHEN {equal} THEN 'same' "
+        "ELSE 'other' END AS change "
+        f"FROM (SELECT *, TRUE AS _here FROM {STAGED} WHERE {good()}) AS s "
+        f"FULL JOIN (SELECT *, TRUE AS _here FROM ({present}) AS t) AS p ON {_same('s', 'p', difference.key)}"
+    )
+
+
+def difference_counts() -> str:
+    """SELECT of one row: keys that are new, other, same, gone."""
+    counted = ", ".join(f"count(*) FILTER (WHERE change = '{change}')" for change in ("new", "other", "same", "gone"))
+    return f"SELECT {counted} FROM {DIFFERENCE}"
+
+
+def delete_changed(difference: Difference) -> str:
+    """Take the rows that are gone or other out of the table."""
+    return (
+        f'MERGE INTO "lake".{difference.table.quoted} AS t '
+        f"USING (SELECT * FROM {DIFFERENCE} WHERE change IN ('gone', 'other')) AS d "
+        f"ON {_same('t', 'd', difference.key)} WHEN MATCHED THEN DELETE"
+    )
+
+
+def insert_changed(difference: Difference) -> str:
+    """Put the rows that are new or other into the table."""
+    columns = ", ".join(quote(name) for name in difference.outputs)
+    return (
+        f'INSERT INTO "lake".{difference.table.quoted} ({columns}) '
+        f"SELECT {columns} FROM {STAGED} AS s SEMI JOIN "
+        f"(SELECT * FROM {DIFFERENCE} WHERE change IN ('new', 'other')) AS d ON {_same('s', 'd', difference.key)} "
+        f"WHERE {good()}"
+    )
+
+
+def insert_all(table: TableName, outputs: tuple[str, ...]) -> str:
+    """Put every good staged row into the table."""
+    columns = ", ".join(quote(name) for name in outputs)
+    return f'INSERT INTO "lake".{table.quoted} ({columns}) SELECT {columns} FROM {STAGED} WHERE {good()}'
+
+
+def _same(left: str, right: str, key: tuple[str, ...]) -> str:
+    return " AND ".join(f"{left}.{quote(name)} IS NOT DISTINCT FROM {right}.{quote(name)}" for name in key)
+
+
+def _in_groups(left: str, key: tuple[str, ...]) -> str:
+    return " AND ".join(f"{left}.{quote(name)} IS NOT DISTINCT FROM g._g{i}" for i, name in enumerate(key))
+
+
+def create_narrowed(name: str, table: TableName, expressions: tuple[str, ...]) -> str:
+    """Temp view of the input's rows that belong to changed groups."""
+    return f"CREATE TEMP VIEW {quote(name)} AS {_restricted(table, expressions)}"
+
+
+def _restricted(table: TableName, expressions: tuple[str, ...]) -> str:
+    pairs = " AND ".join(f"({expression}) IS NOT DISTINCT FROM g._g{i}" for i, expression in enumerate(expressions))
+    return f'SELECT i.* FROM "lake".{table.quoted} AS i SEMI JOIN {GROUPS} AS g ON {pairs}'

@@ -1,0 +1,199 @@
+"""How an expression can fail on a row, and the same expression made unable to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlglot import exp
+
+from millpond.sql.dialect import render
+from millpond.sql.functions import called
+
+_NESTED = (exp.DType.ARRAY, exp.DType.LIST, exp.DType.MAP, exp.DType.STRUCT, exp.DType.UNION, exp.DType.OBJECT)
+_SOFT_PARSERS = {"strptime": "try_strptime"}
+_LAZY = (exp.Lambda, exp.Comprehension)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One way to fail. `condition` is never NULL.
+
+    `cast` is the failing node and `text` the value it got; a failure that a column knows of already has that
+    column's name in `flag` instead.
+    """
+
+    condition: exp.Expr
+    cast: exp.Expr | None = None
+    text: exp.Expr | None = None
+    flag: str = ""
+
+
+Known = Mapping[str, Sequence[Failure]]
+"""What is known of columns, by lower-case name."""
+
+
+def softened(expression: exp.Expr) -> exp.Expr:
+    """A copy in which casts that can fail give NULL instead."""
+    holder = exp.Paren(this=expression.copy())
+    for node in reversed(list(holder.find_all(exp.Cast, exp.Anonymous))):
+        if can_fail(node):
+            node.replace(_try(node))
+    result: exp.Expr = holder.this
+    result.pop()
+    return result
+
+
+def can_fail(node: exp.Expr) -> bool:
+    """Whether the node is a cast or parse of a row's value that stops the engine on a bad value."""
+    if not _is_strict(node) or any(_accepts(ancestor) for ancestor in _ancestors(node)):
+        return False
+    return not any(isinstance(ancestor, _LAZY) for ancestor in _ancestors(node)) and any(
+        isinstance(part, (exp.Column, exp.PositionalColumn)) or _dotted(part) for part in node.walk()
+    )
+
+
+def stays_strict(node: exp.Expr) -> bool:
+    """Whether the node is a cast of an element inside a lambda or comprehension, which no column can report."""
+    if not _is_strict(node) or any(_accepts(ancestor) for ancestor in _ancestors(node)):
+        return False
+    inside = any(isinstance(ancestor, _LAZY) for ancestor in _ancestors(node))
+    return inside and any(isinstance(part, (exp.Identifier, exp.Column)) for part in node.walk())
+
+
+def asked_type(cast: exp.Expr) -> str:
+    """The type that a cast or parse asks for."""
+    return render(cast.args["to"]) if isinstance(cast, exp.Cast) else "TIMESTAMP"
+
+
+def failures(node: exp.Expr, known: Known) -> list[Failure]:
+    """Every way in which evaluating the node can fail, each with the condition under which it does."""
+    if isinstance(node, exp.DataType):
+        return []
+    if _accepts(node) or isinstance(node, _LAZY):
+        return [failure for part in node.walk() for failure in _told(part, known)]
+    if isinstance(node, exp.Case):
+        return _case(node, known)
+    if isinstance(node, exp.If):
+        return _branches([(node.this, node.args["true"])], node.args.get("false"), known)
+    if called(node) in ("coalesce", "ifnull"):
+        return _coalesce(node.expressions, known)
+    if isinstance(node, (exp.And, exp.Or)):
+        return _connected(node, known)
+    found = _told(node, known)
+    for child in node.iter_expressions():
+        found += failures(child, known)
+    if can_fail(node):
+        operand = softened(node.expressions[0] if isinstance(node, exp.Anonymous) else node.this)
+        failed = exp.and_(_is_null(softened(node)), _is_present(operand))
+        found.append(Failure(failed, node, exp.cast(operand.copy(), exp.DType.VARCHAR)))
+    return found
+
+
+def guarded(found: Iterable[Failure], *guards: exp.Expr) -> list[Failure]:
+    """The same failures, counted only where every guard holds."""
+    return [replace(failure, condition=exp.and_(*guards, failure.condition)) for failure in found]
+
+
+def _is_strict(node: exp.Expr) -> bool:
+    if type(node) is exp.Cast:
+        return not node.to.is_type(*exp.DataType.TEXT_TYPES)
+    return called(node) in _SOFT_PARSERS
+
+
+def _try(node: exp.Expr) -> exp.Expr:
+    if isinstance(node, exp.Anonymous):
+        return exp.Anonymous(this=_SOFT_PARSERS[node.name.lower()], expressions=node.expressions)
+    target = node.args["to"]
+    if target.is_type(*_NESTED):
+        # TRY_CAST of a nested value only blanks the part that fails; the row is to know of it.
+        return exp.Anonymous(this="try", expressions=[exp.Cast(this=node.this, to=target)])
+    return exp.TryCast(this=node.this, to=target)
+
+
+def _accepts(node: exp.Expr) -> bool:
+    """Whether the author said that NULL is fine for whatever fails in here."""
+    return called(node) == "try"
+
+
+def _ancestors(node: exp.Expr) -> Iterator[exp.Expr]:
+    parent = node.parent
+    while parent is not None and not isinstance(parent, exp.Query):
+        yield parent
+        parent = parent.parent
+
+
+def _dotted(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Dot) and isinstance(node.this, exp.Identifier)
+
+
+def _told(node: exp.Expr, known: Known) -> list[Failure]:
+    """What is known of the column that the node names; `a.b` may be a field of the column `a`."""
+    if isinstance(node, exp.Column):
+        names = [part.name for part in node.parts]
+    elif _dotted(node):
+        names = [node.this.name]
+    else:
+        return []
+    return [failure for name in names for failure in known.get(name.lower(), ())]
+
+
+def _case(node: exp.Case, known: Known) -> list[Failure]:
+    subject = node.this
+    pairs = []
+    for branch in node.args["ifs"]:
+        when = exp.EQ(this=_paren(subject), expression=_paren(branch.this)) if subject is not None else branch.this
+        pairs.append((when, branch.args["true"]))
+    return _branches(pairs, node.args.get("default"), known)
+
+
+def _branches(pairs: list[tuple[exp.Expr, exp.Expr]], default: exp.Expr | None, known: Known) -> list[Failure]:
+    found: list[Failure] = []
+    passed: list[exp.Expr] = []
+    for when, then in pairs:
+        found += guarded(failures(when, known), *passed)
+        holds = exp.Is(this=_paren(softened(when)), expression=exp.true())
+        found += guarded(failures(then, known), *passed, holds)
+        passed.append(exp.not_(holds.copy()))
+    if default is not None:
+        found += guarded(failures(default, known), *passed)
+    return found
+
+
+def _coalesce(arguments: Sequence[exp.Expr], known: Known) -> list[Failure]:
+    found: list[Failure] = []
+    passed: list[exp.Expr] = []
+    for argument in arguments:
+        found += guarded(failures(argument, known), *passed)
+        passed.append(_is_null(softened(argument)))
+    return found
+
+
+def _connected(node: exp.Connector, known: Known) -> list[Failure]:
+    """A failure counts unless another part decides the whole without having failed itself."""
+    parts = list(node.flatten())
+    failing = [failures(part, known) for part in parts]
+    decided = exp.false() if isinstance(node, exp.And) else exp.true()
+    found: list[Failure] = []
+    for index, mine in enumerate(failing):
+        if not mine:
+            continue
+        guards = []
+        for other, theirs in enumerate(failing):
+            if other != index:
+                undecided = exp.not_(exp.Is(this=_paren(softened(parts[other])), expression=decided.copy()))
+                guards.append(exp.or_(undecided, *(failure.condition for failure in theirs)))
+        found += guarded(mine, *guards)
+    return found
+
+
+def _paren(node: exp.Expr) -> exp.Paren:
+    return exp.Paren(this=node.copy())
+
+
+def _is_null(node: exp.Expr) -> exp.Expr:
+    return exp.Is(this=_paren(node), expression=exp.null())
+
+
+def _is_present(node: exp.Expr) -> exp.Expr:
+    return exp.not_(_is_null(node))

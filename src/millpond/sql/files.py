@@ -1,0 +1,312 @@
+"""SQL that reads files into bronze: one scan for each format, and the statements that land what they give."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from millpond.core.names import TableName, literal, quote
+
+RAW = "_raw_json"
+"""Inside scans: the whole JSON record."""
+POSITION = "_position"
+"""Inside scans: the record's number in its file, from 1."""
+
+_GLOB = str.maketrans({"[": "[[]", "*": "[*]", "?": "[?]"})
+_BLOCK = 1024
+_WHOLE = frozenset(
+    {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
+)
+
+
+@dataclass(frozen=True)
+class CsvScan:
+    """How the engine reads one delimited file. `skip` counts records before the header; `width` fields are expected.
+
+    `shifts` names the relation that `shift_table` made of the file's `refused` bad records: they count in `_position`.
+    """
+
+    path: Path
+    compression: str
+    width: int
+    delimiter: str
+    quote: str
+    escape: str
+    header: bool
+    skip: int
+    nulls: tuple[str, ...] = ()
+    shifts: str | None = None
+    refused: int = 0
+
+    def field(self, index: int) -> str:
+        """The expression of the field at an index, from 0."""
+        return quote(f"f{index}")
+
+
+@dataclass(frozen=True)
+class JsonScan:
+    """How the engine reads one JSON file. `layout`: lines (one value a line), array, or values (one after another)."""
+
+    path: Path
+    compression: str
+    layout: str
+    keys: tuple[str, ...] = ()
+
+    def field(self, index: int) -> str:
+        """The expression of the key at an index, from 0: scalars as text, nested values as JSON text."""
+        return f"f[{index + 1}]"
+
+
+@dataclass(frozen=True)
+class ParquetScan:
+    """How the engine reads one Parquet file."""
+
+    path: Path
+    names: tuple[str, ...] = ()
+
+    def field(self, index: int) -> str:
+        """The expression of the column at an index, from 0."""
+        return quote(self.names[index])
+
+
+Scan = CsvScan | JsonScan | ParquetScan
+
+
+@dataclass(frozen=True)
+class Filling:
+    """How one column of the table is filled from a file: the file's expression and its type, or nothing."""
+
+    name: str
+    type: str
+    expression: str | None = None
+    expression_type: str = "VARCHAR"
+
+    @property
+    def exact(self) -> bool:
+        """Whether every value of the file fits the column as it is."""
+        return self.expression is None or self.type in (self.expression_type, "VARCHAR")
+
+
+@dataclass(frozen=True)
+class Landing:
+    """One file on its way into a table: its scan, how columns are filled, and the fields that no column takes."""
+
+    scan: Scan
+    origin: str
+    fillings: tuple[Filling, ...]
+    extras: tuple[tuple[str, str], ...] = field(default=())
+    """(name in the file, expression) of fields without a column."""
+
+
+def file_path(path: Path) -> str:
+    """A path as the engine's readers take it: a literal in which no character is a pattern."""
+    return literal(str(path).translate(_GLOB))
+
+
+def _csv_options(scan: CsvScan) -> str:
+    nulls = ", ".join(literal(text) for text in ("", *scan.nulls))
+    columns = ", ".join(f"{scan.field(index)}: 'VARCHAR'" for index in range(scan.width))
+    options = {
+        "columns": f"{{{columns}}}",
+        "auto_detect": "false",
+        "delim": literal(scan.delimiter),
+        "quote": literal(scan.quote),
+        "escape": literal(scan.escape),
+        "header": "true" if scan.header else "false",
+        "skip": str(scan.skip),
+        "nullstr": f"[{nulls}]",
+        "allow_quoted_nulls": "false",
+        "compression": literal(scan.compression),
+    }
+    return ", ".join(f"{name} = {value}" for name, value in options.items())
+
+
+def csv_records(scan: CsvScan, rejects: str | None = None) -> str:
+    """The good records of a delimited file with their number; the others are kept in the relations of `rejects`."""
+    kept = (
+        f", store_rejects = true, rejects_table = {literal(rejects)}, rejects_scan = {literal(rejects + '_scans')}"
+        if rejects
+        else ""
+    )
+    read = (
+        f"SELECT *, row_number() OVER () AS {POSITION} "
+        f"FROM read_csv({file_path(scan.path)}, {_csv_options(scan)}{kept})"
+    )
+    if scan.shifts is None:
+        return read
+    before = f"shifts.before + coalesce(len(list_filter(shifts.starts, lambda n: n <= good.{POSITION})), 0)"
+    return (
+        f"SELECT good.* REPLACE (good.{POSITION} + coalesce({before}, {scan.refused}) AS {POSITION}) FROM ({read}) "
+        f"AS good LEFT JOIN {quote(scan.shifts)} AS shifts ON good.{POSITION} // {_BLOCK} = shifts.block"
+    )
+
+
+def shift_table(name: str) -> str:
+    """Make the relation by which good records are numbered past bad ones; takes the list of the bad ones' numbers.
+
+    The n-th good record stands behind as many bad ones as start at or before n. Those starts are kept by blocks of n,
+    so that a join by hash finds them while the file streams.
+    """
+    return (
+        f"CREATE TEMP TABLE {quote(name)} AS WITH starts AS "
+        "(SELECT number - row_number() OVER (ORDER BY number) + 1 AS n FROM "
+        f"(SELECT unnest(?::BIGINT[]) AS number)), blocks AS (SELECT n // {_BLOCK} AS block, list(n) AS starts "
+        f"FROM starts GROUP BY ALL) SELECT series.block, blocks.starts, coalesce(sum(len(blocks.starts)) OVER "
+        f"(ORDER BY series.block ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::BIGINT AS before "
+        f"FROM (SELECT unnest(range(0, (SELECT max(block) + 1 FROM blocks))) AS block) AS series "
+        f"LEFT JOIN blocks USING (block)"
+    )
+
+
+def _json_values(scan: JsonScan) -> str:
+    path, compression = file_path(scan.path), literal(scan.compression)
+    if scan.layout == "lines":
+        return f"read_ndjson_objects({path}, ignore_errors = true, compression = {compression})"
+    layout = literal("array" if scan.layout == "array" else "unstructured")
+    return f"read_json_objects({path}, format = {layout}, compression = {compression})"
+
+
+def json_records(scan: JsonScan) -> str:
+    """The values of a JSON file: the keys' values as the list `f`, the whole as `_raw_json`, NULL where unreadable."""
+    pointers = ", ".join(literal("/" + key.replace("~", "~0").replace("/", "~1")) for key in scan.keys)
+    fields = f"json_extract_string(json, [{pointers}])" if pointers else "NULL::VARCHAR[]"
+    return (
+        f"SELECT CASE WHEN json_type(json) = 'OBJECT' THEN {fields} END AS f, json AS {RAW}, "
+        f"row_number() OVER () AS {POSITION} FROM {_json_values(scan)}"
+    )
+
+
+def json_keys(scan: JsonScan) -> str:
+    """Rows (key, first record, records, readable records); the row with key NULL counts all records."""
+    return (
+        "SELECT key, min(number), count(*), count(json) FROM (SELECT unnest(list_concat(coalesce(json_keys(json), []), "
+        f"[NULL])) AS key, json, number FROM (SELECT json, row_number() OVER () AS number FROM {_json_values(scan)})) "
+        "GROUP BY key ORDER BY 2, 1"
+    )
+
+
+def json_unreadable(scan: JsonScan) -> str:
+    """The numbers of the records that are no JSON."""
+    return (
+        f"SELECT number FROM (SELECT json, row_number() OVER () AS number FROM {_json_values(scan)}) "
+        "WHERE json IS NULL ORDER BY number"
+    )
+
+
+def parquet_records(scan: ParquetScan) -> str:
+    """The rows of a Parquet file with their number."""
+    return (
+        f"SELECT * EXCLUDE (file_row_number), file_row_number + 1 AS {POSITION} "
+        f"FROM read_parquet({file_path(scan.path)}, file_row_number = true)"
+    )
+
+
+def parquet_columns(scan: ParquetScan) -> str:
+    """A query whose description is that of the file's columns."""
+    return f"SELECT * FROM read_parquet({file_path(scan.path)})"
+
+
+def parquet_count(scan: ParquetScan) -> str:
+    """The number of rows that a Parquet file's footer tells."""
+    return f"SELECT num_rows FROM parquet_file_metadata({file_path(scan.path)})"
+
+
+def records(scan: Scan, rejects: str | None = None) -> str:
+    """The records of one file: its fields and `_position`."""
+    if isinstance(scan, CsvScan):
+        return csv_records(scan, rejects)
+    return json_records(scan) if isinstance(scan, JsonScan) else parquet_records(scan)
+
+
+def probe(scan: Scan, rejects: str | None = None) -> str:
+    """Read all of a file, every value decoded: row (records, line ends inside fields)."""
+    read = records(scan, rejects)
+    if isinstance(scan, CsvScan):
+        ends = " + ".join(_line_ends(scan.field(index)) for index in range(scan.width))
+        return f"SELECT count(*), coalesce(sum({ends}), 0)::BIGINT FROM ({read})"
+    if isinstance(scan, JsonScan):
+        return f"SELECT count({RAW}), 0 FROM ({read})"
+    return f"SELECT count(*), 0 FROM ({read}) AS r WHERE hash(r) IS NOT NULL"
+
+
+def _line_ends(expression: str) -> str:
+    return f"coalesce(length({expression}) - length(replace({expression}, chr(10), '')), 0)"
+
+
+def _fitted(filling: Filling) -> str:
+    """The value as the column's type, NULL where that would lose something."""
+    value, kind = filling.expression, filling.type
+    if value is None:
+        return f"NULL::{kind}"
+    if filling.exact:
+        return value if kind == filling.expression_type else f"CAST({value} AS {kind})"
+    cast = f"TRY_CAST({value} AS {kind})"
+    if filling.expression_type != "VARCHAR":
+        return f"CASE WHEN TRY_CAST({cast} AS {filling.expression_type}) IS NOT DISTINCT FROM {value} THEN {cast} END"
+    if kind in _WHOLE:  # text casts to whole numbers round
+        return f"CASE WHEN regexp_full_match({value}, '\\s*[+-]?[0-9]+\\s*') THEN {cast} END"
+    return cast
+
+
+def _rescued(landing: Landing) -> str:
+    """JSON of what fitted no column, NULL where everything did."""
+    entries = [(name, f"CAST({value} AS VARCHAR)") for name, value in landing.extras]
+    for filling in landing.fillings:
+        if not filling.exact:
+            value = f"CASE WHEN {_fitted(filling)} IS NULL THEN CAST({filling.expression} AS VARCHAR) END"
+            entries.append((filling.name, value))
+    rescued = "NULL"
+    if entries:
+        pairs = ", ".join(f"{{'k': {literal(name)}, 'v': {value}}}" for name, value in entries)
+        kept = f"list_filter([{pairs}], lambda pair: pair.v IS NOT NULL)"
+        rescued = f"nullif(to_json(map_from_entries({kept}))::VARCHAR, '{{}}')"
+    if isinstance(landing.scan, JsonScan):
+        value = f"json_object('value', {RAW})::VARCHAR"
+        rescued = f"CASE WHEN json_type({RAW}) <> 'OBJECT' THEN {value} ELSE {rescued} END"
+    return f"CAST({rescued} AS VARCHAR)"
+
+
+def landed(landing: Landing, load: str, at: datetime, rejects: str | None = None) -> str:
+    """The rows that one file gives to bronze: the columns in order, then the origin columns. `at` is UTC, naive."""
+    columns = [f"{_fitted(filling)} AS {quote(filling.name)}" for filling in landing.fillings]
+    columns += [
+        f"{literal(landing.origin)} AS _origin",
+        f"{POSITION} AS _position",
+        f"{literal(load)} AS _load",
+        f"TIMESTAMP {literal(at.isoformat(sep=' '))} AS _loaded_at",
+        f"{_rescued(landing)} AS _rescued",
+    ]
+    readable = f" WHERE {RAW} IS NOT NULL" if isinstance(landing.scan, JsonScan) else ""
+    return f"SELECT {', '.join(columns)} FROM ({records(landing.scan, rejects)}){readable}"
+
+
+def insert_files(table: TableName, landings: Sequence[Landing], load: str, at: datetime, rejects: str) -> str:
+    """One INSERT of many files that fill the same columns; its count is the number of records landed."""
+    names = [filling.name for filling in landings[0].fillings]
+    names += ["_origin", "_position", "_load", "_loaded_at", "_rescued"]
+    selects = " UNION ALL ".join(landed(landing, load, at, rejects) for landing in landings)
+    return f'INSERT INTO "lake".{table.quoted} ({", ".join(map(quote, names))}) {selects}'
+
+
+def delete_origins(table: TableName, origins: Sequence[str]) -> str:
+    """Take away the rows of some files."""
+    return f'DELETE FROM "lake".{table.quoted} WHERE _origin IN ({", ".join(map(literal, origins))})'
+
+
+def refused_lines(rejects: str) -> str:
+    """Rows (path, line, error, message, column, raw): each refused record once, with its first error."""
+    return (
+        "SELECT scans.file_path AS path, errors.line AS line, "
+        "arg_min(errors.error_type::VARCHAR, errors.byte_position) AS error, "
+        "arg_min(errors.error_message, errors.byte_position) AS message, "
+        "arg_min(errors.column_idx, errors.byte_position) AS field, "
+        f"any_value(errors.csv_line) AS raw FROM {quote(rejects)} AS errors "
+        f"JOIN {quote(rejects + '_scans')} AS scans USING (scan_id, file_id) GROUP BY ALL"
+    )
+
+
+def drop_temporary(*names: str) -> tuple[str, ...]:
+    """Statements that forget temporary relations."""
+    return tuple(f"DROP TABLE IF EXISTS {quote(name)}" for name in names)

@@ -1,0 +1,133 @@
+"""How the key of an aggregate is computed from its input's rows, so that only the groups that changed are redone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from millpond.core.errors import ModelError
+from millpond.core.names import TableName
+from millpond.sql.dialect import render
+from millpond.sql.functions import is_aggregate
+from millpond.sql.levels import Level, levels
+from millpond.sql.parse import Query
+from millpond.sql.references import table_name
+from millpond.sql.trace import Trace, determined
+
+
+@dataclass(frozen=True)
+class GroupKey:
+    """The key over the input's columns.
+
+    `expressions` are SQL over one row of `input`, one for each key column. `pushable` says that running the query
+    over only those input rows whose key is among given values gives exactly the groups with these values.
+    """
+
+    input: TableName
+    expressions: tuple[str, ...]
+    pushable: bool
+
+
+_FILTERABLE = frozenset({"with_", "expressions", "from_", "where", "group", "having", "qualify", "order", "windows"})
+
+
+def group_expressions(query: Query, key: Sequence[str], columns: Collection[str] | None = None) -> GroupKey | None:
+    """Trace the key columns to the one input table; None where that cannot be proven.
+
+    `columns` are the input's columns where they are known: they tell an alias from a column of the same name.
+    """
+    chain = levels(query.tree)
+    if isinstance(chain, str) or not key:
+        return None
+    if any(isinstance(node, exp.Query) for level in chain for part in _parts(level) for node in part.walk()):
+        return None
+    bottom = chain[0].table
+    try:
+        name = table_name(query, bottom or exp.Table())
+    except ModelError:
+        return None
+    trace = Trace(chain, columns)
+    traced = [trace.output(len(chain) - 1, column) for column in key]
+    found = [expression for expression in traced if expression is not None]
+    if len(found) < len(key):
+        return None
+    pushable = all(_keeps_groups(trace, index, level, found) for index, level in enumerate(chain))
+    return GroupKey(name, tuple(render(expression) for expression in found), pushable)
+
+
+def _keeps_groups(trace: Trace, index: int, level: Level, key: Sequence[exp.Expr]) -> bool:
+    """Whether this SELECT never lets rows of different keys meet."""
+    select = level.select
+    if any(value for clause, value in select.args.items() if clause not in _FILTERABLE):
+        return False
+    windows = [node for part in _parts(level) for node in part.find_all(exp.Window)]
+    for window in windows:
+        partition = _partition(window, select)
+        if partition is None or not _determines(trace, index, partition, key):
+            return False
+    group = select.args.get("group")
+    if group is None:
+        return not any(_aggregates(part) for part in _parts(level))
+    given = _grouped(select, group)
+    return given is not None and _determines(trace, index, given, key, aliases_first=True)
+
+
+def _determines(
+    trace: Trace, index: int, given: Sequence[exp.Expr], key: Sequence[exp.Expr], *, aliases_first: bool = False
+) -> bool:
+    traced = [trace.expression(index, node, aliases_first=aliases_first) for node in given]
+    known = [node for node in traced if node is not None]
+    return all(determined(wanted, known) for wanted in key)
+
+
+def _partition(window: exp.Window, select: exp.Select) -> list[exp.Expr] | None:
+    """What a window partitions by, looked up where it is named; None when the name leads nowhere."""
+    partition = list(window.args.get("partition_by") or ())
+    name = window.args.get("alias")
+    if name is None or partition:
+        return partition
+    for named in select.args.get("windows") or ():
+        if named.this.name.lower() == name.name.lower():
+            return _partition(named, select)
+    return None
+
+
+def _grouped(select: exp.Select, group: exp.Group) -> list[exp.Expr] | None:
+    """The expressions that rows are grouped by; None for grouping sets, which mix groups."""
+    if any(value for part, value in group.args.items() if part not in ("expressions", "all")):
+        return None
+    items = select.expressions
+    if group.args.get("all"):
+        return [item.unalias() for item in items if not _aggregates(item)]
+    found = []
+    for node in group.expressions:
+        if isinstance(node, (exp.Rollup, exp.Cube, exp.GroupingSets)):
+            return None
+        if isinstance(node, exp.Literal) and not node.is_string:
+            position = int(node.name)
+            node = items[position - 1].unalias() if 0 < position <= len(items) else node  # noqa: PLW2901
+        found.append(node)
+    return found
+
+
+def _aggregates(part: exp.Expr) -> bool:
+    """Whether many rows become one here (a window keeps its rows)."""
+    return any(is_aggregate(node) and not _windowed(node) for node in part.walk())
+
+
+def _windowed(node: exp.Expr) -> bool:
+    parent = node.parent
+    while isinstance(parent, (exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)):
+        node, parent = parent, parent.parent
+    return isinstance(parent, exp.Window) and parent.this is node
+
+
+def _parts(level: Level) -> list[exp.Expr]:
+    """The clauses of a SELECT that hold expressions, without what it reads from."""
+    parts = list(level.select.expressions)
+    for clause in ("where", "group", "having", "qualify", "order"):
+        if level.select.args.get(clause) is not None:
+            parts.append(level.select.args[clause])
+    return [*parts, *(level.select.args.get("windows") or ())]

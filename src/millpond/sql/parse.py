@@ -1,0 +1,140 @@
+"""From a model's text to a tree that knows where each word stands."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ParseError, SqlglotError
+
+from millpond.core.errors import Location, ModelError
+from millpond.sql.dialect import Verbatim, render
+
+_CAST_HEAD = re.compile(r"\b(?:try_)?cast\s*\(\s*\Z", re.IGNORECASE)
+_STATEMENTS = (exp.Select, exp.SetOperation, exp.Subquery)
+
+
+@dataclass(frozen=True)
+class Query:
+    """One SELECT. `tree` belongs to this folder alone and is never changed; `sql` is the author's text."""
+
+    tree: exp.Query
+    path: Path
+    sql: str
+
+    def text(self) -> str:
+        """The query as DuckDB SQL."""
+        return render(self.tree)
+
+    def with_tree(self, tree: exp.Query) -> Query:
+        """The same model with a rewritten tree."""
+        return Query(tree, self.path, self.sql)
+
+    def place(self, node: exp.Expr) -> Location:
+        """Where the author wrote the node; the whole file when no word of it is the author's."""
+        spans = [span for part in node.walk() if (span := _span(part)) is not None]
+        if not spans:
+            return Location(self.path)
+        start = min(first for first, _ in spans)
+        end = max(last for _, last in spans)
+        if isinstance(node, exp.Cast):
+            head = _CAST_HEAD.search(self.sql, 0, start)
+            start = head.start() if head else start
+        return locate(self.sql, self.path, start, end + 1 - start)
+
+
+def parse(sql: str, path: Path) -> Query:
+    """Read the one SELECT of a model: CTEs, set operations and parentheses are fine.
+
+    Raises ModelError MP-2001 where the text is no SQL, MP-2003 where it is not exactly one SELECT.
+    """
+    try:
+        trees = [tree for tree in sqlglot.parse(sql, dialect=Verbatim) if not _empty(tree)]
+    except SqlglotError as failure:
+        raise _syntax(failure, sql, path) from None
+    except RecursionError:
+        raise ModelError(
+            "MP-2001",
+            "the SQL is nested too deeply to be read",
+            next_step="split it into common table expressions (WITH) or into several models",
+            where=Location(path),
+        ) from None
+    if len(trees) == 1 and isinstance(trees[0], _STATEMENTS):
+        return Query(trees[0], path, sql)
+    if len(trees) > 1:
+        # A statement's own place is its first word after the semicolon; the second statement is the one too many.
+        where = Query(exp.select("*"), path, sql).place(trees[1]) if trees[1] is not None else Location(path)
+        found = f"{len(trees)} statements"
+    else:
+        where = Location(path, 1) if sql.strip() else Location(path)
+        found = "no statement" if not trees or trees[0] is None else f"a {trees[0].key.upper()} statement"
+    raise ModelError(
+        "MP-2003", f"a model is one SELECT, but this is {found}", next_step="keep one SELECT in the file", where=where
+    )
+
+
+def locate(sql: str, path: Path, offset: int, length: int = 1) -> Location:
+    """The place of an offset in a text; a length never reaches over the end of its line."""
+    line = sql.count("\n", 0, offset) + 1
+    begin = sql.rfind("\n", 0, offset) + 1
+    end = sql.find("\n", offset)
+    room = (len(sql) if end < 0 else end) - offset
+    return Location(path, line, offset - begin + 1, max(1, min(length, room)))
+
+
+def _empty(tree: exp.Expr | None) -> bool:
+    return tree is None or isinstance(tree, exp.Semicolon)
+
+
+def _span(node: exp.Expr) -> tuple[int, int] | None:
+    meta = node._meta  # noqa: SLF001 - reading `meta` would make an empty one on every node
+    if not meta or "start" not in meta or "end" not in meta:
+        return None
+    return int(meta["start"]), int(meta["end"])
+
+
+def _syntax(failure: SqlglotError, sql: str, path: Path) -> ModelError:
+    message, where = "the SQL cannot be read", Location(path)
+    if isinstance(failure, ParseError) and failure.errors:
+        first = failure.errors[0]
+        word = first.get("highlight") or ""
+        before = first.get("start_context") or ""
+        message = _sentence(str(first.get("description") or ""), word)
+        line, column = first.get("line"), first.get("col")
+        if isinstance(line, int) and isinstance(column, int):
+            # sqlglot counts to the word's last letter.
+            offset = _offset(sql, line, column) - len(word) if word else _offset(sql, line, column) - 1
+            where = locate(sql, path, max(0, min(offset, max(0, len(sql) - 1))), max(1, len(word)))
+        elif before:
+            where = locate(sql, path, max(0, len(sql) - 1))
+    else:
+        where = _unclosed(sql, path)
+        message = "a quote or comment is opened and never closed"
+    return ModelError("MP-2001", message, next_step="correct the SQL at the place shown", where=where)
+
+
+def _sentence(description: str, word: str) -> str:
+    if "Expecting" in description:
+        return f"{description.replace('Expecting', 'expected').rstrip('.')} near {word!r}"
+    if description.startswith("Required keyword"):
+        return f"something is missing beside {word!r}"
+    return f"{word!r} cannot stand here" if word else "the SQL ends too early"
+
+
+def _offset(sql: str, line: int, column: int) -> int:
+    start = 0
+    for _ in range(line - 1):
+        start = sql.find("\n", start) + 1
+    return start + column
+
+
+def _unclosed(sql: str, path: Path) -> Location:
+    """The last quote or comment that opens and has no end."""
+    opened = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|(/\*|'|\")", re.DOTALL)
+    for found in opened.finditer(sql):
+        if found.group(1):
+            return locate(sql, path, found.start())
+    return Location(path)

@@ -1,0 +1,37 @@
+"""Statements of the `unique` check."""
+
+from __future__ import annotations
+
+from millpond.core.names import TableName, quote
+from millpond.sql.staging import REJECT, STAGED, good
+
+
+def repeated(table: TableName, columns: tuple[str, ...]) -> str:
+    """SELECT of one row: how many values of the columns stand in more than one row, and one of them as text.
+
+    NULL is no value: rows with a NULL among the columns are never repeated (SQL:2016, 11.7).
+    """
+    names = ", ".join(quote(name) for name in columns)
+    known = " AND ".join(f"{quote(name)} IS NOT NULL" for name in columns)
+    return (
+        f"SELECT count(*), min(shown) FROM (SELECT concat_ws(', ', {names}) AS shown "
+        f'FROM "lake".{table.quoted} WHERE {known} GROUP BY {names} HAVING count(*) > 1)'
+    )
+
+
+def reject_repeated(table: TableName | None, columns: tuple[str, ...], outputs: tuple[str, ...], reject: str) -> str:
+    """UPDATE that rejects the good staged rows whose columns stand in the table, or in an earlier row by content.
+
+    `reject` is the expression of the JSON that says why; `table` is None when there is none yet.
+    """
+    names = ", ".join(quote(name) for name in columns)
+    known = " AND ".join(f"{quote(name)} IS NOT NULL" for name in columns)
+    order = ", ".join(quote(name) for name in outputs)
+    later = (
+        f"SELECT rowid FROM (SELECT rowid, row_number() OVER (PARTITION BY {names} ORDER BY {order}) AS n "
+        f"FROM {STAGED} WHERE {good()} AND {known}) WHERE n > 1"
+    )
+    if table is not None:
+        same = " AND ".join(f"s.{quote(name)} = t.{quote(name)}" for name in columns)
+        later = f'{later} UNION SELECT s.rowid FROM {STAGED} AS s SEMI JOIN "lake".{table.quoted} AS t ON {same}'
+    return f"UPDATE {STAGED} SET {REJECT} = {reject} WHERE {good()} AND rowid IN ({later})"

@@ -1,0 +1,130 @@
+"""Rows of chosen files as SQL text: under the table's present columns, without the rows that deletes took away."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from millpond.catalog.files import local
+from millpond.core.errors import CatalogError
+from millpond.core.names import closest, literal, quote
+from millpond.tables.changes import Changes
+from millpond.tables.slices import FileSlice, Layout, Reading
+
+ORIGIN = "_origin"
+POSITION = "_position"
+
+
+def inserted_sql(found: Changes, columns: Sequence[str], with_origin: bool = False) -> str:
+    """A SELECT of the inserted rows. Raises as `rows_sql` does."""
+    return rows_sql(Reading(found.inserted, found.layout), columns, with_origin)
+
+
+def deleted_sql(found: Changes, columns: Sequence[str], with_origin: bool = False) -> str:
+    """A SELECT of the deleted rows, as they were. Raises as `rows_sql` does."""
+    return rows_sql(Reading(found.deleted, found.layout), columns, with_origin)
+
+
+def rows_sql(reading: Reading, columns: Sequence[str], with_origin: bool = False) -> str:
+    """A SELECT, in DuckDB's words, of the given columns of the slices' rows, in no promised order.
+
+    Each data file is read once. `with_origin` adds `_origin` (the file) and `_position` (the row in it, from 0) for
+    tables that have no origin columns of their own. Raises CatalogError MP-3041 for a column that is not there, and
+    MP-3038 for one whose old files cannot be read.
+    """
+    layout = reading.layout
+    chosen = [_column(layout, name) for name in columns]
+    selects = [
+        _select(group, layout, chosen, with_origin)
+        for group in (
+            [part for part in reading.slices if part.only is None and not part.deletes],
+            [part for part in reading.slices if part.only is None and part.deletes],
+            [part for part in reading.slices if part.only is not None],
+        )
+        if group
+    ]
+    return "\nUNION ALL\n".join(selects) if selects else _nothing(layout, chosen, with_origin)
+
+
+def _column(layout: Layout, name: str) -> str:
+    column = layout.schema.get(name)
+    if column is None:
+        raise CatalogError(
+            "MP-3041",
+            f"the table has no column {name!r}",
+            next_step="name one of its columns",
+            suggestion=closest(name, layout.schema.names),
+        )
+    if column.name in layout.renamed:
+        raise CatalogError(
+            "MP-3038",
+            f"a field inside the column {column.name!r} was renamed, so that older files cannot be read by changes",
+            next_step="rebuild the model: a rebuild reads the whole table through the catalog",
+        )
+    return column.name
+
+
+def _nothing(layout: Layout, chosen: Sequence[str], with_origin: bool) -> str:
+    parts = [f"NULL::{_type(layout, name)} AS {quote(name)}" for name in chosen]
+    if with_origin:
+        parts += [f"NULL::VARCHAR AS {quote(ORIGIN)}", f"NULL::BIGINT AS {quote(POSITION)}"]
+    return f"SELECT {', '.join(parts) or '1 AS one'} WHERE false"
+
+
+def _type(layout: Layout, name: str) -> str:
+    column = layout.schema.get(name)
+    return column.type if column else "VARCHAR"
+
+
+def _select(slices: Sequence[FileSlice], layout: Layout, chosen: Sequence[str], with_origin: bool) -> str:
+    """One read of many files. Columns are called by their ids inside, so that no name meets `file_row_number`."""
+    parts = [f'r."f{layout.fields[name]}" AS {quote(name)}' for name in chosen]
+    if with_origin:
+        parts += [f"r._file AS {quote(ORIGIN)}", f"r.file_row_number AS {quote(POSITION)}"]
+    paths = sorted({local(part.path) for part in slices})
+    members = [
+        f"{layout.fields[name]}: {{name: 'f{layout.fields[name]}', "
+        f"type: {literal(_type(layout, name))}, default_value: {_default_sql(layout, name)}}}"
+        for name in dict.fromkeys(chosen)
+    ]
+    if not members:
+        # read_parquet takes no empty schema, and a column of no file costs nothing to read.
+        members = ["2147483000: {name: 'f0', type: 'BOOLEAN', default_value: NULL}"]
+    source = (
+        f"read_parquet({_list(paths)}, schema = MAP {{{', '.join(members)}}}, "
+        f"filename = '_file', file_row_number = true, hive_partitioning = false) AS r"
+    )
+    return f"SELECT {', '.join(parts) or '1 AS one'} FROM {source}{_joins(slices)}"
+
+
+def _default_sql(layout: Layout, name: str) -> str:
+    return literal(layout.defaults[name]) if name in layout.defaults else "NULL"
+
+
+def _joins(slices: Sequence[FileSlice]) -> str:
+    wanted = {path for part in slices for path in part.only or ()}
+    unwanted = {path for part in slices for path in part.deletes}
+    joins = ""
+    for kind, paths, alias in (("SEMI", wanted, "o"), ("ANTI", unwanted, "d")):
+        if paths:
+            joins += (
+                f"\n{kind} JOIN {_positions(paths)} AS {alias} "
+                f"ON r._file = {alias}.file AND r.file_row_number = {alias}.pos"
+            )
+    return joins
+
+
+def _positions(paths: Iterable[str]) -> str:
+    """The positions in delete files. By name, for writers differ in the field ids: DuckDB's are not the reserved."""
+    files = sorted(local(path) for path in paths)
+    source = f"read_parquet({_list(files)}, hive_partitioning = false)"
+    return f"(SELECT regexp_replace(file_path, '^file:/*', '/') AS file, pos FROM {source})"
+
+
+_PATTERN = re.compile(r"[*?\[]")
+"""What read_parquet takes for a pattern; between brackets each stands for itself."""
+
+
+def _list(paths: Iterable[str]) -> str:
+    plain = (_PATTERN.sub(lambda found: f"[{found[0]}]", path) for path in paths)
+    return f"[{', '.join(literal(path) for path in plain)}]"
