@@ -114,7 +114,7 @@ def test_a_renamed_model_is_recognised(graph: Graph, model: Make) -> None:
     """A removed model that is another new one's equal is called renamed."""
     old = TableName("silver", "old_orders")
     twin = next(m for m in graph.models if m.table == ORDERS).state()
-    with pytest.raises(RunError, match="renamed to silver.orders"):
+    with pytest.raises(RunError, match=r"renamed to silver\.orders"):
         plan(
             graph,
             LakeState(1, {RAW: entry(RAW, 1)}, {old: ModelState(old, twin.fingerprint, "{}")}),

@@ -15,24 +15,23 @@ from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.staging import Stage
 from millpond.core.clock import SystemClock
 from millpond.core.names import TableName
-from millpond.engines.duckdb import DuckDBEngine, DuckDBSession, Limits
+from millpond.engines.duckdb import DuckDBEngine, DuckDBSession
 
 Rows = Counter[tuple[Any, ...]]
 
 
 class Lake:
-    """The three parts, started; close it when done."""
+    """The parts, with a running gateway; close it when done. The engine is the caller's."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, engine: DuckDBEngine) -> None:
         self.catalog = Catalog.open(str(folder / "catalog.db"), str(folder / "lake"), "prod", SystemClock())
         self.gateway = Gateway(self.catalog)
         self.endpoint = self.gateway.start()
-        self.engine = DuckDBEngine(Limits(memory_bytes=400_000_000, threads=1, scratch=folder / "scratch"))
+        self.engine = engine
         self.steps = 0
 
     def close(self) -> None:
         """Stop everything."""
-        self.engine.close()
         self.gateway.stop()
         self.catalog.close()
 

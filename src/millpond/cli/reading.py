@@ -79,7 +79,7 @@ def ls(context: Context, layer: str | None) -> int:
     """Print the lake's tables, and what the project declares but has not built."""
     with context.open() as lake:
         entries = {entry.name: entry for entry in lake.catalog.tables()}
-        kinds = {model.table: model.kind for model in lake.project.models}
+        kinds: dict[TableName, str] = {model.table: model.kind for model in lake.project.models}
         kinds |= {source.table: "source" for source in lake.project.sources}
         rows = []
         for name in sorted(entries.keys() | kinds.keys(), key=_by_layer):
@@ -213,7 +213,7 @@ def _distinct(names: list[str]) -> list[str]:
 
 
 def _print(reader: pa.RecordBatchReader) -> None:
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for row in _rows(reader):
         if len(rows) == _SHOWN:
             said(f"only the first {_SHOWN:,} rows are shown: --json, --csv and --parquet give all")

@@ -17,6 +17,8 @@ def load(module: str, *, extra: str | None = None) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as missing:
+        if (missing.name or "").startswith("millpond"):
+            raise
         package = f"millpond[{extra}]" if extra else (missing.name or module)
         raise HostError(
             "MP-9001",

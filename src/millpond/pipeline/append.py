@@ -24,7 +24,7 @@ from millpond.sql.append import (
     key_bounds,
     within,
 )
-from millpond.sql.casts import soften
+from millpond.sql.casts import SoftCast, soften
 from millpond.sql.rewrite import add_columns, replace_inputs
 from millpond.sql.staging import CARRIED, ROW, Staging
 from millpond.sql.statements import count_rows
@@ -66,7 +66,8 @@ def _view(news: InputChanges) -> str:
 
 
 def _staging(model: CompiledModel, outputs: tuple[str, ...], traced: bool) -> Staging:
-    query, casts = model.query, ()
+    query = model.query
+    casts: tuple[SoftCast, ...] = ()
     if traced:
         softened = soften(query)
         casts = softened.casts
@@ -101,12 +102,11 @@ def _change(
     if contested:
         session.execute(create_contested(append))
         _, replaced, copies, lost = session.rows(contested_counts())[0]
-    if judged.rejected or lost or replaced:
-        ensure_quarantine(bench, stage)
+    known = ensure_quarantine(bench, stage) if judged.rejected or lost or replaced else False
     if judged.rejected:
-        quarantine_rejected(bench, session, model.table)
+        quarantine_rejected(bench, session, model.table, known=known)
     if lost or replaced:
-        quarantine_losers(bench, session, model.model, append.outputs)
+        quarantine_losers(bench, session, model.model, append.outputs, known=known)
     if replaced:
         session.execute(delete_losers(append))
     added = session.execute(insert_new(append, contested=contested))

@@ -70,8 +70,8 @@ def _stage(
     judged = reject_repeats(session, model.model, stage_rows(session, model.model, staging), staging, filled=False)
     _refuse_repeated_key(session, model)
     if judged.rejected:
-        ensure_quarantine(bench, stage)
-        quarantine_rejected(bench, session, model.table)
+        known = ensure_quarantine(bench, stage)
+        quarantine_rejected(bench, session, model.table, known=known)
     return judged
 
 

@@ -60,7 +60,7 @@ def stopped(model: Model, rule: str, told: str) -> QualityError:
     )
 
 
-def quarantine_rejected(bench: Workbench, session: Session, table: TableName) -> None:
+def quarantine_rejected(bench: Workbench, session: Session, table: TableName, *, known: bool) -> None:
     """Put the staged rows that a rule rejected into quarantine."""
     session.execute(
         insert_rejects(
@@ -78,12 +78,15 @@ def quarantine_rejected(bench: Workbench, session: Session, table: TableName) ->
                 load=reject_field("load"),
                 step=bench.step_key(table),
                 at=value(naive_utc(bench.clock.now())),
-            )
+            ),
+            known=known,
         )
     )
 
 
-def quarantine_losers(bench: Workbench, session: Session, model: Model, outputs: tuple[str, ...]) -> None:
+def quarantine_losers(
+    bench: Workbench, session: Session, model: Model, outputs: tuple[str, ...], *, known: bool
+) -> None:
     """Put the rows that lost a key conflict into quarantine."""
     session.execute(
         insert_rejects(
@@ -101,7 +104,8 @@ def quarantine_losers(bench: Workbench, session: Session, model: Model, outputs:
                 load=CARRIED[2],
                 step=bench.step_key(model.table),
                 at=value(naive_utc(bench.clock.now())),
-            )
+            ),
+            known=known,
         )
     )
 

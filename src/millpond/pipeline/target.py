@@ -37,7 +37,10 @@ def prepare(bench: Workbench, stage: Stage, model: Model, schema: Schema, *, afr
     return False
 
 
-def ensure_quarantine(bench: Workbench, stage: Stage) -> None:
-    """Make the quarantine table when this is the first record that needs it."""
-    if bench.catalog.find(RECORDS, stage.base) is None and RECORDS not in stage.changed():
+def ensure_quarantine(bench: Workbench, stage: Stage) -> bool:
+    """Make the quarantine table when this is the first record that needs it; whether it may hold records."""
+    if bench.catalog.find(RECORDS, stage.base) is not None:
+        return True
+    if RECORDS not in stage.changed():
         stage.create_table(RECORDS, SCHEMA)
+    return False

@@ -85,7 +85,8 @@ def checks(
 ) -> tuple[Check, ...]:
     """The records for all entries, one for each column where a rule judges columns by themselves.
 
-    Each entry comes with its position in the front matter. Notes MP-1025 (not exactly one kind), MP-1026 (bounds), MP-1027 (two rules of one name).
+    Each entry comes with its position in the front matter. Notes MP-1025 (not exactly one kind), MP-1026 (bounds),
+    MP-1027 (two rules of one name).
     """
     made: dict[str, Check] = {}
     for position, entry in entries:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 
 from millpond.core.errors import Location, ProjectError
@@ -54,11 +55,12 @@ def _decode(raw: bytes, path: Path) -> str:
             next_step="put a UTF-8 text file here, or move this one out of the project's folders",
             where=Location(path, raw.count(b"\n", 0, zero) + 1),
         )
+    raw = raw.removeprefix(codecs.BOM_UTF8)
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode("utf-8")
     except UnicodeDecodeError as failure:
-        before = raw[: failure.start].decode("utf-8-sig", errors="replace")
-        line, column = line_and_column(normalise(before), len(normalise(before)))
+        before = normalise(raw[: failure.start].decode("utf-8"))
+        line, column = line_and_column(before, len(before))
         raise ProjectError(
             "MP-1003",
             f"this is not UTF-8 text: byte 0x{raw[failure.start]:02x}",

@@ -32,7 +32,7 @@ _UNCLOSED = "expected ',' or"
 _LONGEST_NAME = 60
 
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,37})\Z|0x[0-9a-fA-F]{1,32}\Z|0o[0-7]{1,40}\Z")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*|(?=[eE])))(?:[eE][-+]?[0-9]+)?\Z")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 _TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]+[0-9]{2}:[0-9]{2}.*\Z")
 _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
@@ -113,6 +113,15 @@ def compose(text: str, path: Path) -> Tree:
                 where=Location(path, 1),
             )
     except yaml.MarkedYAMLError as wrong:
+        before = wrong.problem_mark.index - 1 if wrong.problem_mark else -1
+        if before >= 0 and text[before : before + 2] == "${":
+            line, column = line_and_column(text, before)
+            raise ProjectError(
+                "MP-1004",
+                "this is not valid YAML: inside brackets, ${NAME} needs quotes",
+                next_step="put the value in quotes",
+                where=Location(path, line, column, 2),
+            ) from wrong
         unclosed = wrong.context_mark and (wrong.problem or "").startswith(_UNCLOSED)
         mark = wrong.context_mark if unclosed else wrong.problem_mark or wrong.context_mark
         where = Location(path, mark.line + 1, mark.column + 1) if mark else Location(path)

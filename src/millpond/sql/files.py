@@ -76,17 +76,21 @@ Scan = CsvScan | JsonScan | ParquetScan
 
 @dataclass(frozen=True)
 class Filling:
-    """How one column of the table is filled from a file: the file's expression and its type, or nothing."""
+    """How one column of the table is filled from a file: the file's expression and its type, or nothing.
+
+    `whole` says that every value of the file's type fits the column.
+    """
 
     name: str
     type: str
     expression: str | None = None
     expression_type: str = "VARCHAR"
+    whole: bool = False
 
     @property
     def exact(self) -> bool:
         """Whether every value of the file fits the column as it is."""
-        return self.expression is None or self.type in (self.expression_type, "VARCHAR")
+        return self.whole or self.expression is None or self.type in (self.expression_type, "VARCHAR")
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,7 @@ def _csv_options(scan: CsvScan) -> str:
 def csv_records(scan: CsvScan, rejects: str | None = None) -> str:
     """The good records of a delimited file with their number; the others are kept in the relations of `rejects`."""
     kept = (
-        f", store_rejects = true, rejects_table = {literal(rejects)}, rejects_scan = {literal(rejects + '_scans')}"
+        f", store_rejects = true, rejects_table = {literal(rejects)}, rejects_scan = {literal(scans_of(rejects))}"
         if rejects
         else ""
     )
@@ -296,17 +300,55 @@ def delete_origins(table: TableName, origins: Sequence[str]) -> str:
 
 
 def refused_lines(rejects: str) -> str:
-    """Rows (path, line, error, message, column, raw): each refused record once, with its first error."""
+    """Rows (path, line, error, message, raw): each refused record once, with its first error."""
     return (
-        "SELECT scans.file_path AS path, errors.line AS line, "
+        "SELECT scans.file_path AS path, errors.line::BIGINT AS line, "
         "arg_min(errors.error_type::VARCHAR, errors.byte_position) AS error, "
         "arg_min(errors.error_message, errors.byte_position) AS message, "
-        "arg_min(errors.column_idx, errors.byte_position) AS field, "
         f"any_value(errors.csv_line) AS raw FROM {quote(rejects)} AS errors "
-        f"JOIN {quote(rejects + '_scans')} AS scans USING (scan_id, file_id) GROUP BY ALL"
+        f"JOIN {quote(scans_of(rejects))} AS scans USING (scan_id, file_id) GROUP BY ALL"
     )
 
 
-def drop_temporary(*names: str) -> tuple[str, ...]:
-    """Statements that forget temporary relations."""
-    return tuple(f"DROP TABLE IF EXISTS {quote(name)}" for name in names)
+def drop_temporary(name: str) -> str:
+    """Forget a temporary relation."""
+    return f"DROP TABLE IF EXISTS temp.{quote(name)}"
+
+
+def scans_of(rejects: str) -> str:
+    """The relation that names the files of the refused lines in `rejects`."""
+    return f"{rejects}_scans"
+
+
+def numbered_lines(name: str) -> str:
+    """Make a relation (path, line, number, origin) from four lists: which record each refused line is."""
+    return (
+        f"CREATE TEMP TABLE {quote(name)} AS SELECT unnest(?::VARCHAR[]) AS path, unnest(?::BIGINT[]) AS line, "
+        "unnest(?::BIGINT[]) AS number, unnest(?::VARCHAR[]) AS origin"
+    )
+
+
+def refused_records(rejects: str, numbered: str) -> str:
+    """Rows (origin, number, rule, reason, raw) of refused lines."""
+    return (
+        "SELECT numbered.origin, numbered.number, lower(replace(refused.error, ' ', '_')) AS rule, "
+        "refused.message AS reason, ltrim(refused.raw, chr(10) || chr(13)) AS raw "
+        f"FROM ({refused_lines(rejects)}) AS refused JOIN {quote(numbered)} AS numbered USING (path, line)"
+    )
+
+
+def kept_records(kept: Path, origin: str) -> str:
+    """Rows (origin, number, rule, reason, raw) of records that were taken out of a file into `kept`."""
+    columns = "{number: 'BIGINT', raw: 'VARCHAR', rule: 'VARCHAR', reason: 'VARCHAR'}"
+    return (
+        f"SELECT {literal(origin)} AS origin, number, rule, reason, raw FROM read_json({file_path(kept)}, "
+        f"format = 'newline_delimited', columns = {columns}, maximum_object_size = 67108864)"
+    )
+
+
+def refused_files() -> str:
+    """Rows (origin, rule, reason, content_path) from four lists."""
+    return (
+        "SELECT unnest(?::VARCHAR[]) AS origin, unnest(?::VARCHAR[]) AS rule, unnest(?::VARCHAR[]) AS reason, "
+        "unnest(?::VARCHAR[]) AS content_path"
+    )

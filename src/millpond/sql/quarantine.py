@@ -50,30 +50,43 @@ class Rejects:
     at: str
 
 
-def insert_rejects(rejects: Rejects) -> str:
-    """The INSERT that moves them into quarantine; its count is the number quarantined."""
-    model = literal(str(rejects.model))
-    identity = (
-        f"md5(concat_ws('|', {model}, coalesce({rejects.origin}, ''), coalesce(({rejects.position})::VARCHAR, ''), "
-        f"{rejects.rule}))"
-    )
-    expressions = (
-        identity,
-        model,
-        literal(rejects.kind),
-        rejects.rule,
-        rejects.value,
-        rejects.reason,
-        rejects.raw,
-        rejects.content_path,
-        rejects.origin,
-        rejects.position,
-        rejects.load,
-        literal(rejects.step),
-        rejects.at,
-    )
+def insert_rejects(rejects: Rejects, *, known: bool = False) -> str:
+    """The INSERT that moves them into quarantine; its count is the number of new records there.
+
+    With `known`, records that are in quarantine already are left out, so that a rebuild opens none of them twice.
+    """
     columns = ", ".join(quote(name) for name in SCHEMA.names)
-    return f'INSERT INTO "lake".{RECORDS.quoted} ({columns}) SELECT {", ".join(expressions)} FROM {rejects.relation}'
+    selected = f"SELECT {', '.join(_expressions(rejects))} FROM {rejects.relation}"
+    insert = f'INSERT INTO "lake".{RECORDS.quoted} ({columns})'
+    if not known:
+        return f"{insert} {selected}"
+    return (
+        f"{insert} SELECT DISTINCT ON (r.id) r.* FROM ({selected}) AS r "
+        f'ANTI JOIN "lake".{RECORDS.quoted} AS k ON r.id = k.id'
+    )
+
+
+def _expressions(rejects: Rejects) -> tuple[str, ...]:
+    """One expression for each column of the quarantine table, in order."""
+    model = literal(str(rejects.model))
+    place = f"concat_ws('|', {rejects.origin}, ({rejects.position})::VARCHAR)"
+    named = {
+        "id": f"md5(concat_ws('|', {model}, CASE WHEN {rejects.origin} IS NULL THEN {rejects.raw} ELSE {place} END, "
+        f"{rejects.rule}))",
+        "model": model,
+        "kind": literal(rejects.kind),
+        "rule": rejects.rule,
+        "value": rejects.value,
+        "reason": rejects.reason,
+        "raw": rejects.raw,
+        "content_path": rejects.content_path,
+        "origin": rejects.origin,
+        "position": rejects.position,
+        "load": rejects.load,
+        "step": literal(rejects.step),
+        "at": rejects.at,
+    }
+    return tuple(f"{named[name]} AS {quote(name)}" for name in SCHEMA.names)
 
 
 def list_records(model: str | None, rule: str | None) -> str:

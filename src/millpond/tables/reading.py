@@ -77,10 +77,10 @@ def _type(layout: Layout, name: str) -> str:
 
 
 def _select(slices: Sequence[FileSlice], layout: Layout, chosen: Sequence[str], with_origin: bool) -> str:
-    """One read of many files. Columns are called by their ids inside, so that no name meets `file_row_number`."""
+    """One read of many files. Columns are called by their ids inside, so that no name meets another."""
     parts = [f'r."f{layout.fields[name]}" AS {quote(name)}' for name in chosen]
     if with_origin:
-        parts += [f"r._file AS {quote(ORIGIN)}", f"r.file_row_number AS {quote(POSITION)}"]
+        parts += [f"r.filename AS {quote(ORIGIN)}", f"r.file_row_number AS {quote(POSITION)}"]
     paths = sorted({local(part.path) for part in slices})
     members = [
         f"{layout.fields[name]}: {{name: 'f{layout.fields[name]}', "
@@ -90,10 +90,9 @@ def _select(slices: Sequence[FileSlice], layout: Layout, chosen: Sequence[str], 
     if not members:
         # read_parquet takes no empty schema, and a column of no file costs nothing to read.
         members = ["2147483000: {name: 'f0', type: 'BOOLEAN', default_value: NULL}"]
-    source = (
-        f"read_parquet({_list(paths)}, schema = MAP {{{', '.join(members)}}}, "
-        f"filename = '_file', file_row_number = true, hive_partitioning = false) AS r"
-    )
+    # `filename` and `file_row_number` are DuckDB's virtual columns: its options of the same names refuse files that
+    # have such a column themselves.
+    source = f"read_parquet({_list(paths)}, schema = MAP {{{', '.join(members)}}}, hive_partitioning = false) AS r"
     return f"SELECT {', '.join(parts) or '1 AS one'} FROM {source}{_joins(slices)}"
 
 
@@ -109,7 +108,7 @@ def _joins(slices: Sequence[FileSlice]) -> str:
         if paths:
             joins += (
                 f"\n{kind} JOIN {_positions(paths)} AS {alias} "
-                f"ON r._file = {alias}.file AND r.file_row_number = {alias}.pos"
+                f"ON r.filename = {alias}.file AND r.file_row_number = {alias}.pos"
             )
     return joins
 

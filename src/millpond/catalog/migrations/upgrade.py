@@ -9,6 +9,7 @@ from alembic.config import Config
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 
 from millpond.core.errors import CatalogError
@@ -35,7 +36,7 @@ def upgrade(store: Store, target: str, folder: Path = FOLDER) -> None:
             return
         try:
             path = list(scripts.iterate_revisions(target, present or "base"))
-        except CommandError as unknown:
+        except (CommandError, RevisionError) as unknown:
             raise CatalogError(
                 "MP-3052",
                 f"the catalog {store.path} has schema version {present}, which this version of Millpond does not know",

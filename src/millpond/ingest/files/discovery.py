@@ -23,7 +23,10 @@ _UNFINISHED = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".filepart",
 
 @dataclass(frozen=True)
 class FoundFile:
-    """A file as it was found. `path` is its name in `_origin`: relative to the project where it lies inside."""
+    """A file as it was found. `path` is its name in `_origin`: relative to the project where it lies inside.
+
+    `copy` is where a copy lies that the engine can read, where it cannot read the file itself.
+    """
 
     path: str
     absolute: Path
@@ -31,6 +34,12 @@ class FoundFile:
     modified_ns: int
     examined: Examined
     previous: SeenFile | None = None
+    copy: Path | None = None
+
+    @property
+    def bytes_at(self) -> Path:
+        """Where the engine reads it."""
+        return self.copy or self.absolute
 
     def seen(self, source: Source, outcome: str, records: int = 0, quarantined: int = 0) -> SeenFile:
         """The note that is kept of it."""

@@ -35,7 +35,7 @@ _NOT_IN_CP1252 = b"\x81\x8d\x8f\x90\x9d"
 class Examined:
     """What one look at a file told.
 
-    `content` is the SHA-256 of its bytes; `lines` counts its line ends (and an unended last line); `recode` says that
+    `content` is the SHA-256 of its bytes; `lines` counts its lines, empty ones at the end left out; `recode` says that
     the engine cannot read the bytes as they are and needs a copy in plain UTF-8. `ended` is false where the last line,
     or JSON value, or compression does not end: the file may still be being written.
     """
@@ -108,6 +108,11 @@ def _has(piece: bytes) -> bool:
     return any(byte in piece for byte in _NOT_IN_CP1252)
 
 
+def _empty_at_end(tail: bytes) -> int:
+    ends = tail[len(tail.rstrip(b"\r\n")) :]
+    return max((ends.count(b"\n") or ends.count(b"\r")) - 1, 0)
+
+
 def examine(path: Path, settings: FilesSource) -> Examined:
     """Look at a whole file once. Raises OSError where it cannot be read."""
     digest, text = hashlib.sha256(), _Text()
@@ -155,7 +160,7 @@ def _text_file(found: Examined, text: _Text, settings: FilesSource, padded: bool
         found,
         encoding=encoding,
         recode=padded or not plain,
-        lines=(text.line_feeds or text.returns) + unended,
+        lines=(text.line_feeds or text.returns) + unended - _empty_at_end(text.tail),
         problem=foreign_text(head, found.format, whole),
     )
     if found.problem:

@@ -1,0 +1,291 @@
+"""The gate: the only way in which a person reads data.
+
+A read goes through five steps. Guard: the statement is one SELECT of known parts over known tables. Decide: the
+policy says what the principal may see of each table. Relate: the statement is put on what may be seen. Run: the
+engine answers, at one commit. Audit: the read is written down before the first row is handed over, and completed
+after the last.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from millpond.catalog.catalog import Catalog
+from millpond.core.clock import Clock
+from millpond.core.errors import AccessError, EngineError, Location, MillpondError
+from millpond.core.names import TableName
+from millpond.core.plugins import load
+from millpond.core.schema import Schema
+from millpond.engines.engine import Engine, Session
+from millpond.governance.audit import Audit, AuditRecord, Outcome
+from millpond.governance.decision import Decision
+from millpond.governance.guard import QUERY, Guarded, guard
+from millpond.governance.policy import Policy
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Request:
+    """A read on its way through the gate; each step fills in its part.
+
+    `commit` is the number that every table is read at; `known` the tables there are at that commit; `text` the SQL
+    that will run.
+    """
+
+    sql: str
+    principal: str
+    door: str
+    parameters: tuple[object, ...]
+    commit: int
+    known: Collection[TableName] = ()
+    guarded: Guarded | None = None
+    decisions: tuple[Decision, ...] = ()
+    text: str = ""
+
+    @property
+    def tables(self) -> tuple[TableName, ...]:
+        """The tables that the statement reads."""
+        return self.guarded.tables if self.guarded is not None else ()
+
+    @property
+    def policy_hash(self) -> str:
+        """The versions of the policies that decided."""
+        return " ".join(sorted({decision.policy_hash for decision in self.decisions}))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a read gives: its columns, a stream of batches to be read once, the commit it speaks of, its tables."""
+
+    schema: Schema
+    reader: pa.RecordBatchReader
+    commit: int
+    tables: tuple[TableName, ...]
+
+
+Step = Callable[[Request, Policy], Request]
+
+
+def check(request: Request, policy: Policy) -> Request:  # noqa: ARG001 - all steps are called alike
+    """Guard: refuse all but one SELECT over known tables."""
+    return replace(request, guarded=guard(request.sql, request.known))
+
+
+def decide(request: Request, policy: Policy) -> Request:
+    """Decide: one decision for each table. Raises AccessError MP-8015 for a table that the principal may not read."""
+    decisions = tuple(policy.decide(request.principal, table, request.commit) for table in request.tables)
+    for decision in decisions:
+        if not decision.allowed:
+            raise AccessError(
+                "MP-8015",
+                f"{request.principal} may not read {decision.table}: {decision.reason}",
+                next_step="ask the table's owner for a grant",
+                where=request.guarded.places.get(decision.table) if request.guarded else None,
+            )
+    return replace(request, decisions=decisions)
+
+
+def relate(request: Request, policy: Policy) -> Request:  # noqa: ARG001 - all steps are called alike
+    """Relate: where nothing is hidden, names mean the tables themselves and the text stays the one that was guarded.
+
+    Raises AccessError MP-8017 for a decision that hides a part of a table: it could not be kept here.
+    """
+    for decision in request.decisions:
+        if not decision.hides_nothing:
+            raise AccessError(
+                "MP-8017",
+                f"{decision.table} is only partly visible to {request.principal}, and parts cannot be hidden yet",
+                next_step="read it as a principal who sees the whole table",
+            )
+    return replace(request, text=request.sql)
+
+
+STEPS: tuple[Step, ...] = (check, decide, relate)
+"""What happens before the engine is asked; running and auditing surround it."""
+
+
+class Gate:
+    """Answers the questions of people, whatever door they come through."""
+
+    def __init__(
+        self, catalog: Catalog, engine: Engine, endpoint: str, policy: Policy, audit: Audit, clock: Clock
+    ) -> None:
+        self._catalog = catalog
+        self._engine = engine
+        self._endpoint = endpoint
+        self._policy = policy
+        self._audit = audit
+        self._clock = clock
+
+    @contextmanager
+    def query(
+        self,
+        sql: str,
+        principal: str,
+        at: int | datetime | None = None,
+        door: str = "cli",
+        parameters: Sequence[object] = (),
+    ) -> Iterator[Answer]:
+        """Run one SELECT at the newest commit, or at a number or time. The answer lives as long as the `with`.
+
+        Raises AccessError MP-80xx when the statement or the principal is refused or the read cannot be recorded,
+        EngineError MP-40xx, with the place in the statement, when it fails.
+        """
+        reading = _Reading(self._audit, self._clock.now())
+        request = Request(sql, principal, door, tuple(parameters), self._catalog.head())
+        try:
+            request = self._at(request, at)
+            for step in STEPS:
+                request = step(request, self._policy)
+        except MillpondError as refusal:
+            reading.begin(request, "refused", refusal.code)
+            raise
+        reading.begin(request)
+        try:
+            with self._session(request.commit) as session, _explained(request.text):
+                schema, reader = _run(session, request)
+                yield Answer(schema, reading.counted(reader, request.text), request.commit, request.tables)
+        except MillpondError as failure:
+            reading.failed(failure)
+            raise
+        finally:
+            reading.end()
+
+    @contextmanager
+    def preview(
+        self, table: TableName, limit: int, principal: str, at: int | datetime | None = None, door: str = "cli"
+    ) -> Iterator[Answer]:
+        """The first rows of one table."""
+        with self.query(f"FROM {table.quoted} LIMIT {int(limit)}", principal, at, door) as answer:
+            yield answer
+
+    def _at(self, request: Request, at: int | datetime | None) -> Request:
+        """The request with its commit, and the tables that there are at it. Raises AccessError MP-8016."""
+        newest = request.commit
+        number = self._catalog.number_at(at) if isinstance(at, datetime) else newest if at is None else at
+        if not 0 <= number <= newest:
+            raise AccessError(
+                "MP-8016",
+                f"there is no commit {number}; the newest is {newest}",
+                next_step="choose a number from 0 to the newest, or a time",
+            )
+        known = frozenset(entry.name for entry in self._catalog.tables(number))
+        return replace(request, commit=number, known=known)
+
+    @contextmanager
+    def _session(self, commit: int) -> Iterator[Session]:
+        token = self._catalog.read_token(commit)
+        try:
+            with self._engine.session(self._endpoint, token) as session:
+                yield session
+        finally:
+            self._catalog.release(token)
+
+
+@dataclass
+class _Reading:
+    """The audit's view of one read while it goes on."""
+
+    audit: Audit
+    at: datetime
+    started: float = field(default_factory=time.monotonic)
+    identity: str = ""
+    rows: int = 0
+    outcome: Outcome = "stopped"
+    error: str | None = None
+
+    def begin(self, request: Request, outcome: Outcome = "started", error: str | None = None) -> None:
+        """Write the read down before anything is handed over."""
+        self.identity = self.audit.record(
+            AuditRecord(
+                principal=request.principal,
+                door=request.door,
+                sql=request.sql,
+                at=self.at,
+                tables=request.tables,
+                commit=request.commit,
+                policy_hash=request.policy_hash,
+                outcome=outcome,
+                error=error,
+            )
+        )
+
+    def counted(self, reader: pa.RecordBatchReader, text: str) -> pa.RecordBatchReader:
+        """The same batches, counted as they are handed over."""
+
+        def batches() -> Iterator[Any]:
+            with _explained(text):
+                for batch in reader:
+                    self.rows += batch.num_rows
+                    yield batch
+            self.outcome = "done"
+
+        counted: pa.RecordBatchReader = load("pyarrow").RecordBatchReader.from_batches(reader.schema, batches())
+        return counted
+
+    def failed(self, failure: MillpondError) -> None:
+        """Remember the error that ended the read."""
+        self.outcome, self.error = "failed", failure.code
+
+    def end(self) -> None:
+        """Write down how it ended."""
+        seconds = time.monotonic() - self.started
+        self.audit.complete(self.identity, self.outcome, self.rows, seconds, self.error)
+
+
+def _run(session: Session, request: Request) -> tuple[Schema, pa.RecordBatchReader]:
+    """Ask the engine. Columns are asked first: on one connection, another question would end the stream."""
+    try:
+        schema = session.describe(request.text, request.parameters)
+    except EngineError:
+        # Asked plainly, the engine speaks of places in the person's own text.
+        session.stream(request.text, request.parameters)
+        raise
+    return schema, session.stream(request.text, request.parameters)
+
+
+@contextmanager
+def _explained(text: str) -> Iterator[None]:
+    """Engine errors with their place in the statement, and without the names of the engine's inside."""
+    try:
+        yield
+    except EngineError as failure:
+        if failure.finding.where is not None:
+            raise
+        raise explained(failure, text) from failure
+
+
+_INSIDE = re.compile(r'"?\blake"?\.(?="?(?:bronze|silver|gold|platinum|quarantine)\b)')
+_BINDINGS = re.compile(r"\s*Candidate bindings: (.*)", re.DOTALL)
+
+
+def explained(failure: EngineError, text: str) -> EngineError:
+    """The same error for the one who wrote `text`."""
+    message = _INSIDE.sub("", failure.finding.message)
+    found = _BINDINGS.search(message)
+    names = re.findall(r'"([^"]+)"', found.group(1)) if found else []
+    clear = EngineError(
+        failure.code,
+        (_BINDINGS.sub("", message) if found else message).strip(),
+        next_step=failure.finding.next_step,
+        where=_place(text, failure.position),
+        suggestion=failure.finding.suggestion or (names[0] if names else None),
+    )
+    clear.position = failure.position
+    return clear
+
+
+def _place(text: str, position: int | None) -> Location:
+    if position is None or position > len(text):
+        return Location(QUERY)
+    start = text.rfind("\n", 0, position) + 1
+    word = re.compile(r'\w+|"[^"]*"').match(text, position)
+    return Location(QUERY, text.count("\n", 0, position) + 1, position - start + 1, len(word.group()) if word else 1)

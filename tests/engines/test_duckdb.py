@@ -1,0 +1,68 @@
+"""What is DuckDB's own: limits, extensions, and the meaning of its errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from millpond.core.errors import ConflictError, EngineError, HostError, ProjectError
+from millpond.engines.duckdb import DuckDBEngine, Limits, machine_limits, parse_bytes, translate
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [("500MB", 500_000_000), ("4GB", 4_000_000_000), ("2GiB", 2 * 2**30), (" 1.5 gb ", 1_500_000_000)],
+)
+def test_amounts_of_memory_are_read(text: str, amount: int) -> None:
+    """Powers of 1000 and of 1024, with or without a fraction."""
+    assert parse_bytes(text) == amount
+
+
+@given(st.text(alphabet="0123456789.KMGTBib x", max_size=8))
+def test_any_text_is_an_amount_or_refused(text: str) -> None:
+    """No text leads to another error than the one that says how to write it."""
+    try:
+        amount = parse_bytes(text)
+    except ProjectError:
+        return
+    assert amount >= 0
+
+
+def test_limits_come_from_the_machine_where_nothing_is_set(tmp_path: Path) -> None:
+    """Some memory and at least one thread."""
+    limits = machine_limits(tmp_path, None, None)
+    assert limits.memory > 100_000_000
+    assert limits.threads >= 1
+
+
+def test_scratch_files_are_gone_when_the_engine_is_closed(tmp_path: Path) -> None:
+    """The scratch folder keeps nothing of a closed engine."""
+    engine = DuckDBEngine(Limits(100_000_000, 1, tmp_path))
+    with engine.session() as session:
+        session.rows("SELECT 1")
+    engine.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "code"),
+    [
+        ("TransactionContext Error: Conflict_409: Requirement failed", ConflictError, "MP-3010"),
+        ("IO Error: No space left on device", HostError, "MP-9002"),
+        ("IO Error: Permission denied", HostError, "MP-9004"),
+        ('Out of Memory Error: {"exception_type":"Out of Memory","exception_message":"x"}', EngineError, "MP-4003"),
+        (
+            'Binder Error: {"exception_type":"Binder","exception_message":"no column","position":"7"}',
+            EngineError,
+            "MP-4001",
+        ),
+    ],
+)
+def test_errors_mean_what_they_say(text: str, kind: type[Exception], code: str) -> None:
+    """Each class of failure has its own code and next step."""
+    told = translate(RuntimeError(text))
+    assert isinstance(told, kind)
+    assert told.code == code
