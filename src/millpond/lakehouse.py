@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, cast
 
 from millpond.core.clock import Clock, SystemClock
 from millpond.core.plugins import lookup
-from millpond.project.loader import find, load
+from millpond.project.loader import find, load, survey
 from millpond.project.model import Project
 
 if TYPE_CHECKING:
     from millpond.catalog.catalog import Catalog
     from millpond.catalog.gateway.server import Gateway
+    from millpond.core.errors import Finding
     from millpond.engines.engine import Engine
     from millpond.governance.gate import Gate
     from millpond.governance.tables import Tables
@@ -115,3 +116,12 @@ def open_lakehouse(
     folder = find(Path(path).resolve())
     project = load(folder, environment=environment, variables=variables or {}, environ=os.environ)
     return Lakehouse(project, clock)
+
+
+def survey_lakehouse(
+    path: str | Path, *, environment: str | None, variables: Mapping[str, str]
+) -> tuple[Lakehouse | None, tuple[Finding, ...]]:
+    """The lakehouse of what can be read of a project, and everything that is wrong with the rest."""
+    folder = find(Path(path).resolve())
+    project, findings = survey(folder, environment=environment, variables=variables, environ=os.environ)
+    return (Lakehouse(project) if project is not None else None), findings

@@ -17,15 +17,26 @@ OTHER = TableName("gold", "trips")
 SCHEMA = Schema((Column("id", "BIGINT"), Column("word", "VARCHAR")))
 
 
-def stock_duckdb(endpoint: str, token: str | None = None, warehouse: str = "prod") -> duckdb.DuckDBPyConnection:
-    """DuckDB with the extensions of the installed wheels and the lake attached as `lake`."""
+def loaded_duckdb() -> duckdb.DuckDBPyConnection:
+    """DuckDB with the extensions of the installed wheels, and nothing attached."""
     connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "threads": 1})
     for name in ("avro", "httpfs", "iceberg"):
         package = importlib.import_module(f"duckdb_extension_{name}")
         (file,) = Path(str(package.__file__)).parent.glob(f"extensions/*/{name}.duckdb_extension")
         connection.execute(f"LOAD '{file}'")
+    return connection
+
+
+def attach(connection: duckdb.DuckDBPyConnection, endpoint: str, token: str | None, warehouse: str = "prod") -> None:
+    """Attach the catalog behind an endpoint as `lake`."""
     rights = f"TOKEN '{token}'" if token else "AUTHORIZATION_TYPE 'none'"
     connection.execute(f"ATTACH '{warehouse}' AS lake (TYPE iceberg, ENDPOINT '{endpoint}', {rights})")
+
+
+def stock_duckdb(endpoint: str, token: str | None = None, warehouse: str = "prod") -> duckdb.DuckDBPyConnection:
+    """A DuckDB of one's own with the lake attached."""
+    connection = loaded_duckdb()
+    attach(connection, endpoint, token, warehouse)
     return connection
 
 

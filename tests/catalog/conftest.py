@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import duckdb
@@ -13,7 +13,7 @@ from millpond.catalog.catalog import Catalog
 from millpond.catalog.gateway.server import Gateway
 from millpond.core.clock import SystemClock
 
-from .clients import stock_duckdb
+from .clients import attach, loaded_duckdb
 
 Duck = Callable[..., duckdb.DuckDBPyConnection]
 
@@ -42,14 +42,44 @@ def open_door(catalog: Catalog) -> Iterator[str]:
     gateway.stop()
 
 
+class Pool:
+    """DuckDB instances that have the extensions loaded, which takes longer than most tests."""
+
+    def __init__(self) -> None:
+        self.idle: list[duckdb.DuckDBPyConnection] = []
+
+    def take(self) -> duckdb.DuckDBPyConnection:
+        """One with nothing attached."""
+        return self.idle.pop() if self.idle else loaded_duckdb()
+
+    def give_back(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Keep one for the next test, cleared of what this one did."""
+        with suppress(duckdb.Error):
+            connection.execute("ROLLBACK")
+        with suppress(duckdb.Error):
+            connection.execute("DETACH lake")
+        connection.execute("RESET http_retries")
+        self.idle.append(connection)
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[Pool]:
+    """The instances that this process has."""
+    made = Pool()
+    yield made
+    for connection in made.idle:
+        connection.close()
+
+
 @pytest.fixture
-def duck() -> Iterator[Duck]:
-    """Stock DuckDB with the lake attached: `duck(endpoint, token)`; closed after the test."""
+def duck(pool: Pool) -> Iterator[Duck]:
+    """Stock DuckDB with the lake attached: `duck(endpoint, token)`; given back after the test."""
     with ExitStack() as stack:
 
-        def attach(endpoint: str, token: str | None = None) -> duckdb.DuckDBPyConnection:
-            connection = stock_duckdb(endpoint, token)
-            stack.callback(connection.close)
+        def attached(endpoint: str, token: str | None = None) -> duckdb.DuckDBPyConnection:
+            connection = pool.take()
+            stack.callback(pool.give_back, connection)
+            attach(connection, endpoint, token)
             return connection
 
-        yield attach
+        yield attached

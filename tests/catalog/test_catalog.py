@@ -25,6 +25,7 @@ class Hands:
         self.moment = moment
 
     def now(self) -> datetime:
+        """What the hands show."""
         return self.moment
 
 

@@ -67,7 +67,7 @@ def test_what_cannot_partition_is_refused(declared: Partition) -> None:
     """Unknown columns, transforms that do not take the type, missing numbers."""
     with pytest.raises(CatalogError) as refused:
         spec_json((declared,), SCHEMA)
-    assert refused.value.code == "MP-3037"
+    assert refused.value.code == "MP-3040"
 
 
 def test_the_nearest_column_is_suggested() -> None:

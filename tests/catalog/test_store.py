@@ -164,9 +164,14 @@ def test_a_failed_block_writes_nothing(path: Path) -> None:
     """Whatever raises inside a write leaves no row behind."""
     store = Store.open(path)
     statement = text("INSERT INTO namespaces VALUES ('prod', 'silver', '{}')")
-    with pytest.raises(ZeroDivisionError), store.write() as connection:
-        connection.execute(statement)
-        _ = 1 / 0
+
+    def fail() -> None:
+        with store.write() as connection:
+            connection.execute(statement)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     with store.read() as connection:
         assert connection.scalar(text("SELECT count(*) FROM namespaces")) == 0
     store.close()

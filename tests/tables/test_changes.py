@@ -218,13 +218,24 @@ def test_nested_fields_may_be_added_but_not_renamed(lake: Lake) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_any_series_of_statements_is_followed_exactly(lake: Lake, seed: int) -> None:
     """For any two commits: the older rows, less the deleted, plus the inserted, are the newer rows."""
-    chance = random.Random(seed)
+    follow(lake, random.Random(seed), commits=8)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100, 160))
+def test_many_long_series_are_followed_exactly(lake: Lake, seed: int) -> None:
+    """The same with more seeds and longer histories."""
+    follow(lake, random.Random(seed), commits=30)
+
+
+def follow(lake: Lake, chance: random.Random, commits: int) -> None:
+    """Make a history and compare its changes with the full comparison of the versions."""
     partition = chance.choice([(), (Partition("a", "bucket", 2),)])
     with lake.step() as (stage, session):
         stage.create_table(T, Schema((Column("a", "BIGINT"), Column("b", "VARCHAR"))), partition)
         session.execute(f"INSERT INTO {NAME} SELECT i, 'x' FROM range(50) t(i)")
     numbers = [lake.catalog.head()]
-    for _ in range(8):
+    for _ in range(commits):
         with lake.step() as (stage, session):
             for _statement in range(chance.choice([1, 1, 3])):
                 if chance.random() < 0.1:
@@ -232,10 +243,10 @@ def test_any_series_of_statements_is_followed_exactly(lake: Lake, seed: int) -> 
                 else:
                     session.execute(any_statement(chance))
         numbers.append(lake.catalog.head())
-    versions = {number: lake.rows(f"SELECT a, b FROM {NAME}", number) for number in numbers}
+    versions = {number: lake.rows(f"SELECT a, b FROM {NAME}", number) for number in set(numbers)}
     for number, held in versions.items():
         assert both(lake, changes(lake.catalog, T, None, number)) == (held, rows())
-    for _ in range(12):
+    for _ in range(commits + 4):
         since, until = sorted(chance.sample(numbers, 2))
         came, went = both(lake, changes(lake.catalog, T, since, until))
         assert not went - versions[since]

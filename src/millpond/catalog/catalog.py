@@ -21,6 +21,7 @@ from millpond.catalog.commits import (
     TableEntry,
     Verdict,
 )
+from millpond.catalog.keeper import Keeper
 from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.publishing import Publisher
 from millpond.catalog.recording import micros
@@ -172,9 +173,9 @@ class Catalog:
             return question(connection, *args, **kwargs)
 
 
-def open_stage(catalog: Catalog, step_key: str, base: int, client: str) -> Stage:
+def open_stage(catalog: Catalog, step_key: str, base: int, client: str, keeper: Keeper | None = None) -> Stage:
     """A stage without a token. An empty step key is that of a direct commit of an outside client."""
-    publisher = Publisher(catalog.store, catalog, catalog.cache, catalog.clock.now, client)
+    publisher = Publisher(catalog.store, catalog, catalog.cache, catalog.clock.now, client, keeper)
     return Stage(catalog, base, step_key, lambda: micros(catalog.clock.now()) // 1000, publisher.publish)
 
 
@@ -183,3 +184,15 @@ def in_environment(catalog: Catalog, environment: str) -> Catalog:
     if environment == catalog.environment:
         return catalog
     return Catalog(catalog.store, catalog.warehouse, environment, catalog.clock, catalog.tokens, catalog.cache)
+
+
+def keeper_of(catalog: Catalog) -> Keeper:
+    """What looks after the files of outside clients' commits, in every environment of the store."""
+
+    def alive(location: str, snapshots: frozenset[int]) -> bool:
+        with catalog.store.read() as connection:
+            entries = records.at_location(connection, location)
+        documents = (catalog.metadata(entry) for entry in entries)
+        return any(metadata.snapshot(number) is not None for metadata in documents for number in snapshots)
+
+    return Keeper(catalog.warehouse.root, alive)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -29,9 +30,35 @@ def fresh(schema: Json) -> tuple[dict[str, Any], dict[int, int], int]:
     try:
         struct = _fresh_struct(schema, next_id)
         identifiers = [renumbered[old] for old in schema.get("identifier-field-ids") or ()]
+        validate(struct)
     except (KeyError, TypeError) as wrong:
         raise malformed("schema", wrong) from wrong
     return struct | {"schema-id": 0, "identifier-field-ids": identifiers}, renumbered, last
+
+
+def validate(schema: Json) -> None:
+    """Pass when no name stands twice in one struct and no id twice. Raises CatalogError MP-3030 otherwise."""
+    numbers = list(ids(schema))
+    if len(numbers) != len(set(numbers)):
+        raise _invalid("an id stands for two fields")
+    for struct in _structs(schema):
+        names = Counter(field["name"] for field in struct["fields"])
+        twice = sorted(name for name, count in names.items() if count > 1)
+        if twice:
+            raise _invalid(f"multiple fields for name {', '.join(twice)}")
+
+
+def _invalid(reason: str) -> CatalogError:
+    return CatalogError("MP-3030", f"Invalid schema: {reason}", next_step="give every column a name of its own")
+
+
+def _structs(kind: Any) -> Iterator[Json]:
+    if not isinstance(kind, Mapping):
+        return
+    if kind["type"] == "struct":
+        yield kind
+    for part in (*(field["type"] for field in kind.get("fields", ())), *map(kind.get, ("element", "key", "value"))):
+        yield from _structs(part)
 
 
 def malformed(what: str, wrong: Exception) -> CatalogError:

@@ -138,6 +138,7 @@ def create(
     }
     if format_version >= 3:
         document["next-row-id"] = 0
+    updates.mirror_first_version(document)
     return TableMetadata(document)
 
 

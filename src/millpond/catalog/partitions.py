@@ -27,7 +27,7 @@ _SOURCES = {
 def spec_json(partition: Sequence[Partition], schema: Mapping[str, Any]) -> dict[str, Any]:
     """The partition spec, with id 0, for declared partition fields over an Iceberg schema.
 
-    Raises CatalogError MP-3037 for a column that is not there or a transform that cannot take its type.
+    Raises CatalogError MP-3040 for a column that is not there or a transform that cannot take its type.
     """
     columns = {field["name"].lower(): field for field in schema["fields"]}
     fields: list[dict[str, Any]] = []
@@ -35,7 +35,7 @@ def spec_json(partition: Sequence[Partition], schema: Mapping[str, Any]) -> dict
         column = columns.get(declared.column.lower())
         if column is None:
             raise CatalogError(
-                "MP-3037",
+                "MP-3040",
                 f"the table cannot be partitioned by {declared.column!r}: it has no such column",
                 next_step="name one of its columns",
                 suggestion=closest(declared.column, columns),
@@ -62,7 +62,7 @@ def _transform(declared: Partition, kind: Any) -> str:
         known = word == "identity" or word in _SOURCES
         reason = f"cannot take a column of type {plain}" if known else "is not a partition transform"
         raise CatalogError(
-            "MP-3037",
+            "MP-3040",
             f"{word}({declared.column}) {reason}",
             next_step="use identity, year, month, day, hour, bucket or truncate on a column whose type it takes",
         )
@@ -70,7 +70,7 @@ def _transform(declared: Partition, kind: Any) -> str:
         return word
     if not declared.argument or declared.argument < 1:
         raise CatalogError(
-            "MP-3037",
+            "MP-3040",
             f"{word}({declared.column}) needs a number above 0",
             next_step=f"write it as {word}(16, {declared.column})",
         )

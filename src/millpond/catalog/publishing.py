@@ -13,6 +13,7 @@ from sqlalchemy.exc import DatabaseError
 from millpond.catalog import files, manifests, recording, records, snapshots
 from millpond.catalog.cache import MetadataCache
 from millpond.catalog.commits import Commit, Published, TableEntry
+from millpond.catalog.keeper import Held, Keeper
 from millpond.catalog.metadata import TableMetadata, trim
 from millpond.catalog.recording import Author, Move, micros
 from millpond.catalog.staging import Draft, Ground, Stage, next_version
@@ -35,14 +36,25 @@ class Ready:
     move: Move
     written: str | None = None
     metadata: TableMetadata | None = None
+    held: Held | None = None
 
 
 class Publisher:
-    """Publishes the stages of one environment on behalf of one client program."""
+    """Publishes the stages of one environment on behalf of one client program.
+
+    With a `keeper`, new files are held for a client that may not hear the answer.
+    """
 
     def __init__(
-        self, store: Store, ground: Ground, cache: MetadataCache, now: Callable[[], datetime], client: str
+        self,
+        store: Store,
+        ground: Ground,
+        cache: MetadataCache,
+        now: Callable[[], datetime],
+        client: str,
+        keeper: Keeper | None = None,
     ) -> None:
+        self._keeper = keeper
         self._store = store
         self._ground = ground
         self._cache = cache
@@ -72,14 +84,26 @@ class Publisher:
             published = self._record(commit, [item.move for item in ready])
         except CatalogError as refused:
             if refused.code != "MP-3015":
-                _remove(ready)
+                self._undo(ready)
             raise
         if published.repeated:
-            _remove(ready)
+            self._undo(ready)
+            return published
+        if self._keeper is not None:
+            self._keeper.watch(item.held for item in ready if item.held is not None)
         for item in ready:
             if item.written is not None and item.metadata is not None:
                 self._cache.keep(item.written, TableMetadata(item.metadata.document, item.written))
         return published
+
+    def _undo(self, ready: Sequence[Ready]) -> None:
+        """Take away metadata files that no pointer ever named, and let go of what was held for them."""
+        for item in ready:
+            if item.written is not None:
+                with suppress(OSError):
+                    Path(item.written).unlink()
+            if item.held is not None and self._keeper is not None:
+                self._keeper.release((item.held,))
 
     def _prepare(self, draft: Draft, blind: bool) -> Ready:
         present = self._ground.find(draft.name)
@@ -100,13 +124,14 @@ class Publisher:
                 raise recording.moved(draft.name)
             return Ready(Move(draft.name, before, None, present.uuid, present.location, present.created))
         created = draft.entry.created if draft.entry is not None else 0
-        path, written = now.path, None
+        path, written, held = now.path, None, None
         if path is None:
             now = trim(now, recent=KEPT_SNAPSHOTS)
             same = previous if previous is not None and previous.uuid == now.uuid else None
             manifests.sync_new(same, now)
+            held = None if self._keeper is None else self._keeper.hold(same, now)
             path = written = files.write(now, f"{now.location}/metadata", next_version(before))
-        return Ready(Move(draft.name, before, path, now.uuid, now.location, created or None), written, now)
+        return Ready(Move(draft.name, before, path, now.uuid, now.location, created or None), written, now, held)
 
     def _record(self, commit: Commit, moves: Sequence[Move]) -> Published:
         author = Author(self._ground.environment, self._client, self._now())
@@ -150,11 +175,3 @@ class Publisher:
 
 def _path(entry: TableEntry | None) -> str | None:
     return None if entry is None else entry.metadata_location
-
-
-def _remove(ready: Sequence[Ready]) -> None:
-    """Take away metadata files that no pointer ever named."""
-    for item in ready:
-        if item.written is not None:
-            with suppress(OSError):
-                Path(item.written).unlink()

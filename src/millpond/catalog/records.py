@@ -95,6 +95,12 @@ def tables(connection: Connection, environment: str, at: int | None) -> tuple[Ta
     return tuple(_entry(row) for row in connection.execute(history))
 
 
+def at_location(connection: Connection, location: str) -> tuple[TableEntry, ...]:
+    """The pointers of any environment at tables that lie in a folder."""
+    query = select(*(pointers.c[column] for column in _ENTRY)).where(pointers.c.location == location)
+    return tuple(_entry(row) for row in connection.execute(query))
+
+
 def _kept(environment: str, layer: Any, name: Any, commit: Any, at: int) -> ColumnElement[bool]:
     """Whether a table was neither dropped nor made anew between a record's commit and `at`."""
     later = commit_tables.alias()

@@ -222,16 +222,16 @@ class Stage:
             self.drop_table(source)
             self._put(target, present, created=entry.created or None)
 
-    def commit(self, changes: Sequence[TableChange]) -> None:
-        """Stage a client's commit of one or more tables, all or nothing.
+    def commit(self, changes: Sequence[TableChange]) -> bool:
+        """Stage a client's commit of one or more tables, all or nothing; False when it is in already.
 
-        A request whose snapshots are in already was answered before and the answer was lost: it changes nothing.
+        A request whose snapshots are in was answered before and the answer was lost: it changes nothing.
         Raises ConflictError MP-3011 when a requirement does not hold, CatalogError for what the tables cannot take.
         """
         with self.lock:
             self._usable()
             if any(self._landed(change) for change in changes):
-                return
+                return False
             before = dict(self._drafts)
             try:
                 for change in changes:
@@ -239,6 +239,7 @@ class Stage:
             except CatalogError:
                 self._drafts = before
                 raise
+            return True
 
     def publish(self, commit: Commit) -> Published:
         """Make the staged work visible, with all that the commit carries, in one transaction; the stage then ends.

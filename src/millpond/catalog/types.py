@@ -159,7 +159,7 @@ class _Reader:
 
     def refusal(self) -> CatalogError:
         return CatalogError(
-            "MP-3037",
+            "MP-3042",
             f"{self.text!r} is not the name of a type",
             next_step="write it as DuckDB does, for example DECIMAL(18,3) or STRUCT(a BIGINT)",
         )
@@ -241,7 +241,7 @@ def _unquoted(word: str) -> str:
 
 
 def read_type(name: str) -> TypeTree:
-    """A DuckDB type name as a tree. Raises CatalogError MP-3037 when it is no type name."""
+    """A DuckDB type name as a tree. Raises CatalogError MP-3042 when it is no type name."""
     return _Reader(name).whole()
 
 

@@ -84,7 +84,17 @@ def apply(document: Json, updates: Sequence[Json], now_ms: int) -> dict[str, Any
             raise fields.malformed(f"update {kind}", wrong) from wrong
     newest = max((row["timestamp-ms"] for row in draft.document.get("snapshots") or () if _in(draft, row)), default=0)
     draft.document["last-updated-ms"] = max(now_ms, newest)
+    mirror_first_version(draft.document)
     return draft.document
+
+
+def mirror_first_version(document: dict[str, Any]) -> None:
+    """Repeat the current schema and spec where readers of format version 1 look for them."""
+    if document["format-version"] == 1 and document.get("schemas") and document.get("partition-specs"):
+        schema, spec = document["current-schema-id"], document["default-spec-id"]
+        document["schema"] = next(row for row in document["schemas"] if row["schema-id"] == schema)
+        specs = document["partition-specs"]
+        document["partition-spec"] = next(row["fields"] for row in specs if row["spec-id"] == spec)
 
 
 def _in(draft: Draft, snapshot: Json) -> bool:
@@ -110,13 +120,14 @@ def _upgrade(draft: Draft, update: Json) -> None:
 
 
 def _add_schema(draft: Draft, update: Json) -> None:
-    schema = update["schema"]
+    schema = {**update["schema"], "type": "struct"}
+    fields.validate(schema)
     rows = draft.rows("schemas")
     sent = schema.get("schema-id")
     same = next((row for row in rows if fields.same_fields(row, schema)), None)
     given = same["schema-id"] if same else max((row["schema-id"] for row in rows), default=-1) + 1
     if not same:
-        rows.append({**schema, "type": "struct", "schema-id": given})
+        rows.append({**schema, "schema-id": given})
     known = (draft.document.get("last-column-id", 0), fields.highest(schema), update.get("last-column-id") or 0)
     draft.document["last-column-id"] = max(known)
     draft.remember("schema", sent, given)

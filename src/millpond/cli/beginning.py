@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from millpond.cli.output import json_line, line
-from millpond.core.plugins import lookup
+from millpond.core.errors import ProjectError
+from millpond.core.plugins import load, lookup
 
 if TYPE_CHECKING:
     from millpond.cli.options import Context
@@ -42,11 +43,29 @@ def init(context: Context, name: str, template: str) -> int:
 def add(context: Context, files: tuple[str, ...], name: str | None) -> int:
     """Write a source for files, load it, and show five rows of it."""
     with context.open() as lake:
-        path = lookup("millpond.project.infer:write_source")(lake.project.folder, files, name)
+        path = _write_source(lake.project.folder, tuple(Path(file) for file in files), name)
+        shown = path.relative_to(lake.project.folder)
     if not context.json and not context.quiet:
-        line(f"wrote {path.relative_to(lake.project.folder)}")
+        line(f"wrote {shown}")
     request = lookup("millpond.pipeline.runner:Request")(select=(f"source:{path.stem}",))
     code = int(lookup("millpond.cli.running:run")(context, request, dry_run=False))
     if code:
         return code
     return int(lookup("millpond.cli.reading:show")(context, f"bronze.{path.stem}", None, 5))
+
+
+def _write_source(folder: Path, files: tuple[Path, ...], name: str | None) -> Path:
+    """Write `sources/<name>.yaml`. Raises ProjectError MP-1052 when there is one of that name."""
+    infer = load("millpond.project.infer")
+    name = name or infer.source_name(files)
+    path = folder / "sources" / f"{name}.yaml"
+    if path.exists():
+        raise ProjectError(
+            "MP-1052",
+            f"there is a source {name} already",
+            next_step=f"name the new one with --name, or add the files to sources/{name}.yaml",
+        )
+    text = infer.source_yaml(name, files, folder)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    return path

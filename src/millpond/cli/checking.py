@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from millpond.cli.edge import show_findings
 from millpond.cli.output import counted, line
+from millpond.core.errors import in_order
 from millpond.core.names import TableName
 from millpond.core.plugins import lookup
 from millpond.core.schema import Schema
@@ -17,14 +18,15 @@ if TYPE_CHECKING:
 
 def check(context: Context) -> int:
     """Print every finding; 2 when one of them is an error."""
-    with context.open() as lake:
-        validate = lookup("millpond.pipeline.validation:validate")
-        findings = validate(lake.project, lake.engine, _known(lake))
-        show_findings(findings, as_json=context.json)
-        if not context.json and not context.quiet:
-            project = lake.project
-            told = f"{counted(len(project.sources), 'source')}, {counted(len(project.models), 'model')}"
-            line(f"{told}: {counted(len(findings), 'finding') if findings else 'nothing wrong'}")
+    lake, findings = context.survey()
+    if lake is not None:
+        with lake:
+            validate = lookup("millpond.pipeline.validation:validate")
+            findings = in_order((*findings, *validate(lake.project, lake.engine, _known(lake))))
+    show_findings(findings, as_json=context.json)
+    if lake is not None and not context.json and not context.quiet:
+        told = f"{counted(len(lake.project.sources), 'source')}, {counted(len(lake.project.models), 'model')}"
+        line(f"{told}: {counted(len(findings), 'finding') if findings else 'nothing wrong'}")
     return 2 if any(finding.severity == "error" for finding in findings) else 0
 
 

@@ -52,7 +52,7 @@ def show_findings(findings: tuple[Finding, ...], *, as_json: bool) -> None:
     """Print findings: JSON lines to standard output, or text to standard error."""
     for finding in findings:
         if as_json:
-            sys.stdout.write(json.dumps(lookup("millpond.core.excerpt:as_json")(finding, folder=Path.cwd())) + "\n")
+            sys.stdout.write(json.dumps(finding.as_json()) + "\n")
         else:
             sys.stderr.write(lookup("millpond.core.excerpt:render")(finding, folder=Path.cwd()) + "\n")
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from millpond.cli.edge import guarded
-from millpond.core.errors import ProjectError
+from millpond.core.errors import Finding, ProjectError
 from millpond.core.plugins import lookup
 
 if TYPE_CHECKING:
@@ -61,6 +61,12 @@ class Context:
         """The lakehouse of the project that the options name."""
         opener = lookup("millpond.lakehouse:open_lakehouse")
         return cast("Lakehouse", opener(self.project or Path.cwd(), environment=self.env, variables=self.variables()))
+
+    def survey(self) -> tuple[Lakehouse | None, tuple[Finding, ...]]:
+        """The lakehouse of what can be read of the project, and what is wrong with the rest."""
+        look = lookup("millpond.lakehouse:survey_lakehouse")
+        lake, findings = look(self.project or Path.cwd(), environment=self.env, variables=self.variables())
+        return lake, findings
 
 
 def command(app: typer.Typer, name: str) -> Callable[[Callable[..., int | None]], Callable[..., None]]:

@@ -16,6 +16,7 @@ MillpondError
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -64,6 +65,16 @@ class Finding:
             "suggestion": self.suggestion,
             "next_step": self.next_step,
         }
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings by file, line and column, each once."""
+
+    def place(finding: Finding) -> tuple[str, int, int, str, str]:
+        where = finding.where or Location(Path())
+        return (str(where.path), where.line, where.column, finding.code, finding.message)
+
+    return tuple(sorted(dict.fromkeys(findings), key=place))
 
 
 class MillpondError(Exception):

@@ -245,10 +245,8 @@ def _run(session: Session, request: Request) -> tuple[Schema, pa.RecordBatchRead
     """Ask the engine. Columns are asked first: on one connection, another question would end the stream."""
     try:
         schema = session.describe(request.text, request.parameters)
-    except EngineError:
-        # Asked plainly, the engine speaks of places in the person's own text.
-        session.stream(request.text, request.parameters)
-        raise
+    except EngineError as failure:
+        raise explained(failure, request.text, before=len("DESCRIBE ")) from failure
     return schema, session.stream(request.text, request.parameters)
 
 
@@ -265,18 +263,21 @@ def _explained(text: str) -> Iterator[None]:
 
 _INSIDE = re.compile(r'"?\blake"?\.(?="?(?:bronze|silver|gold|platinum|quarantine)\b)')
 _BINDINGS = re.compile(r"\s*Candidate bindings: (.*)", re.DOTALL)
+_CANDIDATES = 3
 
 
-def explained(failure: EngineError, text: str) -> EngineError:
-    """The same error for the one who wrote `text`."""
+def explained(failure: EngineError, text: str, before: int = 0) -> EngineError:
+    """The same error for the one who wrote `text`; the engine's place counts `before` more bytes than the text."""
     message = _INSIDE.sub("", failure.finding.message)
     found = _BINDINGS.search(message)
     names = re.findall(r'"([^"]+)"', found.group(1)) if found else []
+    lines = [line for line in _BINDINGS.sub("", message).splitlines() if line.strip()]
+    kept = [line for index, line in enumerate(lines) if not line.startswith("\t") or index <= 1 + _CANDIDATES]
     clear = EngineError(
         failure.code,
-        (_BINDINGS.sub("", message) if found else message).strip(),
+        "\n".join(kept),
         next_step=failure.finding.next_step,
-        where=_place(text, failure.position),
+        where=_place(text, None if failure.position is None else failure.position - before),
         suggestion=failure.finding.suggestion or (names[0] if names else None),
     )
     clear.position = failure.position
@@ -284,8 +285,10 @@ def explained(failure: EngineError, text: str) -> EngineError:
 
 
 def _place(text: str, position: int | None) -> Location:
-    if position is None or position > len(text):
+    """Where a byte offset of the engine's stands in the text."""
+    if position is None or position < 0:
         return Location(QUERY)
-    start = text.rfind("\n", 0, position) + 1
-    word = re.compile(r'\w+|"[^"]*"').match(text, position)
-    return Location(QUERY, text.count("\n", 0, position) + 1, position - start + 1, len(word.group()) if word else 1)
+    start = len(text.encode("utf-8")[:position].decode("utf-8", "ignore"))
+    line = text.rfind("\n", 0, start) + 1
+    word = re.compile(r'\w+|"[^"]*"').match(text, start)
+    return Location(QUERY, text.count("\n", 0, start) + 1, start - line + 1, len(word.group()) if word else 1)

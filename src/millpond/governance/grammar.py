@@ -59,8 +59,7 @@ def _nodes() -> dict[str, set[str]]:
         "LIMIT_MODIFIER": {"type", "limit", "offset"},
         "LIMIT_PERCENT_MODIFIER": {"type", "limit", "offset"},
         "DISTINCT_MODIFIER": {"type", "distinct_on_targets"},
-        "BASE_TABLE": _REFERENCE
-        | {"schema_name", "table_name", "column_name_alias", "catalog_name", "at_clause"},
+        "BASE_TABLE": _REFERENCE | {"schema_name", "table_name", "column_name_alias", "catalog_name", "at_clause"},
         "JOIN": _REFERENCE | _JOIN,
         "SUBQUERY": _REFERENCE | {"subquery", "column_name_alias"},
         "TABLE_FUNCTION": _REFERENCE | {"function", "column_name_alias", "with_ordinality"},

@@ -27,8 +27,9 @@ QUERY = Path("<query>")
 """The place of errors in a statement that stands in no file."""
 
 _NOWHERE = 2**64 - 1
+_CHANGES = ("A CTE needs a SELECT", "SELECT INTO not supported")
 _HIDDEN_COLUMNS = frozenset({"rowid", "file_row_number", "file_index", "_last_updated_sequence_number", "_row_id"})
-_LOCKED = {
+_LOCKED: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -79,7 +80,10 @@ def unknown_table(table: TableName, known: Collection[TableName], where: Locatio
 
 def allowed_functions() -> Mapping[str, frozenset[str]]:
     """The reviewed names by kind: `row` for expressions, `table` for FROM."""
-    return {kind: frozenset(name for verdict, k, name in reviewed() if verdict == "allow" and k == kind) for kind in _KINDS}
+    return {
+        kind: frozenset(name for verdict, theirs, name in reviewed() if verdict == "allow" and theirs == kind)
+        for kind in ("row", "table")
+    }
 
 
 @functools.cache
@@ -88,9 +92,6 @@ def reviewed() -> tuple[tuple[str, str, str], ...]:
     text = resources.files(__package__ or "").joinpath("functions.txt").read_text("utf-8")
     rows = [line.split(" ") for line in text.splitlines() if line and not line.startswith("#")]
     return tuple((verdict, kind, name) for verdict, kind, name in rows)
-
-
-_KINDS = ("row", "table")
 
 
 @functools.cache
@@ -156,17 +157,19 @@ def _too_deep() -> AccessError:
 
 
 def _unreadable(sql: str, answer: Mapping[str, Any]) -> AccessError:
-    if answer.get("error_type") == "not implemented":
+    told = str(answer.get("error_message", "the statement cannot be read")).split("\n", 1)[0]
+    if answer.get("error_type") == "not implemented" or told.startswith(_CHANGES):
         return AccessError(
             "MP-8002",
             "only SELECT can be asked here",
             next_step="change data through models and `millpond run`; read it with SELECT",
             where=Location(QUERY, 1),
         )
+    if "expression depth" in told or "memory exhausted" in told:
+        return _too_deep()
     position = str(answer.get("position", ""))
-    message = str(answer.get("error_message", "the statement cannot be read")).split("\n", 1)[0]
     where = _place(sql, int(position)) if position.isdigit() else Location(QUERY)
-    return AccessError("MP-8001", message, next_step="correct the SQL at the place shown", where=where)
+    return AccessError("MP-8001", told, next_step="correct the SQL at the place shown", where=where)
 
 
 def _place(sql: str, position: Any, length: int = 1) -> Location:

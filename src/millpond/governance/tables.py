@@ -30,7 +30,8 @@ class Result:
     def pandas(self) -> pd.DataFrame:
         """As a pandas frame. Raises HostError MP-9001 where pandas is not installed."""
         load("pandas", extra="pandas")
-        return self._table.to_pandas()
+        frame: pd.DataFrame = self._table.to_pandas()
+        return frame
 
     def polars(self) -> pl.DataFrame:
         """As a polars frame. Raises HostError MP-9001 where polars is not installed."""

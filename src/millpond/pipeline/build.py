@@ -28,6 +28,9 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
         return Outcome(done, bench.catalog.ledger(done), bench.catalog.verdicts(done), "was published before")
     stage = bench.catalog.begin(key)
     try:
+        absent = next((name for name in model.inputs if bench.catalog.find(name, stage.base) is None), None)
+        if absent is not None:
+            return Outcome(None, note=f"waits: {absent} has no table yet")
         news = read_changes(bench, step.inputs, stage.base) if _reads_changes(model, step) else ()
         if step.mode in ("increment", "groups") and not any(change.any for change in news):
             return Outcome(None, note="nothing new")

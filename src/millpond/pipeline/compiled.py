@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from millpond.catalog.commits import ModelState
+from millpond.core.errors import ModelError
 from millpond.core.names import TableName
 from millpond.project.model import Model
 from millpond.sql.fingerprint import canonical
@@ -61,9 +62,16 @@ class CompiledModel:
 
 def compile_model(model: Model) -> CompiledModel:
     """Parse a model's SQL and prove what can be proved. Raises ModelError at the author's line and column."""
-    query = parse(model.sql, model.path)
+    try:
+        query = parse(model.sql, model.path)
+        references = inputs(query)
+    except ModelError as wrong:
+        if wrong.finding.where is not None:
+            wrong.finding = replace(wrong.finding, where=model.authored(wrong.finding.where))
+        raise
     groups = group_expressions(query, model.key) if model.kind == "aggregate" and model.key else None
-    return CompiledModel(model, query, inputs(query), shape(query), groups)
+    placed = tuple(replace(reference, where=model.authored(reference.where)) for reference in references)
+    return CompiledModel(model, query, placed, shape(query), groups)
 
 
 def _check_definition(check: object) -> dict[str, object]:

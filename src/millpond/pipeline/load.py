@@ -18,7 +18,7 @@ def load_source(bench: Workbench, source: Source, discovery: Discovery) -> Outco
         return Outcome(done, bench.catalog.ledger(done), note="was published before")
     stage = bench.catalog.begin(key)
     try:
-        with bench.engine.session(bench.endpoint, stage.token) as session, session.transaction():
+        with bench.engine.session(bench.endpoint, stage.token) as session:
             landed = land(source, bench.project, session, bench.catalog, stage, discovery, key, bench.clock.now())
         commit = Commit(
             step_key=key,
@@ -28,7 +28,7 @@ def load_source(bench: Workbench, source: Source, discovery: Discovery) -> Outco
             table=source.table,
             files=landed.files,
             ledger=landed.ledger,
-            blind=True,
+            blind=not discovery.replaced,
         )
         number = stage.publish(commit).number
     finally:

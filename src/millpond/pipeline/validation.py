@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from millpond.catalog.types import portable_problem
-from millpond.core.errors import EngineError, Finding, Location, ModelError
+from millpond.core.errors import EngineError, Finding, Location, ModelError, in_order
 from millpond.core.names import TableName, closest
 from millpond.core.schema import Column, Schema
 from millpond.engines.engine import Engine, Session
@@ -38,10 +38,10 @@ def validate(project: Project, engine: Engine, known: Mapping[TableName, Schema]
     try:
         order = ordered(tuple(compiled))
     except ModelError as cycle:
-        return _sorted([*findings, cycle.finding])
+        return in_order([*findings, cycle.finding])
     with engine.session() as session:
         findings += _bind(session, order, known)
-    return _sorted(findings)
+    return in_order(findings)
 
 
 def _unknown_inputs(model: CompiledModel, makeable: set[TableName]) -> list[Finding]:
@@ -101,7 +101,7 @@ def location_at(text: str, offset: int, model: Model) -> Location:
     """The author's line and column of a character offset in a model's SQL."""
     before = text[: max(offset, 0)]
     line = before.count("\n") + 1
-    return Location(model.path, line, len(before) - (before.rfind("\n") + 1) + 1)
+    return model.authored(Location(model.path, line, len(before) - (before.rfind("\n") + 1) + 1))
 
 
 def _outputs(model: Model, schema: Schema) -> list[Finding]:
@@ -155,7 +155,7 @@ def _volatile(model: CompiledModel) -> list[Finding]:
             "MP-2041",
             f"{name} gives another value in each run, so {model.table} would depend on when rows arrive",
             "take the value from the data, or make the model a replace",
-            where,
+            model.model.authored(where),
             severity="warning",
         )
         for name, where in volatile(model.query)
@@ -174,11 +174,3 @@ def _check_expressions(session: Session, model: Model, schema: Schema) -> list[F
             told = f"the check {check.rule} of {model.table} cannot be judged: {wrong.finding.message.splitlines()[0]}"
             findings.append(Finding("MP-2035", told, "correct the check", check.where))
     return findings
-
-
-def _sorted(findings: list[Finding]) -> tuple[Finding, ...]:
-    def order(finding: Finding) -> tuple[str, int, int]:
-        where = finding.where
-        return (str(where.path), where.line, where.column) if where else ("", 0, 0)
-
-    return tuple(sorted(findings, key=order))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from millpond.core.errors import Finding, FindingsError, Location, MillpondError
+from millpond.core.errors import Finding, FindingsError, Location, MillpondError, in_order
 
 
 class Findings:
@@ -34,14 +32,9 @@ class Findings:
 
     def ordered(self) -> tuple[Finding, ...]:
         """The problems by file, line and column, each once."""
-        return tuple(sorted(dict.fromkeys(self._found), key=_order))
+        return in_order(self._found)
 
     def raise_if_any(self) -> None:
         """Raise FindingsError with every problem, or return."""
         if self._found:
             raise FindingsError(self.ordered())
-
-
-def _order(finding: Finding) -> tuple[Path, int, int, str, str]:
-    where = finding.where or Location(Path())
-    return (where.path, where.line, where.column, finding.code, finding.message)

@@ -6,9 +6,9 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from millpond.core.errors import Location, ProjectError
+from millpond.core.errors import Finding, FindingsError, Location, ProjectError
 from millpond.core.names import LAYERS, TableName, closest, is_plain
 from millpond.core.plugins import lookup
 from millpond.project.findings import Findings
@@ -48,10 +48,27 @@ def load(
     `variables` come from the command line, `environ` is the process's environment. Raises ProjectError MP-1001 when
     the folder holds no project, else FindingsError with every problem of every file, by file and line.
     """
+    project, findings = survey(folder, environment=environment, variables=variables, environ=environ)
+    if project is None or findings:
+        raise FindingsError(findings)
+    return project
+
+
+def survey(
+    folder: Path,
+    *,
+    environment: str | None = None,
+    variables: Mapping[str, str] = {},
+    environ: Mapping[str, str],
+) -> tuple[Project | None, tuple[Finding, ...]]:
+    """What can be read of a project beside everything that is wrong with it; None where its settings are.
+
+    Raises ProjectError MP-1001 when the folder holds no project.
+    """
     folder = folder.resolve()
     if not os.path.lexists(folder / PROJECT_FILE):
         raise _no_project(folder)
-    return _Loading(folder, environment, variables, environ).project()
+    return _Loading(folder, environment, variables, environ).survey()
 
 
 def _no_project(start: Path) -> ProjectError:
@@ -81,15 +98,16 @@ class _Loading:
         self._variables: Variables | None = None
         """None when millpond.yaml cannot tell them: then none is replaced and none is missed."""
 
-    def project(self) -> Project:
-        """Everything, or FindingsError."""
+    def survey(self) -> tuple[Project | None, tuple[Finding, ...]]:
+        """What could be read, and everything that is wrong."""
         settings = self._settings()
         sources = tuple(self._sources())
         models = tuple(self._models())
         resolved = self._resolved()
-        self._findings.raise_if_any()
-        # Without a finding there are settings.
-        return Project(self._folder, cast("ProjectSettings", settings), self._environment, resolved, sources, models)
+        findings = self._findings.ordered()
+        if settings is None:
+            return None, findings
+        return Project(self._folder, settings, self._environment, resolved, sources, models), findings
 
     def _settings(self) -> ProjectSettings | None:
         tree = self._compose(self._file)
@@ -98,6 +116,8 @@ class _Loading:
         written = tree.build(Findings(), as_text=_is_variable)
         if not _is_readable(written, self._findings):
             return None
+        if not isinstance(written.data, dict):
+            return validate(ProjectSettings, written, self._findings).record
         self._variables = Variables(self._given, self._environ, _declared(written, self._environment), self._findings)
         document = tree.build(self._findings, as_text=_is_variable, substitute=self._variables.substitute)
         validated = validate(ProjectSettings, document, self._findings)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
 
 T = TypeVar("T")
 
@@ -18,7 +19,17 @@ def _as_list(value: Any) -> Any:
 
 EnvironmentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-OneOrMore = Annotated[tuple[T, ...], BeforeValidator(_as_list, json_schema_input_type=T | list[T])]
+
+
+class _ListOrItem:
+    """Tells JSON Schema that the item alone will do."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        schema = handler(core)
+        return {"anyOf": [schema["items"], schema]}
+
+
+OneOrMore = Annotated[tuple[T, ...], BeforeValidator(_as_list), _ListOrItem()]
 """A list in which a single entry may be written without brackets."""
 
 
@@ -57,7 +68,7 @@ class EngineSettings(Declared):
     kind: Literal["duckdb"] = Field("duckdb", description="The engine that runs models.")
     memory: str | None = Field(
         None,
-        pattern=r"^[0-9]+(\.[0-9]+)? ?([kKmMgGtT]i?)?[bB]$",
+        pattern=r"^[0-9]+(\.[0-9]+)? ?[kKmMgGtT]i?[bB]$",
         description="Most memory, such as 500MB or 4GB; by default 60 % of what the machine has.",
         json_schema_extra={"patternErrorMessage": "a number with a unit, such as 500MB or 4GB"},
     )

@@ -95,7 +95,9 @@ def soften(query: Query) -> Softened:
 def _soften_level(query: Query, level: Level, flagged: _Flagged) -> None:
     select = level.select
     for item in select.expressions:
-        refuse_reserved(query, item, {name for name in [(item_name(item) or "").lower()] if name.startswith(PREFIX)})
+        for value in _values(item):
+            name = (item_name(value) or "").lower()
+            refuse_reserved(query, value, {name} if name.startswith(PREFIX) else set())
     below = flagged.names
     known = _known(level, flagged)
     aliases: dict[str, list[Failure]] = {}
@@ -121,14 +123,14 @@ def _soften_level(query: Query, level: Level, flagged: _Flagged) -> None:
             feeds.update(flagged.feeds)
         for value in _values(item):
             name = item_name(value) or ""
-            found = take(failures(value.unalias(), known))
+            found = take(failures(value.unalias(), {**aliases, **known}))
             feeds[name.lower()] = (name, tuple(dict.fromkeys(failure.flag for failure in found)))
             if not _speaks_of_itself(value, name):
                 aliases[name.lower()] = _through_alias(found, name)
             _soften_in_place(value)
     where = select.args.get("where")
     if where is not None:
-        found = take(failures(where.this, {**aliases, **known}))
+        found = take(failures(where.this, {**aliases, **known}, filtering=True))
         where.set("this", exp.or_(softened(where.this), *(failure.condition for failure in found)))
     order = select.args.get("order")
     if order is not None:

@@ -66,8 +66,11 @@ def asked_type(cast: exp.Expr) -> str:
     return render(cast.args["to"]) if isinstance(cast, exp.Cast) else "TIMESTAMP"
 
 
-def failures(node: exp.Expr, known: Known) -> list[Failure]:
-    """Every way in which evaluating the node can fail, each with the condition under which it does."""
+def failures(node: exp.Expr, known: Known, *, filtering: bool = False) -> list[Failure]:
+    """Every way in which evaluating the node can fail, each with the condition under which it does.
+
+    With `filtering` the node is a filter, or a part of one by AND and OR alone: NULL drops a row there as false does.
+    """
     if isinstance(node, exp.DataType):
         return []
     if _accepts(node) or isinstance(node, _LAZY):
@@ -79,7 +82,9 @@ def failures(node: exp.Expr, known: Known) -> list[Failure]:
     if called(node) in ("coalesce", "ifnull"):
         return _coalesce(node.expressions, known)
     if isinstance(node, (exp.And, exp.Or)):
-        return _connected(node, known)
+        return _connected(node, known, filtering=filtering)
+    if filtering and isinstance(node, exp.Paren):
+        return failures(node.this, known, filtering=True)
     found = _told(node, known)
     for child in node.iter_expressions():
         found += failures(child, known)
@@ -169,11 +174,10 @@ def _coalesce(arguments: Sequence[exp.Expr], known: Known) -> list[Failure]:
     return found
 
 
-def _connected(node: exp.Connector, known: Known) -> list[Failure]:
+def _connected(node: exp.Connector, known: Known, *, filtering: bool) -> list[Failure]:
     """A failure counts unless another part decides the whole without having failed itself."""
     parts = list(node.flatten())
-    failing = [failures(part, known) for part in parts]
-    decided = exp.false() if isinstance(node, exp.And) else exp.true()
+    failing = [failures(part, known, filtering=filtering) for part in parts]
     found: list[Failure] = []
     for index, mine in enumerate(failing):
         if not mine:
@@ -181,10 +185,19 @@ def _connected(node: exp.Connector, known: Known) -> list[Failure]:
         guards = []
         for other, theirs in enumerate(failing):
             if other != index:
-                undecided = exp.not_(exp.Is(this=_paren(softened(parts[other])), expression=decided.copy()))
+                undecided = _undecided(node, softened(parts[other]), filtering=filtering)
                 guards.append(exp.or_(undecided, *(failure.condition for failure in theirs)))
         found += guarded(mine, *guards)
     return found
+
+
+def _undecided(node: exp.Connector, part: exp.Expr, *, filtering: bool) -> exp.Expr:
+    """Whether a part leaves it open what the whole AND or OR is."""
+    if isinstance(node, exp.Or):
+        return exp.not_(exp.Is(this=_paren(part), expression=exp.true()))
+    if filtering:
+        return exp.Is(this=_paren(part), expression=exp.true())
+    return exp.not_(exp.Is(this=_paren(part), expression=exp.false()))
 
 
 def _paren(node: exp.Expr) -> exp.Paren:

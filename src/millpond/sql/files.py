@@ -310,6 +310,11 @@ def refused_lines(rejects: str) -> str:
     )
 
 
+def refused_lengths(rejects: str) -> str:
+    """Rows (path, line, error, length of the kept text): each refused record once."""
+    return f"SELECT path, line, error, length(raw) FROM ({refused_lines(rejects)}) ORDER BY path, line"
+
+
 def drop_temporary(name: str) -> str:
     """Forget a temporary relation."""
     return f"DROP TABLE IF EXISTS temp.{quote(name)}"

@@ -126,8 +126,6 @@ def _windowed(node: exp.Expr) -> bool:
 
 def _parts(level: Level) -> list[exp.Expr]:
     """The clauses of a SELECT that hold expressions, without what it reads from."""
-    parts = list(level.select.expressions)
-    for clause in ("where", "group", "having", "qualify", "order"):
-        if level.select.args.get(clause) is not None:
-            parts.append(level.select.args[clause])
-    return [*parts, *(level.select.args.get("windows") or ())]
+    clauses = [level.select.args.get(name) for name in ("where", "group", "having", "qualify", "order")]
+    parts = [*level.select.expressions, *clauses, *(level.select.args.get("windows") or ())]
+    return [part for part in parts if part is not None]

@@ -230,9 +230,7 @@ def _combined(node: exp.SetOperation, left: _Relation, right: _Relation) -> _Rel
         return left
     if node.args.get("by_name"):
         named = {name.lower(): (name, origins) for name, origins in right.columns}
-        merged = [
-            (name, origins | named.pop(name.lower(), ("", _NONE))[1]) for name, origins in left.columns
-        ]
+        merged = [(name, origins | named.pop(name.lower(), ("", _NONE))[1]) for name, origins in left.columns]
         return _Relation((*merged, *named.values()), rest)
     columns = tuple(
         (name, origins | (right.columns[index][1] if index < len(right.columns) else right.rest))

@@ -14,6 +14,8 @@ from millpond.core.errors import Location, ModelError
 from millpond.sql.dialect import Verbatim, render
 
 _CAST_HEAD = re.compile(r"\b(?:try_)?cast\s*\(\s*\Z", re.IGNORECASE)
+_CAST_TAIL = re.compile(r"[\s)]*\bas\s+[\w ]+(?:\([^()]*\))?\s*\)", re.IGNORECASE)
+_COLONS_TAIL = re.compile(r"[\s)]*::\s*\w+(?:\([\d, ]+\))?(?:\[\d*\])*")
 _STATEMENTS = (exp.Select, exp.SetOperation, exp.Subquery)
 
 
@@ -41,8 +43,7 @@ class Query:
         start = min(first for first, _ in spans)
         end = max(last for _, last in spans)
         if isinstance(node, exp.Cast):
-            head = _CAST_HEAD.search(self.sql, 0, start)
-            start = head.start() if head else start
+            start, end = _whole_cast(self.sql, start, end)
         return locate(self.sql, self.path, start, end + 1 - start)
 
 
@@ -83,6 +84,13 @@ def locate(sql: str, path: Path, offset: int, length: int = 1) -> Location:
     end = sql.find("\n", offset)
     room = (len(sql) if end < 0 else end) - offset
     return Location(path, line, offset - begin + 1, max(1, min(length, room)))
+
+
+def _whole_cast(sql: str, start: int, end: int) -> tuple[int, int]:
+    """sqlglot places a cast's operand but not its keyword and type: the span with both, as far as they are plain."""
+    head = _CAST_HEAD.search(sql, 0, start)
+    tail = (_CAST_TAIL if head else _COLONS_TAIL).match(sql, end + 1)
+    return (head.start() if head else start), (tail.end() - 1 if tail else end)
 
 
 def _empty(tree: exp.Expr | None) -> bool:

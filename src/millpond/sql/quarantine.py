@@ -93,7 +93,8 @@ def list_records(model: str | None, rule: str | None) -> str:
     """SELECT of the records in quarantine, newest first, optionally of one model or rule."""
     conditions = [f"{quote(name)} = {literal(given)}" for name, given in (("model", model), ("rule", rule)) if given]
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"SELECT * FROM {RECORDS.quoted}{where} ORDER BY at DESC, model, origin, position, rule"
+    order = f"{quote('at')} DESC, model, origin, {quote('position')}, rule"
+    return f"SELECT * FROM {RECORDS.quoted}{where} ORDER BY {order}"
 
 
 def one_record(identity: str) -> str:

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from millpond.core.errors import Location, ModelError
 from millpond.core.names import LAYERS, QUARANTINE, TableName, closest
-from millpond.sql.functions import is_volatile
+from millpond.sql.functions import called, is_volatile
 from millpond.sql.parse import Query
 
 _TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest"})
@@ -64,10 +64,7 @@ def table_name(query: Query, table: exp.Table) -> TableName:
 
 def volatile(query: Query) -> tuple[tuple[str, Location], ...]:
     """Calls such as random() or now(): rebuilding the model from the same data gives another answer."""
-    found = []
-    for node in query.tree.walk():
-        if is_volatile(node):
-            found.append((node.name.lower() or node.key, query.place(node)))
+    found = [(called(node) or "", query.place(node)) for node in query.tree.walk() if is_volatile(node)]
     return tuple(sorted(found, key=lambda item: (item[1].line, item[1].column)))
 
 

@@ -47,7 +47,8 @@ class Trace:
             meant = self._column(index, column, node, aliases_first=aliases_first)
             if meant is None:
                 return None
-            column.replace(meant if isinstance(meant, (exp.Column, exp.Func)) or column.parent is holder else _paren(meant))
+            whole = column.parent is holder or isinstance(meant, (exp.Column, exp.Anonymous))
+            column.replace(meant if whole else _paren(meant))
         return holder.this.pop()  # type: ignore[no-any-return]
 
     def has(self, index: int, name: str) -> bool | None:
@@ -100,12 +101,14 @@ class Trace:
             return None if renamed else exp.column(column.this.copy())
         if not renamed:
             return self.output(index - 1, name)
-        below = [item_name(item) for item in self._chain[index - 1].select.expressions]
-        if None in below:
+        items = self._chain[index - 1].select.expressions
+        if any(hides_names(item) for item in items):
             return None
-        names = [*level.source_columns, *below[len(level.source_columns) :]]
+        names = [*level.source_columns, *(item_name(item) for item in items[len(level.source_columns) :])]
         lowered = [str(known).lower() for known in names]
-        return self.output(index - 1, str(below[lowered.index(name.lower())])) if name.lower() in lowered else None
+        if name.lower() not in lowered:
+            return None
+        return self.expression(index - 1, items[lowered.index(name.lower())].unalias())
 
     def _through_star(self, index: int, star: exp.Star, name: str) -> exp.Expr | None:
         for item in star.args.get("replace") or ():

@@ -28,7 +28,7 @@ def files_possibly_holding(
     """The files of a table, as of commit `at`, that may hold a row with `column` from `low` to `high`, both included.
 
     None leaves that side open. A file without bounds stays in. Raises CatalogError MP-3041 for a column that is not
-    there or has a type without an order here, and MP-3038 as `changes` does.
+    there, MP-3043 for one that cannot be compared with the values, and MP-3038 as `changes` does.
     """
     metadata = catalog.metadata(catalog.table(name, at))
     document = metadata.schema_document
@@ -86,7 +86,7 @@ def _number(value: Value, kind: str) -> Any:
     ):
         return Decimal(value)
     raise CatalogError(
-        "MP-3041",
+        "MP-3043",
         f"a column of type {kind} cannot be searched for {value!r}",
         next_step="search a number, date, timestamp or string column for a value of its type",
     )

@@ -249,3 +249,7 @@ SELECT sum(a) FROM (SELECT unnest([1, 2]) AS a) WHERE a > (SELECT avg(b) FROM (S
 SELECT * FROM silver.trips USING SAMPLE 10 ROWS
 
 SELECT * FROM silver.trips TABLESAMPLE 10 PERCENT (bernoulli)
+
+SELECT current_user, current_schema
+
+SELECT 1; --

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from millpond.catalog import namespaces, records
 from millpond.catalog.catalog import Catalog, Grant, in_environment, open_stage
 from millpond.catalog.commits import Commit
+from millpond.catalog.keeper import Keeper
 from millpond.catalog.staging import Stage
 from millpond.catalog.tokens import PREFIX
 from millpond.core.errors import CatalogError
-from millpond.core.names import LAYERS, QUARANTINE
+from millpond.core.names import LAYERS, QUARANTINE, TableName
 
 T = TypeVar("T")
 
@@ -33,6 +34,7 @@ class Seat:
     writes: bool
     direct: bool
     identity: str
+    keeper: Keeper | None = None
 
     def change(self, work: Callable[[Stage], T]) -> T:
         """Make a change. Raises CatalogError MP-3014 when this seat only reads."""
@@ -44,6 +46,14 @@ class Seat:
             else:
                 self.stage.discard()
         return result
+
+    def repeated(self, names: Iterable[TableName]) -> None:
+        """Note that a client asked again for what is in these tables already."""
+        if self.keeper is not None:
+            for name in names:
+                entry = self.stage.find(name)
+                if entry is not None:
+                    self.keeper.repeated(entry.location)
 
     def check_writes(self) -> None:
         """Pass when this seat may write. Raises CatalogError MP-3014 otherwise."""
@@ -66,11 +76,11 @@ class Seat:
 
 
 class Door:
-    """Finds the seat of each request."""
+    """Finds the seat of each request. With a keeper the door is open: programs on this machine write directly."""
 
-    def __init__(self, catalog: Catalog, open_access: bool) -> None:
+    def __init__(self, catalog: Catalog, keeper: Keeper | None) -> None:
         self._catalog = catalog
-        self._open = open_access
+        self._keeper = keeper
 
     def seat(self, headers: Mapping[str, str], prefix: str | None) -> Seat:
         """The seat of a caller. Raises CatalogError MP-3019 without a good token, MP-3014 for another's environment."""
@@ -78,7 +88,7 @@ class Door:
         grant = self._catalog.tokens.resolve(token) if token else None
         if grant is not None and token is not None:
             return self._granted(grant, token, prefix)
-        if not self._open or (token is not None and token.startswith(PREFIX)):
+        if self._keeper is None or (token is not None and token.startswith(PREFIX)):
             raise CatalogError(
                 "MP-3019",
                 "the bearer token is missing, unknown or no longer good",
@@ -86,8 +96,8 @@ class Door:
             )
         _check_local(headers)
         catalog = in_environment(self._catalog, self.environment(prefix, strict=True))
-        stage = open_stage(catalog, "", catalog.head(), _client(headers))
-        return Seat(catalog, stage, writes=True, direct=True, identity=catalog.environment)
+        stage = open_stage(catalog, "", catalog.head(), _client(headers), self._keeper)
+        return Seat(catalog, stage, writes=True, direct=True, identity=catalog.environment, keeper=self._keeper)
 
     def environment(self, asked: str | None, strict: bool = False) -> str:
         """The environment that a client means: the one it names when there is such a one, else this gateway's.

@@ -19,6 +19,7 @@ from millpond.catalog.gateway.access import Door, Seat
 from millpond.catalog.gateway.answers import document, failure, refusal
 from millpond.catalog.gateway.commits import Commits
 from millpond.catalog.gateway.requests import Call
+from millpond.catalog.keeper import Keeper
 from millpond.core.errors import CatalogError, MillpondError
 
 LOG = logging.getLogger("millpond.gateway")
@@ -64,9 +65,9 @@ def endpoints() -> tuple[Endpoint, ...]:
     )
 
 
-def application(catalog: Catalog, open_access: bool) -> Starlette:
-    """The application for one catalog. With `open_access`, callers on this machine need no token."""
-    door = Door(catalog, open_access)
+def application(catalog: Catalog, keeper: Keeper | None) -> Starlette:
+    """The application for one catalog. With a keeper, programs on this machine need no token and write directly."""
+    door = Door(catalog, keeper)
     offered = endpoints()
     shown = [f"{point.method} /v1/{{prefix}}{point.path}" for point in offered if point.shown]
 

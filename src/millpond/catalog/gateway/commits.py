@@ -73,13 +73,15 @@ class Commits:
         names = tuple(dict.fromkeys(change.name for change in changes))
         asked = hashlib.sha256("\0".join((seat.identity, call.target, "")).encode() + call.raw).digest()
         if self._answered.repeats(asked, _positions(seat, names)):
+            seat.repeated(names)
             return
         for name in names:
             if seat.stage.find(name) is None:
                 requests.new_name(name.name, "table")
                 if not seat.may_hold(name.layer):
                     raise no_such_namespace(name.layer)
-        seat.change(lambda stage: stage.commit(changes))
+        if not seat.change(lambda stage: stage.commit(changes)):
+            seat.repeated(names)
         self._answered.keep(asked, _positions(seat, names))
 
 

@@ -11,8 +11,9 @@ from collections.abc import Callable
 import uvicorn
 from starlette.types import ASGIApp
 
-from millpond.catalog.catalog import Catalog
+from millpond.catalog.catalog import Catalog, keeper_of
 from millpond.catalog.gateway.app import ROOT, application
+from millpond.catalog.keeper import Keeper
 from millpond.core.errors import HostError
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -29,14 +30,16 @@ class Gateway:
     def __init__(self, catalog: Catalog, *, open_access: bool = False) -> None:
         self._catalog = catalog
         self._open_access = open_access
+        self._keeper: Keeper | None = None
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> str:
         """Begin to answer; the endpoint, such as `http://127.0.0.1:40123/iceberg`. Raises HostError MP-3057."""
         listener = _listen("127.0.0.1", 0)
+        self._keeper = keeper_of(self._catalog) if self._open_access else None
         port = listener.getsockname()[1]
-        server = _Server(_config(application(self._catalog, self._open_access)))
+        server = _Server(_config(application(self._catalog, self._keeper)))
         thread = threading.Thread(target=server.run, args=([listener],), name="millpond-gateway", daemon=True)
         thread.start()
         if not server.begun.wait(_START_S):
@@ -51,6 +54,8 @@ class Gateway:
         self._server.end()
         self._thread.join()
         self._server = self._thread = None
+        if self._keeper is not None:
+            self._keeper.close()
 
 
 def serve(catalog: Catalog, host: str, port: int, open_access: bool, ready: Callable[[str], None]) -> None:
@@ -68,7 +73,16 @@ def serve(catalog: Catalog, host: str, port: int, open_access: bool, ready: Call
     listener = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     endpoint = f"http://{shown}:{listener.getsockname()[1]}{ROOT}"
-    _Announcing(_config(application(catalog, open_access)), lambda: ready(endpoint)).run([listener])
+    keeper = keeper_of(catalog) if open_access else None
+    server = _Announcing(_config(application(catalog, keeper)), lambda: ready(endpoint))
+    if keeper is None:
+        server.run([listener])
+        return
+    keeper.sweep()
+    try:
+        server.run([listener])
+    finally:
+        keeper.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:

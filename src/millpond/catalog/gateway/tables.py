@@ -35,6 +35,8 @@ def load(seat: Seat, call: Call) -> Response:
     """GET one table; `snapshots=refs` leaves out the snapshots that no branch or tag names."""
     name = call.table()
     entry, metadata = seat.stage.table(name), seat.stage.metadata(name)
+    if seat.keeper is not None:
+        seat.keeper.mend(entry.location)
     return document(loaded(entry, metadata, call.query.get("snapshots") == "refs"))
 
 

@@ -7,29 +7,30 @@ attempt, after a rollback. Files without such trouble, nearly all, are read once
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from millpond.core.errors import EngineError, IngestError
-from millpond.core.names import TableName, literal, quote
+from millpond.core.names import TableName, literal
 from millpond.core.schema import Column
 from millpond.engines.engine import Session
 from millpond.ingest.files.discovery import FoundFile
 from millpond.ingest.files.problems import Problem
-from millpond.ingest.files.repair import Written, keep_lines, split_records
 from millpond.ingest.files.schema import Readable, landing
+from millpond.ingest.files.trial import RefusedLine, Trial
 from millpond.sql.files import (
-    CsvScan,
     JsonScan,
+    Scan,
     drop_temporary,
     insert_files,
     json_unreadable,
     kept_records,
     numbered_lines,
     probe,
-    refused_lines,
+    refused_lengths,
     refused_records,
     scans_of,
     shift_table,
@@ -38,10 +39,9 @@ from millpond.sql.quarantine import Rejects, insert_rejects
 
 _ATTEMPTS = 6
 _REJECTS = "landing_rejects"
+_PROBED = "landing_probed"
 _NUMBERED = "landing_numbered"
-_RAW_LIMIT = 10_000
-"""Characters after which the engine cuts a refused line."""
-_SPLIT_AFTER = frozenset({"UNQUOTED VALUE", "LINE SIZE OVER MAXIMUM", "INVALID ENCODING", "INVALID UNICODE"})
+_SHIFTS = "landing_shifts"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Taken:
-    """What came of one file: how many records landed and how many went to quarantine, or why it was refused."""
+    """What came of one file: records landed and quarantined; or why it was refused; or that it must wait."""
 
     file: FoundFile
     records: int = 0
@@ -67,94 +67,198 @@ class Taken:
     later: bool = False
 
 
-@dataclass
-class _Item:
-    """One file in a batch, with what the attempts have taught about it."""
-
-    readable: Readable
-    shifts: str | None = None
-    refused: tuple[int, ...] = ()
-    """Numbers of the records known to be bad, counted over all records of the file."""
-    cut: tuple[int, ...] = ()
-    """Those of them that are in `kept`, no more in the bytes that the engine reads."""
-    kept: Path | None = None
-    good: int | None = None
-    lines: dict[int, int] = field(default_factory=dict)
-    """Record number by line, of the records that the engine refused in this attempt."""
-
-    @property
-    def scan(self) -> CsvScan | JsonScan | None:
-        scan = self.readable.scan
-        return scan if isinstance(scan, CsvScan | JsonScan) else None
-
-    @property
-    def path(self) -> str:
-        return str(self.readable.file.bytes_at)
-
-    @property
-    def before(self) -> int:
-        """Lines before the first record, as the engine counts them."""
-        scan = self.readable.scan
-        return scan.skip + scan.header if isinstance(scan, CsvScan) else 0
-
-    @property
-    def expected(self) -> int:
-        """Records that the engine should see, if each stands on one line."""
-        if self.good is not None:
-            return self.good
-        if self.readable.records is not None:
-            return self.readable.records
-        dialect = self.readable.file.examined.dialect
-        head = sum(cell.count("\n") for cell in dialect.first) if dialect and dialect.header else 0
-        return max(self.readable.file.examined.lines - self.before - head, 0)
-
-
-class _Again(IngestError):
+class _AgainError(IngestError):
     """Roll back: the batch must be read again with what was learned."""
 
     def __init__(self) -> None:
         super().__init__(
             "MP-5008",
-            "files could not be read twice with the same result",
+            "the same files gave another result each time they were read",
             next_step="run again when nothing writes to the files",
         )
 
 
 def land_batch(target: Target, readables: Sequence[Readable]) -> list[Taken]:
-    """Land files of one format. Raises IngestError MP-5008 where they keep changing, EngineError where the lake fails."""
-    items = [_Item(readable) for readable in readables]
+    """Land files of one format, all in one transaction of their own.
+
+    Raises IngestError MP-5008 where they keep changing, MP-5009 where records are missing in the end, and what the
+    session raises where the lake fails.
+    """
+    trials = [Trial(readable) for readable in readables]
+    for trial in trials:
+        _keep_bad_json(target, trial)
     done: list[Taken] = []
-    for item in list(items):
-        _keep_bad_json(target, item)
     for attempt in range(_ATTEMPTS):
-        if not items:
-            return done
+        if not trials:
+            break
+        _number_anew(target, trials)
         try:
             with target.session.transaction():
-                return done + _attempt(target, items)
-        except _Again:
+                landed = _attempt(target, trials)
+            return done + landed
+        except _AgainError:
             if attempt == _ATTEMPTS - 1:
                 raise
         except EngineError:
-            if not _blame(target, items):
+            if not _blame(target, trials):
                 raise
         finally:
-            _forget(target, items)
-        done += _set_aside(items)
-        _renumber(target, items)
+            _forget(target, trials)
+        trials, out = _still_good(trials)
+        done += out
     return done
 
 
-def _set_aside(items: list[_Item]) -> list[Taken]:
-    """Take files out of the batch that turned out damaged or changed meanwhile."""
-    out: list[Taken] = []
-    for item in list(items):
-        file = item.readable.file
-        if not file.unchanged_on_disk():
-            out.append(Taken(file, later=True))
-        elif item.problem:
-            out.append(Taken(file, problem=item.problem))
-        else:
+def _keep_bad_json(target: Target, trial: Trial) -> None:
+    scan = trial.readable.scan
+    if isinstance(scan, JsonScan) and trial.readable.bad:
+        numbers = [row[0] for row in target.session.rows(json_unreadable(scan))]
+        trial.keep_bad_lines(numbers, target.scratch)
+
+
+def _number_anew(target: Target, trials: Sequence[Trial]) -> None:
+    """Tell the scans of files with bad records by how much the good ones behind them move."""
+    for index, trial in enumerate(trials):
+        if trial.scan is None:
             continue
-        items.remove(item)
-    return out
+        name = f"{_SHIFTS}_{index}" if trial.refused else None
+        if name:
+            target.session.execute(shift_table(name), [list(trial.refused)])
+        scan = replace(trial.scan, shifts=name, refused=len(trial.refused))
+        trial.readable = replace(trial.readable, scan=scan)
+
+
+def _forget(target: Target, trials: Sequence[Trial]) -> None:
+    names = [_REJECTS, scans_of(_REJECTS), _PROBED, scans_of(_PROBED), _NUMBERED]
+    names += [trial.scan.shifts for trial in trials if trial.scan and trial.scan.shifts]
+    for name in names:
+        target.session.execute(drop_temporary(name))
+
+
+def _still_good(trials: Sequence[Trial]) -> tuple[list[Trial], list[Taken]]:
+    """Those to try again, and what came of files that turned out damaged or changed meanwhile."""
+    out: list[Taken] = []
+    again: list[Trial] = []
+    for trial in trials:
+        file = trial.readable.file
+        if trial.problem or not file.unchanged_on_disk():
+            out.append(Taken(file, problem=trial.problem, later=trial.problem is None))
+        else:
+            again.append(trial)
+    return again, out
+
+
+def _attempt(target: Target, trials: Sequence[Trial]) -> list[Taken]:
+    """Insert all files and judge what came of it, inside a transaction. Raises _AgainError to have it rolled back."""
+    landings = [landing(trial.readable, target.columns) for trial in trials]
+    inserted = target.session.execute(insert_files(target.table, landings, target.load, target.at, _REJECTS))
+    refused = _refused(target, trials)
+    learned = [trial.learn(refused[trial.read_at], target.scratch) for trial in trials]
+    count = sum(map(len, refused.values()))
+    if not any(learned) and inserted + count != sum(trial.engine_sees for trial in trials):
+        learned += [_count(target, trial, len(refused[trial.read_at])) for trial in trials if trial.scan]
+    if any(learned) or not all(trial.readable.file.unchanged_on_disk() for trial in trials):
+        raise _AgainError
+    _check_sum(target, trials, inserted + count)
+    _quarantine(target, trials, refused)
+    return [_taken(trial, len(refused[trial.read_at])) for trial in trials]
+
+
+def _taken(trial: Trial, refused: int) -> Taken:
+    if trial.scan is None:
+        return Taken(trial.readable.file, trial.readable.records or 0, trial.readable.bad)
+    return Taken(trial.readable.file, trial.engine_sees - refused, refused + len(trial.cut))
+
+
+def _refused(target: Target, trials: Sequence[Trial]) -> dict[str, list[RefusedLine]]:
+    refused: dict[str, list[RefusedLine]] = defaultdict(list)
+    if any(trial.scan for trial in trials):
+        for path, line, error, length in target.session.rows(refused_lengths(_REJECTS)):
+            refused[path].append(RefusedLine(line, error, length))
+    return refused
+
+
+def _count(target: Target, trial: Trial, refused: int) -> bool:
+    """Count a file by itself; whether it must be taken apart because lines are missing that no field holds."""
+    if trial.present is not None:
+        return False
+    records, ends = target.session.rows(probe(_unnumbered(trial), _PROBED))[0]
+    for name in (_PROBED, scans_of(_PROBED)):
+        target.session.execute(drop_temporary(name))
+    if records + ends == trial.lines and not refused:
+        trial.present = records
+        return False
+    if records + refused == trial.lines:
+        return False
+    trial.take_apart(target.scratch)
+    return True
+
+
+def _check_sum(target: Target, trials: Sequence[Trial], seen: int) -> None:
+    expected = sum(trial.engine_sees for trial in trials)
+    if seen != expected:
+        raise IngestError(
+            "MP-5009",
+            f"the files hold {expected} records for {target.table}, but {seen} were read",
+            next_step="run again; if it stays so, report the first of the files",
+        )
+
+
+def _blame(target: Target, trials: Sequence[Trial]) -> bool:
+    """Find the files that cannot be read; whether there are any."""
+    found = False
+    for trial in trials:
+        try:
+            target.session.rows(probe(_unnumbered(trial), _PROBED))
+        except EngineError as failed:
+            found = True
+            if trial.scan and not trial.split:
+                trial.take_apart(target.scratch)
+            else:
+                kind = trial.readable.file.examined.format
+                trial.problem = Problem(f"damaged_{kind}", f"it cannot be read to its end: {failed.finding.message}")
+        finally:
+            for name in (_PROBED, scans_of(_PROBED)):
+                target.session.execute(drop_temporary(name))
+    return found
+
+
+def _unnumbered(trial: Trial) -> Scan:
+    return replace(trial.scan, shifts=None) if trial.scan else trial.readable.scan
+
+
+def _quarantine(target: Target, trials: Sequence[Trial], refused: dict[str, list[RefusedLine]]) -> None:
+    """Put the unreadable records of all files into quarantine."""
+    rows = [
+        (trial.read_at, line.line, trial.number(line.line), trial.readable.file.path)
+        for trial in trials
+        for line in refused[trial.read_at]
+    ]
+    if rows:
+        target.session.execute(numbered_lines(_NUMBERED), [list(column) for column in zip(*rows, strict=True)])
+        _insert(target, refused_records(_REJECTS, _NUMBERED))
+    for trial in trials:
+        if trial.kept is not None:
+            _insert(target, kept_records(trial.kept, trial.readable.file.path))
+
+
+def _insert(target: Target, relation: str) -> None:
+    target.session.execute(
+        insert_rejects(
+            Rejects(
+                relation=f"({relation})",
+                model=target.table,
+                kind="record",
+                rule="rule",
+                value="NULL",
+                reason="reason",
+                raw="raw",
+                content_path="NULL",
+                origin="origin",
+                position="number",
+                load=literal(target.load),
+                step=target.load,
+                at=f"TIMESTAMP {literal(target.at.isoformat(sep=' '))}",
+            )
+        )
+    )

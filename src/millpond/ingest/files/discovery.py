@@ -286,4 +286,3 @@ def _unreadable(source: Source, path: str, failed: OSError) -> Finding:
         source.place("paths"),
         severity="warning",
     )
-

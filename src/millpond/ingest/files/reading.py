@@ -12,11 +12,11 @@ from millpond.ingest.files.problems import Problem
 from millpond.ingest.files.recode import recoded
 from millpond.ingest.files.schema import Readable
 from millpond.ingest.files.sniff import column_names
-from millpond.project.source import CsvOptions
+from millpond.project.source import CsvOptions, FilesSource
 from millpond.sql.files import CsvScan, JsonScan, ParquetScan, json_keys, parquet_columns, parquet_count
 
 
-def read(file: FoundFile, options: CsvOptions, session: Session, scratch: Path) -> Readable | Problem:
+def read(file: FoundFile, settings: FilesSource, session: Session, scratch: Path) -> Readable | Problem:
     """Find out a file's fields. A copy is made in `scratch` where the engine cannot read the bytes as they are.
 
     Raises OSError where the file or the scratch folder fails.
@@ -26,7 +26,7 @@ def read(file: FoundFile, options: CsvOptions, session: Session, scratch: Path) 
     if file.examined.recode:
         file = _copied(file, scratch)
     if file.examined.format in ("csv", "tsv"):
-        return _delimited(file, options)
+        return _delimited(file, settings.csv)
     return _json(file, session) if file.examined.format != "parquet" else _parquet(file, session)
 
 

@@ -140,7 +140,7 @@ def foreign_text(text: str, kind: str, whole: bool) -> Problem | None:
     """What else a text is, where it cannot be a file of this kind; `whole` says that it is all of the file."""
     if _MARKUP.match(text.lstrip("\ufeff")):
         return Problem("markup", "it is a web page or XML")
-    if len(_CONTROL.findall(text)) > len(text) // 50:
+    if len(_CONTROL.findall(text)) > max(8, len(text) // 10):
         return Problem("binary", "it is not text")
     if kind in ("csv", "tsv"):
         beginning = text.lstrip("\ufeff \t\r\n")

@@ -1,0 +1,203 @@
+"""Second names for the files of new commits, until their clients can no longer take them for failed.
+
+A client that never hears that its commit is in takes it for failed and deletes the files that it wrote, although the
+table names them now. Acknowledging a repeated request saves the files only when one of the repeats is heard. So each
+file of a direct commit is hard-linked under the warehouse for a while, and put back when its first name is gone.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import os
+import shutil
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from millpond.catalog import files, manifests
+from millpond.catalog.metadata import TableMetadata
+
+FOLDER = ".kept"
+HOLD_S = 180.0
+"""How long a file is held: longer than a client's retries and timeouts together (four times 30 s for DuckDB)."""
+
+_FIRST_LOOK_S = 0.25
+_UNHEARD_LOOK_S = 0.5
+_FRESH_S = 2.0
+_SUSPECTS = 8
+_LEFT_S = 3600.0
+
+
+@dataclass(eq=False)
+class Held:
+    """The files of one commit on one table, each with the second name that holds it. `since` is in seconds."""
+
+    location: str
+    snapshots: frozenset[int]
+    pairs: tuple[tuple[str, str], ...]
+    since: float
+    unheard: bool = False
+
+
+class Keeper:
+    """Holds the files of direct commits under `root`. `alive` tells whether a table still names one of some snapshots.
+
+    Safe to use from several threads. A thread of its own looks at what is held; it starts with the first commit.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        alive: Callable[[str, frozenset[int]], bool],
+        clock: Callable[[], float] = time.monotonic,
+        hold: float = HOLD_S,
+    ) -> None:
+        self._folder = Path(root) / FOLDER / uuid.uuid4().hex
+        self._alive = alive
+        self._clock = clock
+        self._hold = hold
+        self._queue: list[tuple[float, int, Held]] = []
+        self._order = itertools.count()
+        self._recent: dict[str, deque[Held]] = {}
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def hold(self, previous: TableMetadata | None, updated: TableMetadata) -> Held:
+        """Give second names to all that the new snapshots of a table brought. The files must have been checked."""
+        known = {row["snapshot-id"] for row in previous.snapshots} if previous else set()
+        fresh = [row for row in updated.snapshots if row["snapshot-id"] not in known]
+        pairs: list[tuple[str, str]] = []
+        with suppress(OSError):  # a disk without hard links holds nothing, and the commit goes on
+            for path in dict.fromkeys(_new_files(fresh)):
+                link = str(self._folder / uuid.uuid4().hex)
+                if not pairs:
+                    self._folder.mkdir(parents=True, exist_ok=True)
+                os.link(path, link)
+                pairs.append((path, link))
+        numbers = frozenset(row["snapshot-id"] for row in fresh)
+        return Held(updated.location, numbers, tuple(pairs), self._clock())
+
+    def watch(self, held: Iterable[Held]) -> None:
+        """Look after the files of a commit that is in."""
+        with self._lock:
+            for item in held:
+                if item.pairs:
+                    self._put(item, self._clock() + _FIRST_LOOK_S)
+                    self._recent.setdefault(item.location, deque(maxlen=_SUSPECTS)).append(item)
+            if self._queue and self._thread is None and not self._closed:
+                self._thread = threading.Thread(target=self._run, name="millpond-keeper", daemon=True)
+                self._thread.start()
+        self._wake.set()
+
+    def release(self, held: Iterable[Held]) -> None:
+        """Let go of files: their commit was refused and its client deletes them rightly, or their time is over."""
+        for item in held:
+            for _, link in item.pairs:
+                with suppress(OSError):
+                    Path(link).unlink()
+
+    def repeated(self, location: str) -> None:
+        """Note that a client asked again for a commit that is in: it has not heard the answer."""
+        with self._lock:
+            for item in self._recent.get(location, ()):
+                if not item.unheard:
+                    item.unheard = True
+                    self._put(item, self._clock() + _FIRST_LOOK_S)
+        self._wake.set()
+
+    def mend(self, location: str) -> None:
+        """Before a table is shown: put back what may just have been deleted of it."""
+        now = self._clock()
+        with self._lock:
+            recent = tuple(self._recent.get(location, ()))
+        for item in recent:
+            if item.unheard or now - item.since < _FRESH_S:
+                self._restore(item)
+
+    def look(self) -> float | None:
+        """Check every commit whose time has come; seconds until the next one's, None when nothing is held."""
+        while True:
+            with self._lock:
+                now = self._clock()
+                if not self._queue:
+                    return None
+                if self._queue[0][0] > now:
+                    return self._queue[0][0] - now
+                _, _, item = heapq.heappop(self._queue)
+            self._restore(item)
+            age = now - item.since
+            if age >= self._hold:
+                self._forget(item)
+            else:
+                with self._lock:
+                    self._put(item, now + (_UNHEARD_LOOK_S if item.unheard else max(_FIRST_LOOK_S, age)))
+
+    def close(self) -> None:
+        """Check everything once more and let go of it."""
+        with self._lock:
+            self._closed = True
+            thread, self._thread = self._thread, None
+        self._wake.set()
+        if thread is not None:
+            thread.join()
+        for _, _, item in self._queue:
+            self._restore(item)
+        self._queue.clear()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        with suppress(OSError):
+            self._folder.parent.rmdir()
+
+    def sweep(self) -> None:
+        """Remove what a process that was killed left behind long ago."""
+        with suppress(OSError):
+            for folder in self._folder.parent.iterdir():
+                if time.time() - folder.stat().st_mtime > _LEFT_S:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    def _put(self, item: Held, when: float) -> None:
+        heapq.heappush(self._queue, (when, next(self._order), item))
+
+    def _forget(self, item: Held) -> None:
+        self.release((item,))
+        with self._lock:
+            recent = self._recent.get(item.location)
+            if recent is not None and item in recent:
+                recent.remove(item)
+                if not recent:
+                    del self._recent[item.location]
+
+    def _run(self) -> None:
+        while not self._closed:
+            self._wake.clear()
+            self._wake.wait(self.look())
+
+    def _restore(self, item: Held) -> None:
+        gone = [(path, link) for path, link in item.pairs if not Path(path).exists()]
+        if not gone or not self._alive(item.location, item.snapshots):
+            return
+        for path, link in gone:
+            with suppress(OSError):
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+                os.link(link, path)
+                files.fsync_files([path])
+
+
+def _new_files(fresh: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Manifest lists, manifests and files that these snapshots brought."""
+    for snapshot in fresh:
+        yield files.local(snapshot["manifest-list"])
+        for manifest in manifests.manifests(snapshot["manifest-list"]):
+            if manifest.added_snapshot_id == snapshot["snapshot-id"]:
+                yield files.local(manifest.path)
+                for entry in manifests.entries(manifest):
+                    if entry.status == manifests.ADDED:
+                        yield files.local(entry.path)

@@ -1,0 +1,87 @@
+"""Files that are no such files at all: their bytes are kept by content, and each path is a row in quarantine."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from millpond.core.names import TableName, literal
+from millpond.engines.engine import Session
+from millpond.ingest.files.compression import CHUNK
+from millpond.ingest.files.discovery import FoundFile
+from millpond.ingest.files.problems import Problem
+from millpond.sql.files import refused_files
+from millpond.sql.quarantine import Rejects, insert_rejects
+
+
+def keep_bytes(file: FoundFile, warehouse: Path) -> Path | None:
+    """Copy a file's bytes to `quarantine/files/<sha256>` and sync them; None where they are no more what was hashed."""
+    folder = warehouse / "quarantine" / "files"
+    target = folder / file.examined.content
+    if target.exists() and target.stat().st_size == file.size:
+        return target
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f".{file.examined.content}.{os.getpid()}"
+    digest = hashlib.sha256()
+    try:
+        with file.absolute.open("rb", buffering=0) as source, partial.open("wb") as copy:
+            while chunk := source.read(CHUNK):
+                digest.update(chunk)
+                copy.write(chunk)
+            copy.flush()
+            os.fsync(copy.fileno())
+        if digest.hexdigest() != file.examined.content:
+            return None
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    _sync_folder(folder)
+    return target
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def quarantine_files(
+    session: Session,
+    table: TableName,
+    rejected: Sequence[tuple[FoundFile, Problem, Path]],
+    load: str,
+    at: datetime,
+) -> None:
+    """Insert one quarantine row for each path, with where its bytes are kept."""
+    if not rejected:
+        return
+    relation = refused_files()
+    statement = insert_rejects(
+        Rejects(
+            relation=f"({relation})",
+            model=table,
+            kind="file",
+            rule="rule",
+            value="NULL",
+            reason="reason",
+            raw="NULL",
+            content_path="content_path",
+            origin="origin",
+            position="NULL",
+            load=literal(load),
+            step=load,
+            at=f"TIMESTAMP {literal(at.isoformat(sep=' '))}",
+        )
+    )
+    columns = [
+        [file.path for file, _, _ in rejected],
+        [problem.rule for _, problem, _ in rejected],
+        [problem.reason for _, problem, _ in rejected],
+        [str(kept) for _, _, kept in rejected],
+    ]
+    session.execute(statement, columns)

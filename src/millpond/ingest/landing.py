@@ -1,0 +1,237 @@
+"""Landing: a source's new records, with their origin, into its bronze table; what cannot be read into quarantine."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from millpond.catalog.commits import Ledger, SeenFile
+from millpond.core.clock import naive_utc
+from millpond.core.errors import Finding, IngestError
+from millpond.core.schema import Column, Schema
+from millpond.engines.engine import Session
+from millpond.ingest.files.batch import Taken, Target, land_batch
+from millpond.ingest.files.discovery import Discovery, FoundFile
+from millpond.ingest.files.kept import keep_bytes, quarantine_files
+from millpond.ingest.files.problems import Problem
+from millpond.ingest.files.reading import read
+from millpond.ingest.files.schema import (
+    Readable,
+    bronze_schema,
+    new_columns,
+    strangers,
+    user_columns,
+    with_known_header,
+)
+from millpond.ingest.source import Landed
+from millpond.project.model import Project, Source
+from millpond.sql.files import delete_origins
+from millpond.sql.quarantine import RECORDS, SCHEMA
+
+if TYPE_CHECKING:
+    from millpond.catalog.catalog import Catalog
+    from millpond.catalog.staging import Stage
+
+BATCH = 64
+"""Most files that one INSERT reads."""
+
+
+@dataclass
+class _Outcome:
+    """What has come of the files so far."""
+
+    seen: list[SeenFile] = field(default_factory=list)
+    rejected: list[tuple[FoundFile, Problem]] = field(default_factory=list)
+    later: list[FoundFile] = field(default_factory=list)
+    records: int = 0
+    quarantined: int = 0
+    deleted: int = 0
+
+
+def land(
+    source: Source,
+    project: Project,
+    session: Session,
+    catalog: Catalog,
+    stage: Stage,
+    discovery: Discovery,
+    load: str,
+    now: datetime,
+) -> Landed:
+    """Stage everything that was discovered, in transactions of its own (the session must be in none).
+
+    Raises IngestError MP-5004 when a file changed though the source refuses that, MP-5005 to MP-5007 for a frozen
+    schema, MP-5008 and MP-5009 when files do not hold still, MP-5011 when the disk fails.
+    """
+    _refuse_changed(source, discovery)
+    entry = catalog.find(source.table)
+    existing = catalog.metadata(entry).schema() if entry else None
+    if catalog.find(RECORDS) is None:
+        stage.create_table(RECORDS, SCHEMA)
+    outcome = _Outcome()
+    outcome.rejected += [(file, file.examined.problem) for file in discovery.rejected if file.examined.problem]
+    with _scratch(project) as scratch:
+        readables = _read_all(source, discovery, existing, session, scratch, outcome)
+        added = new_columns(source, existing, readables)
+        columns = (*user_columns(existing), *added)
+        _shape_table(source, stage, existing, added, readables)
+        if existing is not None and discovery.replaced:
+            outcome.deleted = session.execute(delete_origins(source.table, [file.path for file in discovery.replaced]))
+        target = Target(session, source.table, columns, load, naive_utc(now), scratch)
+        for batch in _batches(readables):
+            _note(source, land_batch(target, batch), outcome)
+        _reject(source, project, discovery, target, outcome)
+    return _landed(source, discovery, outcome, added)
+
+
+def _refuse_changed(source: Source, discovery: Discovery) -> None:
+    if discovery.refused:
+        names = ", ".join(repr(file.path) for file in discovery.refused[:5])
+        raise IngestError(
+            "MP-5004",
+            f"source {source.name!r} refuses files that change, and {names} did",
+            next_step="put the file back, give the new one another name, or set on_change: append or replace",
+            where=source.place("on_change"),
+        )
+
+
+@contextmanager
+def _scratch(project: Project) -> Iterator[Path]:
+    """A folder for this load's copies, gone afterwards."""
+    place = project.state / "scratch"
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="land-", dir=place) as folder:
+            yield Path(folder)
+    except OSError as failed:
+        raise IngestError(
+            "MP-5011",
+            f"files could not be read or copied: {failed}",
+            next_step="check that the disk has room and that the files and .millpond/ can be read and written",
+        ) from failed
+
+
+def _read_all(
+    source: Source,
+    discovery: Discovery,
+    existing: Schema | None,
+    session: Session,
+    scratch: Path,
+    outcome: _Outcome,
+) -> list[Readable]:
+    """The files whose fields are known; the others are noted as rejected."""
+    readables: list[Readable] = []
+    known = frozenset(column.name.lower() for column in user_columns(existing))
+    if existing is None:
+        known = frozenset(name.lower() for name in source.settings.columns or {})
+    for file in sorted((*discovery.new, *discovery.changed), key=lambda file: file.path):
+        told = read(file, source.settings, session, scratch)
+        if isinstance(told, Problem):
+            outcome.rejected.append((file, told))
+        else:
+            readables.append(with_known_header(told, known) if source.settings.csv.header is None else told)
+    odd = strangers(readables, known)
+    outcome.rejected += [(item.file, odd[item.file.path]) for item in readables if item.file.path in odd]
+    return [item for item in readables if item.file.path not in odd]
+
+
+def _shape_table(
+    source: Source, stage: Stage, existing: Schema | None, added: tuple[Column, ...], readables: Sequence[Readable]
+) -> None:
+    if existing is not None:
+        if added:
+            stage.add_columns(source.table, added)
+    elif added or any(readable.names or readable.records for readable in readables):
+        stage.create_table(source.table, bronze_schema(added))
+
+
+def _batches(readables: Sequence[Readable]) -> Iterator[list[Readable]]:
+    """Files of one kind together, at most BATCH at a time, in order."""
+    ordered = sorted(readables, key=lambda readable: type(readable.scan).__name__)
+    for _, group in groupby(ordered, key=lambda readable: type(readable.scan)):
+        files = list(group)
+        for start in range(0, len(files), BATCH):
+            yield files[start : start + BATCH]
+
+
+def _note(source: Source, taken: Sequence[Taken], outcome: _Outcome) -> None:
+    for one in taken:
+        if one.later:
+            outcome.later.append(one.file)
+        elif one.problem is not None:
+            outcome.rejected.append((one.file, one.problem))
+        else:
+            outcome.seen.append(one.file.seen(source, "loaded", one.records, one.quarantined))
+            outcome.records += one.records
+            outcome.quarantined += one.quarantined
+
+
+def _reject(source: Source, project: Project, discovery: Discovery, target: Target, outcome: _Outcome) -> None:
+    """Keep the bytes of rejected files, and of those that repeat one, and list them in quarantine."""
+    told = {file.examined.content: problem for file, problem in outcome.rejected}
+    repeats = [file for file in discovery.duplicates if file.examined.content in told]
+    outcome.rejected += [(file, told[file.examined.content]) for file in repeats]
+    again = {file.path for file in repeats}
+    outcome.seen += [file.seen(source, "duplicate") for file in discovery.duplicates if file.path not in again]
+    warehouse = project.folder / project.settings.storage.root
+    listed: list[tuple[FoundFile, Problem, Path]] = []
+    for file, problem in sorted(outcome.rejected, key=lambda pair: pair[0].path):
+        kept = keep_bytes(file, warehouse)
+        if kept is None:
+            outcome.later.append(file)
+            continue
+        outcome.seen.append(file.seen(source, "rejected"))
+        if not (file.previous and file.previous.outcome == "rejected" and _same_bytes(file)):
+            listed.append((file, problem, kept))
+    with target.session.transaction():
+        quarantine_files(target.session, source.table, listed, target.load, target.at)
+
+
+def _same_bytes(file: FoundFile) -> bool:
+    return file.previous is not None and file.previous.content == file.examined.content
+
+
+def _landed(source: Source, discovery: Discovery, outcome: _Outcome, added: tuple[Column, ...]) -> Landed:
+    replaced = [
+        SeenFile(
+            note.source, note.path, note.size, note.modified_ns, note.content, note.parser, "replaced", note.records
+        )
+        for note in discovery.replaced
+    ]
+    known = [
+        file.seen(source, file.previous.outcome, file.previous.records, file.previous.quarantined)
+        for file in discovery.touched
+        if file.previous
+    ]
+    staged = outcome.records + outcome.quarantined + outcome.deleted
+    ledger = Ledger(
+        staged=staged,
+        inserted=outcome.records,
+        deleted=outcome.deleted,
+        quarantined=outcome.quarantined,
+        read=None if outcome.deleted else staged,
+        filtered=None if outcome.deleted else 0,
+    )
+    return Landed(
+        files=(*replaced, *known, *sorted(outcome.seen, key=lambda file: file.path)),
+        ledger=ledger,
+        columns=added,
+        blind=not discovery.replaced,
+        findings=tuple(_changing(source, file) for file in outcome.later),
+    )
+
+
+def _changing(source: Source, file: FoundFile) -> Finding:
+    return Finding(
+        "MP-5010",
+        f"the file {file.path!r} changed while it was read and is left for later",
+        "run again when nothing writes to the file",
+        source.place("paths"),
+        severity="warning",
+    )
