@@ -45,7 +45,7 @@ def stock_client() -> duckdb.DuckDBPyConnection:
     con = duckdb.connect()
     for name in ("avro", "httpfs", "iceberg"):
         package = Path(str(importlib.import_module(f"duckdb_extension_{name}").__file__)).parent
-        con.execute(f"LOAD '{next(package.glob(f'extensions/*/*/{name}.duckdb_extension'))}'")
+        con.execute(f"LOAD '{next(package.glob(f'extensions/**/{name}.duckdb_extension'))}'")
     return con
 
 

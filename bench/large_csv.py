@@ -55,7 +55,7 @@ def main() -> None:
         ):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        (project / "data").mkdir()
+        (project / "data").mkdir(exist_ok=True)
         size = make_csv(project / "data" / "readings.csv", int(gigabytes * 1e9))
         start = time.perf_counter()
         run = subprocess.Popen([MILLPOND, "run", "--yes", "-q"], cwd=project)

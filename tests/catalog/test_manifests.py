@@ -285,6 +285,32 @@ def test_a_commit_that_names_a_file_elsewhere_is_refused(written: Written, tmp_p
             assert codes(None, made) == "MP-3035"
 
 
+def test_statistics_files_must_be_the_table_s_own(written: Written) -> None:
+    """Other engines open the paths that metadata names."""
+    made = written.table([written.manifest("m1", [written.data("a")])])
+    for path, code in (("/etc/passwd", "MP-3035"), (f"{written.folder}/metadata/none.puffin", "MP-3034")):
+        sent = {"action": "set-statistics", "statistics": {"snapshot-id": 1, "statistics-path": path}}
+        assert codes(made, apply(made, [sent], 5000)) == code
+    Path(path).write_bytes(b"PFA1")
+    manifests.sync_new(made, apply(made, [sent], 5000))
+
+
+def test_a_manifest_is_read_once(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It never changes, so what was read is kept."""
+    made = written.table([written.manifest("m1", [written.data("a"), written.data("b")])])
+    first = [manifests.files(row) for row in manifests.of_snapshot(made.current_snapshot)]
+    monkeypatch.setattr(avro, "read", lambda path: pytest.fail(f"{path} was read again"))
+    assert [manifests.files(row) for row in manifests.of_snapshot(made.current_snapshot)] == first
+    assert manifests.of_snapshot(None) == ()
+
+
+def test_a_snapshot_without_a_list_is_told(written: Written) -> None:
+    """Version 1 could name manifests in the snapshot itself; nobody writes that any more."""
+    with pytest.raises(CatalogError) as refused:
+        manifests.of_snapshot({"snapshot-id": 1, "manifests": ["/x"]})
+    assert refused.value.code == "MP-3036"
+
+
 def test_a_fork_may_go_on_naming_the_files_that_it_began_with(written: Written, tmp_path: Path) -> None:
     """Files that lie elsewhere stay, when the table named them before; new ones must be its own."""
     elsewhere = Written(tmp_path / "silver" / "original-1")

@@ -16,6 +16,7 @@ from pyiceberg.table.metadata import TableMetadataUtil
 from millpond.catalog import metadata as tables
 from millpond.catalog.metadata import TableMetadata, already_in, apply, create, of, trim
 from millpond.catalog.types import schema_json
+from millpond.catalog.updates import _UPDATES
 from millpond.core.errors import CatalogError
 from millpond.core.schema import Column, Schema
 
@@ -225,6 +226,25 @@ def _seconds(found: TableMetadata, number: int) -> float:
     return time.perf_counter() - begun
 
 
+MEMBERS = (
+    *(
+        "schema",
+        "fields",
+        "id",
+        "name",
+        "required",
+        "type",
+        "element-id",
+        "element",
+        "key-id",
+        "key",
+        "value-id",
+        "value",
+    ),
+    *("spec", "source-id", "transform", "sort-order", "snapshot", "snapshot-id", "sequence-number", "timestamp-ms"),
+    *("manifest-list", "summary", "ref-name", "snapshot-ids", "updates", "removals", "location", "uuid", "statistics"),
+    *("schema-id", "spec-id", "sort-order-id", "schema-ids", "spec-ids", "format-version", "identifier-field-ids"),
+)
 UPDATES = st.lists(
     st.one_of(
         st.integers(1, 6).map(lambda number: ("append", number)),
@@ -283,6 +303,31 @@ def test_any_series_of_updates_leaves_the_input_alone_and_the_ids_right(series: 
         assert old.document == before
         consistent(found)
     TableMetadataUtil.parse_raw(json.dumps(found.document))
+
+
+JSON = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(-2, 10), st.sampled_from(["", "a", "main", "struct", "long", "map"])
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.sampled_from(MEMBERS), inner, max_size=5),
+    ),
+    max_leaves=12,
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from(sorted(_UPDATES)), st.dictionaries(st.sampled_from(MEMBERS), JSON, max_size=5))
+def test_whatever_a_client_sends_is_applied_or_refused(action: str, sent: dict[str, Any]) -> None:
+    """Nothing fails in another way, and what is applied leaves a table that can be read."""
+    with suppress(CatalogError):
+        found = apply(grown(2), [{**sent, "action": action}], 9000)
+        found.schema()
+        consistent(found)
+    with suppress(CatalogError):
+        found = create(sent, location="/l", uuid=UUID, now_ms=1, spec=sent, sort_order=sent)
+        found.schema()
 
 
 def consistent(found: TableMetadata) -> None:

@@ -41,8 +41,7 @@ def append(duck: Duck, door: str, stage: Stage, first: int, count: int = 1) -> N
 def ids(duck: Duck, door: str, catalog: Catalog) -> list[int]:
     """The ids that a reader sees."""
     lake = duck(door, catalog.read_token())
-    found = [row[0] for row in rows(lake, "SELECT id FROM lake.silver.positions ORDER BY id")]
-    return found
+    return [row[0] for row in rows(lake, "SELECT id FROM lake.silver.positions ORDER BY id")]
 
 
 def test_staged_work_is_seen_by_its_step_alone(catalog: Catalog) -> None:

@@ -40,20 +40,24 @@ class PlainSession:
         self.connection.execute("CREATE SCHEMA lake.quarantine")
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
+        """Run a statement; the number that it gives."""
         rows = self.rows(sql, parameters)
         return rows[0][0] if rows and isinstance(rows[0][0], int) else 0
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run a query."""
         try:
             return self.connection.execute(sql, list(parameters)).fetchall()
         except duckdb.Error as failed:
             raise EngineError("MP-4004", str(failed).splitlines()[0], next_step="see the file") from failed
 
     def describe(self, sql: str, parameters: Sequence[object] = ()) -> Schema:
+        """The columns of a query."""
         return Schema(tuple(Column(row[0], row[1]) for row in self.rows(f"DESCRIBE {sql}", parameters)))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
+        """All or nothing."""
         self.execute("BEGIN")
         try:
             yield
@@ -71,17 +75,21 @@ class PlainTables:
         self.schemas: dict[TableName, Schema] = {}
 
     def find(self, name: TableName) -> TableName | None:
+        """The name, if there is such a table."""
         return name if name in self.schemas else None
 
     def metadata(self, entry: TableName) -> Any:
+        """What knows the table's columns."""
         return SimpleNamespace(schema=lambda: self.schemas[entry])
 
     def create_table(self, name: TableName, schema: Schema) -> None:
+        """Make a table at once."""
         columns = ", ".join(f"{quote(column.name)} {column.type}" for column in schema)
         self.session.execute(f"CREATE TABLE lake.{name.quoted} ({columns})")
         self.schemas[name] = schema
 
     def add_columns(self, name: TableName, columns: tuple[Column, ...]) -> None:
+        """Add columns at once."""
         for column in columns:
             self.session.execute(f"ALTER TABLE lake.{name.quoted} ADD COLUMN {quote(column.name)} {column.type}")
         self.schemas[name] = Schema((*self.schemas[name].columns, *columns))
@@ -94,6 +102,7 @@ class FixedClock:
         self.ahead = ahead
 
     def now(self) -> datetime:
+        """The present, moved ahead."""
         return datetime.fromtimestamp(datetime.now(UTC).timestamp() + self.ahead, UTC)
 
 
@@ -114,14 +123,17 @@ class Lake:
 
     @property
     def source(self) -> Source:
+        """The source as it is declared now."""
         settings = FilesSource(kind="files", **{"paths": ("data/*",), **self.settings})
         return Source("things", self.folder / "sources" / "things.yaml", BRONZE, settings)
 
     @property
     def project(self) -> Project:
+        """The project around it."""
         return Project(self.folder, ProjectSettings(version=1, name="test"), "prod", {}, (self.source,), ())
 
     def discover(self) -> Discovery:
+        """What there is to load."""
         loaded = frozenset(self.contents.get(parser_hash(self.source), ()))
         return discover(self.source, self.project, tuple(self.seen.values()), loaded, self.clock)
 

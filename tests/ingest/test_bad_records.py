@@ -6,6 +6,7 @@ import gzip
 from typing import Any
 
 import pytest
+
 from ingest.plain import Lake
 
 Row = tuple[Any, ...]
@@ -33,7 +34,7 @@ def test_a_quarantined_record_says_all_that_is_known(lake: Lake) -> None:
 
     lake.load()
 
-    assert lake.ask('SELECT model, origin, load, step, reason, value FROM {records}') == [
+    assert lake.ask("SELECT model, origin, load, step, reason, value FROM {records}") == [
         ("bronze.things", "data/a.csv", "load-1", "load-1", "Expected Number of Columns: 2 Found: 1", None)
     ]
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from ingest.plain import Lake
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from ingest.plain import Lake
 
 
 def test_values_land_as_text_with_their_origin(lake: Lake) -> None:

@@ -125,7 +125,7 @@ def test_a_renamed_model_is_recognised(graph: Graph, model: Make) -> None:
 
 def test_new_files_move_what_reads_them(graph: Graph) -> None:
     """A landing counts as news of its table before it has happened."""
-    landing = LandStep(RAW, "raw", 1, 0, 0, 0, 0, "files: 1 new")
+    landing = LandStep(RAW, "raw", 1, 0, 0, 0, "files: 1 new")
     graph = Graph((_Source(),), graph.models)  # type: ignore[arg-type]
     steps = plan(graph, built(graph), {RAW: landing}, everything(graph)).steps
     assert [s.work for s in steps] == ["land", "increment", "groups"]

@@ -6,9 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from millpond.catalog.types import schema_of
 from millpond.core.errors import CatalogError
 
 Json = Mapping[str, Any]
+
+
+MALFORMED = (KeyError, TypeError, AttributeError, ValueError, RecursionError)
+"""What goes wrong inside when a client's JSON is not shaped as the specification says."""
 
 
 def fresh(schema: Json) -> tuple[dict[str, Any], dict[int, int], int]:
@@ -31,14 +36,20 @@ def fresh(schema: Json) -> tuple[dict[str, Any], dict[int, int], int]:
         struct = _fresh_struct(schema, next_id)
         identifiers = [renumbered[old] for old in schema.get("identifier-field-ids") or ()]
         validate(struct)
-    except (KeyError, TypeError) as wrong:
+    except MALFORMED as wrong:
         raise malformed("schema", wrong) from wrong
     return struct | {"schema-id": 0, "identifier-field-ids": identifiers}, renumbered, last
 
 
 def validate(schema: Json) -> None:
-    """Pass when no name stands twice in one struct and no id twice. Raises CatalogError MP-3030 otherwise."""
+    """Pass when every type is known, and no name stands twice in one struct and no id twice.
+
+    Raises CatalogError MP-3037 for an unknown type, MP-3030 otherwise.
+    """
+    schema_of(schema)
     numbers = list(ids(schema))
+    if not all(isinstance(number, int) for number in numbers):
+        raise _invalid("an id is no number")
     if len(numbers) != len(set(numbers)):
         raise _invalid("an id stands for two fields")
     for struct in _structs(schema):

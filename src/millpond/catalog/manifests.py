@@ -81,6 +81,15 @@ def manifests(list_path: str) -> tuple[Manifest, ...]:
     return tuple(_KEPT_LISTS.get(list_path, make))
 
 
+def of_snapshot(snapshot: Mapping[str, Any] | None) -> tuple[Manifest, ...]:
+    """The manifests of a snapshot, none for None. Raises CatalogError MP-3036 when they cannot be read."""
+    if snapshot is None:
+        return ()
+    if "manifest-list" not in snapshot:
+        raise avro.unreadable(f"list of snapshot {snapshot.get('snapshot-id')}", "the snapshot names none")
+    return manifests(snapshot["manifest-list"])
+
+
 def _manifest(record: Record) -> Manifest:
     def count(kind: str) -> int:
         # Version 1 writers of old said `added_data_files_count`.
@@ -247,9 +256,18 @@ class _Ground:
         file = Path(local(path))
         folder = file.parent
         if folder not in self._folders:
-            straight = file.is_absolute() and ".." not in file.parts
-            self._folders[folder] = straight and folder.resolve().is_relative_to(self._root)
-        return self._folders[folder] and not file.is_symlink()
+            self._folders[folder] = file.is_absolute() and ".." not in file.parts and self._leads_here(folder)
+        try:
+            return self._folders[folder] and not file.is_symlink()
+        except (OSError, ValueError):
+            return False
+
+    def _leads_here(self, folder: Path) -> bool:
+        try:
+            return folder.resolve().is_relative_to(self._root)
+        except (OSError, ValueError, RuntimeError):
+            # A name too long, with a NUL in it, or a loop of links.
+            return False
 
     def check(self, path: str) -> str:
         """The path, when it may be named by a commit. Raises CatalogError MP-3035, or MP-3034 when it is missing."""
@@ -265,25 +283,29 @@ class _Ground:
 
 
 def sync_new(previous: TableMetadata | None, updated: TableMetadata) -> None:
-    """Put on the disk whatever the snapshots of `updated` name that `previous` did not: lists, manifests, files.
+    """Put on the disk whatever `updated` names that `previous` did not: lists, manifests, files, statistics.
 
     Raises CatalogError MP-3034 for a file that is missing, MP-3035 for one outside the table's location (files that
     the table named before may lie elsewhere: a fork's do), MP-3036 for a manifest that cannot be read.
     """
+    ground = _Ground(updated.location)
+    paths = {ground.check(path): None for path in _statistics(updated) - (_statistics(previous) if previous else set())}
     known = {row["snapshot-id"] for row in previous.snapshots} if previous else set()
     fresh = [row for row in updated.snapshots if row["snapshot-id"] not in known]
-    if not fresh:
-        return
-    ground = _Ground(updated.location)
-    before = _before(previous, fresh)
-    paths: dict[str, None] = {}
+    before = _before(previous, fresh) if fresh else {}
     for snapshot in fresh:
         paths[ground.check(snapshot["manifest-list"])] = None
-        for manifest in manifests(snapshot["manifest-list"]):
+        for manifest in of_snapshot(snapshot):
             if manifest.path not in before and manifest.path not in paths:
                 paths[ground.check(manifest.path)] = None
                 paths.update(dict.fromkeys(_new_files(manifest, ground, before)))
-    fsync_files(paths, updated.location)
+    if paths:
+        fsync_files(paths, updated.location)
+
+
+def _statistics(metadata: TableMetadata) -> set[str]:
+    rows = [*(metadata.document.get("statistics") or ()), *(metadata.document.get("partition-statistics") or ())]
+    return {str(row.get("statistics-path")) for row in rows}
 
 
 def _before(previous: TableMetadata | None, fresh: Sequence[Mapping[str, Any]]) -> dict[str, Manifest]:
@@ -291,8 +313,7 @@ def _before(previous: TableMetadata | None, fresh: Sequence[Mapping[str, Any]]) 
     if previous is None:
         return {}
     parents = {row.get("parent-snapshot-id") for row in fresh} | {previous.document.get("current-snapshot-id")}
-    lists = [found["manifest-list"] for number in parents if (found := previous.snapshot(number)) is not None]
-    return {manifest.path: manifest for path in lists for manifest in manifests(path)}
+    return {manifest.path: manifest for number in parents for manifest in of_snapshot(previous.snapshot(number))}
 
 
 def _new_files(manifest: Manifest, ground: _Ground, before: Mapping[str, Manifest]) -> list[str]:

@@ -112,7 +112,7 @@ def create(
     try:
         bound = partitions.rebound(spec or {"fields": ()}, renumbered)
         order = _rebound_order(sort_order or _UNSORTED, renumbered)
-    except (KeyError, TypeError) as wrong:
+    except fields.MALFORMED as wrong:
         raise fields.malformed("partition spec or sort order", wrong) from wrong
     if format_version not in (1, 2, 3):
         raise updates.refused(f"Unsupported format version: {format_version}")
@@ -249,7 +249,7 @@ def of(document: Json, path: str | None = None) -> TableMetadata:
             named = {"main": {"snapshot-id": current, "type": "branch"}}
             full["refs"] = named if current not in (None, -1) else {}
         missing = [word for word in ("format-version", "table-uuid", "location", "last-column-id") if word not in full]
-    except (KeyError, TypeError, AttributeError) as wrong:
+    except fields.MALFORMED as wrong:
         raise damaged(path, str(wrong)) from wrong
     if missing:
         raise damaged(path, f"it lacks {', '.join(missing)}")

@@ -106,7 +106,7 @@ def rebase(current: TableMetadata, base: TableMetadata | None, staged: TableMeta
     if any(row.get("summary", {}).get("operation") != "append" for row in added):
         raise impossible("it did more than append")
     ours = _appended(base, staged, {row["snapshot-id"] for row in added})
-    listed = _listed(current)
+    listed = manifests.of_snapshot(current.current_snapshot)
     sequence = current.sequence_number + 1
     moved = [_moved(manifest, sequence) for manifest in ours]
     summary = _summary(current, added)
@@ -127,15 +127,10 @@ def _moved(manifest: Manifest, sequence: int) -> Manifest:
     )
 
 
-def _listed(metadata: TableMetadata) -> tuple[Manifest, ...]:
-    snapshot = metadata.current_snapshot
-    return () if snapshot is None else manifests.manifests(snapshot["manifest-list"])
-
-
 def _appended(base: TableMetadata, staged: TableMetadata, snapshots: set[int]) -> tuple[Manifest, ...]:
     """The manifests that the staged snapshots brought, proved to do nothing but add data files."""
-    known = {manifest.path for manifest in _listed(base)}
-    listed = _listed(staged)
+    known = {manifest.path for manifest in manifests.of_snapshot(base.current_snapshot)}
+    listed = manifests.of_snapshot(staged.current_snapshot)
     if known - {manifest.path for manifest in listed}:
         raise impossible("it rewrote or removed files")
     ours = tuple(manifest for manifest in listed if manifest.path not in known)

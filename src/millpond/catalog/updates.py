@@ -80,7 +80,7 @@ def apply(document: Json, updates: Sequence[Json], now_ms: int) -> dict[str, Any
             )
         try:
             make(draft, update)
-        except (KeyError, TypeError, AttributeError) as wrong:
+        except fields.MALFORMED as wrong:
             raise fields.malformed(f"update {kind}", wrong) from wrong
     newest = max((row["timestamp-ms"] for row in draft.document.get("snapshots") or () if _in(draft, row)), default=0)
     draft.document["last-updated-ms"] = max(now_ms, newest)
@@ -192,6 +192,7 @@ def _set_default_sort_order(draft: Draft, update: Json) -> None:
 
 def _add_snapshot(draft: Draft, update: Json) -> None:
     snapshot = update["snapshot"]
+    _sound(snapshot)
     number = snapshot["snapshot-id"]
     if draft.snapshot(number) is not None:
         raise refused(f"Snapshot already exists for id: {number}")
@@ -203,10 +204,22 @@ def _add_snapshot(draft: Draft, update: Json) -> None:
         draft.document["last-sequence-number"] = max(last, sequence)
     if draft.document["format-version"] >= 3:
         draft.document["next-row-id"] = draft.document.get("next-row-id", 0) + (snapshot.get("added-rows") or 0)
-    if not isinstance(snapshot["timestamp-ms"], int):
-        raise refused(f"Snapshot {number} has no time")
     draft.rows("snapshots").append(snapshot)
     draft.added.add(number)
+
+
+def _sound(snapshot: Json) -> None:
+    """Refuse a snapshot that nobody could read later."""
+    whole = {"sequence-number": 0, "parent-snapshot-id": 0, "schema-id": 0, "added-rows": 0, **snapshot}
+    numbers = ("snapshot-id", "sequence-number", "timestamp-ms", "parent-snapshot-id", "schema-id", "added-rows")
+    optional = ("parent-snapshot-id", "schema-id", "added-rows")
+    for member in numbers:
+        if not isinstance(whole[member], int) and not (member in optional and whole[member] is None):
+            raise refused(f"Invalid snapshot: its {member} is no number")
+    if not isinstance(snapshot["manifest-list"], str):
+        raise refused("Invalid snapshot: it names no manifest list")
+    if not isinstance(snapshot.get("summary", {}), Mapping):
+        raise refused("Invalid snapshot: its summary is no object")
 
 
 def _set_ref(draft: Draft, update: Json) -> None:
@@ -215,7 +228,9 @@ def _set_ref(draft: Draft, update: Json) -> None:
     if snapshot is None:
         raise refused(f"Cannot set {name} to unknown snapshot: {number}")
     ref = {key: value for key, value in update.items() if key not in ("action", "ref-name") and value is not None}
-    if name == "main" and ref.get("type") != "branch":
+    if ref.get("type") not in ("branch", "tag"):
+        raise refused(f"Cannot set {name}: it is neither a branch nor a tag")
+    if name == "main" and ref["type"] != "branch":
         raise refused("main is a branch and cannot become a tag")
     draft.words("refs")[name] = ref
     if name != "main" or draft.document.get("current-snapshot-id") == number:
@@ -255,7 +270,8 @@ def without(document: dict[str, Any], gone: set[int]) -> None:
 
 
 def _set_location(draft: Draft, update: Json) -> None:
-    draft.document["location"] = update["location"].rstrip("/")
+    location: str = update["location"]
+    draft.document["location"] = location.rstrip("/")
 
 
 def _set_properties(draft: Draft, update: Json) -> None:

@@ -33,10 +33,10 @@ def check(context: Context) -> int:
 def _known(lake: Lakehouse) -> dict[TableName, Schema]:
     """Columns of the lake's tables, and of sources that have not landed yet, declared or sniffed."""
     known = {entry.name: lake.catalog.metadata(entry).schema() for entry in lake.catalog.tables()}
-    sniff = lookup("millpond.ingest.landing:expected_schema")
+    sniff = lookup("millpond.ingest.preview:expected_schema")
     for source in lake.project.sources:
         if source.table not in known:
-            schema = sniff(source, lake.project, lake.engine)
+            schema = sniff(source, lake.project, lake.engine, lake.clock)
             if schema is not None:
                 known[source.table] = schema
     return known

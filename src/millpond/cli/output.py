@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
@@ -72,17 +73,31 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, indent: str 
     texts = [[_cut(shown(value)) for value in row] for row in rows]
     right = [all(_numeric(row[i]) for row in rows) and bool(rows) for i in range(len(columns))]
     widths = [max([len(name), *(len(row[i]) for row in texts)]) for i, name in enumerate(columns)]
+    fitting = _fitting(widths, len(indent))
     for row in [list(columns), ["-" * width for width in widths], *texts]:
         cells = [
             cell.rjust(width) if flush else cell.ljust(width)
-            for cell, width, flush in zip(row, widths, right, strict=True)
+            for cell, width, flush in zip(row[:fitting], widths, right, strict=False)
         ]
         line((indent + "  ".join(cells)).rstrip())
+    if fitting < len(columns):
+        line(f"{indent}and {counted(len(columns) - fitting, 'more column')}: {', '.join(columns[fitting:])}")
 
 
 def counted(number: int, word: str) -> str:
     """`1 file`, `2 files`."""
     return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+
+
+def _fitting(widths: Sequence[int], indent: int) -> int:
+    """How many columns a terminal has room for, at least one; all of them where nobody watches."""
+    if not sys.stdout.isatty():
+        return len(widths)
+    room = shutil.get_terminal_size().columns - indent
+    for count in range(len(widths), 1, -1):
+        if sum(widths[:count]) + 2 * (count - 1) <= room:
+            return count
+    return 1
 
 
 def _numeric(value: Any) -> bool:

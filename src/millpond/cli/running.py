@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from millpond.cli.edge import show_findings
 from millpond.cli.output import counted, json_line, line, said, table
 from millpond.pipeline.plan import BuildStep, LandStep, Plan, Step
 from millpond.pipeline.runner import Request
@@ -21,8 +22,9 @@ def run(context: Context, request: Request, *, dry_run: bool) -> int:
     with context.open() as lake:
         printer = _Printer(context)
         report = lake.runner.run(request, printer.listen)
-        if not report.outcomes and not report.failures and not context.quiet:
-            _nothing(context)
+    show_findings(report.notes, as_json=context.json)
+    if not report.outcomes and not report.failures and not context.quiet:
+        _nothing(context)
     return 0 if report.ok else 1
 
 
@@ -30,6 +32,7 @@ def plan(context: Context, request: Request) -> int:
     """Print the steps that a run would take."""
     with context.open() as lake:
         planned = lake.runner.plan(request)
+    show_findings(planned.notes, as_json=context.json)
     if context.json:
         for step in planned.steps:
             json_line(_step(step))
@@ -87,7 +90,7 @@ class _Printer:
             sys.stdout.flush()
         elif event.name == "step_finished":
             self._clear()
-            line(f"  ✔ {_told(event.name, event.fields)}")
+            line(f"  {'✔' if event.fields['commit'] else '-'} {_told(event.name, event.fields)}")
         elif event.name == "step_skipped":
             line(f"  - {event.fields['table']}  skipped: a table that it reads failed")
         elif event.name == "note":
@@ -132,8 +135,6 @@ def _tell_waiting(planned: Plan) -> None:
 
 
 def _detail(step: Step) -> str:
-    if isinstance(step, LandStep) and step.unsettled:
-        return f"{counted(step.unsettled, 'file')} still being written, left for later"
     return step.note if isinstance(step, BuildStep) else ""
 
 
@@ -141,7 +142,7 @@ def _step(step: Step) -> dict[str, object]:
     shown: dict[str, object] = {"table": str(step.table), "work": step.work, "because": step.because}
     if isinstance(step, LandStep):
         shown |= {"source": step.source, "new": step.new, "changed": step.changed, "rejected": step.rejected}
-        shown |= {"known": step.known, "unsettled": step.unsettled}
+        shown |= {"known": step.known}
     if isinstance(step, BuildStep):
         shown |= {"kind": step.kind, "note": step.note}
         shown["inputs"] = [{"table": str(given.table), "since": given.since} for given in step.inputs]

@@ -84,7 +84,8 @@ def land(
         if existing is not None and discovery.replaced:
             outcome.deleted = session.execute(delete_origins(source.table, [file.path for file in discovery.replaced]))
         target = Target(session, source.table, columns, load, naive_utc(now), scratch)
-        for batch in _batches(readables):
+        _note(source, [Taken(readable.file) for readable in readables if readable.nothing], outcome)
+        for batch in _batches([readable for readable in readables if not readable.nothing]):
             _note(source, land_batch(target, batch), outcome)
         _reject(source, project, discovery, target, outcome)
     return _landed(source, discovery, outcome, added)
@@ -147,7 +148,7 @@ def _shape_table(
     if existing is not None:
         if added:
             stage.add_columns(source.table, added)
-    elif added or any(readable.names or readable.records for readable in readables):
+    elif added or not all(readable.nothing for readable in readables):
         stage.create_table(source.table, bronze_schema(added))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from millpond.catalog.commits import Commit
-from millpond.core.errors import ConflictError, MillpondError
+from millpond.core.errors import ConflictError, Finding, MillpondError
 from millpond.core.names import TableName
 from millpond.core.retry import Backoff, retry
 from millpond.ingest.files.discovery import Discovery
@@ -24,11 +24,15 @@ _BACKOFF = Backoff(tries=6, first=0.05, most=2.0)
 
 @dataclass(frozen=True)
 class Report:
-    """What a run did: the outcome of each step that was done, the error of each that failed, and what was left."""
+    """What a run did: the outcome of each step that was done, the error of each that failed, and what was left.
+
+    `notes` are those of the plan, and of what was landed.
+    """
 
     outcomes: Mapping[TableName, Outcome]
     failures: Mapping[TableName, MillpondError]
     skipped: tuple[TableName, ...]
+    notes: tuple[Finding, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -60,7 +64,8 @@ def run_plan(
             continue
         outcomes[step.table] = outcome
         listen(Event("step_finished", bench.clock.now(), _finished(step, outcome, time.monotonic() - started)))
-    return Report(outcomes, failures, tuple(skipped))
+    landed = tuple(finding for outcome in outcomes.values() for finding in outcome.findings)
+    return Report(outcomes, failures, tuple(skipped), (*plan.notes, *landed))
 
 
 def _do(bench: Workbench, graph: Graph, step: Step, discoveries: Mapping[TableName, Discovery]) -> Outcome:

@@ -28,10 +28,10 @@ def load_source(bench: Workbench, source: Source, discovery: Discovery) -> Outco
             table=source.table,
             files=landed.files,
             ledger=landed.ledger,
-            blind=not discovery.replaced,
+            blind=landed.blind,
         )
         number = stage.publish(commit).number
     finally:
         stage.discard()
     rejected = sum(file.outcome == "rejected" for file in landed.files)
-    return Outcome(number, landed.ledger, rejected_files=rejected)
+    return Outcome(number, landed.ledger, rejected_files=rejected, findings=landed.findings)

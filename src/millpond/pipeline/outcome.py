@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from millpond.catalog.commits import Ledger, Verdict
+from millpond.core.errors import Finding
 
 
 @dataclass(frozen=True)
@@ -16,3 +17,4 @@ class Outcome:
     verdicts: tuple[Verdict, ...] = ()
     note: str = ""
     rejected_files: int = 0
+    findings: tuple[Finding, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from millpond.core.errors import Finding
 from millpond.core.names import TableName
 
 BuildMode = Literal["create", "increment", "groups", "whole", "rebuild"]
@@ -20,7 +21,6 @@ class LandStep:
     changed: int
     rejected: int
     known: int
-    unsettled: int
     because: str
 
     @property
@@ -79,12 +79,14 @@ Step = LandStep | BuildStep | DropStep
 class Plan:
     """Steps in the order in which they run; `head` is the commit number that the plan was made at.
 
-    `waiting` are models that cannot be built yet, each with the input that has no table.
+    `waiting` are models that cannot be built yet, each with the input that has no table. `notes` are what a look at
+    the sources found besides: files that cannot be read, or that are still being written.
     """
 
     head: int
     steps: tuple[Step, ...]
     waiting: tuple[tuple[TableName, TableName], ...] = ()
+    notes: tuple[Finding, ...] = ()
 
     @property
     def empty(self) -> bool:

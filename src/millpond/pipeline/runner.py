@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from millpond.catalog.catalog import Catalog
 from millpond.core.clock import Clock
-from millpond.core.errors import RunError
+from millpond.core.errors import Finding, RunError
 from millpond.core.names import TableName, closest
 from millpond.ingest.files.discovery import Discovery, discover
 from millpond.ingest.files.identity import parser_hash
@@ -74,7 +74,7 @@ class Runner:
         with project_lock(self._project.state, run=identity, since=since, wait=request.wait, tell=tell):
             graph, planned, discoveries = self._prepare(request)
             if planned.empty:
-                return Report({}, {}, ())
+                return Report({}, {}, (), planned.notes)
             return self._execute(identity, graph, planned, discoveries, listen)
 
     def _execute(
@@ -111,7 +111,9 @@ class Runner:
             for source in graph.sources
             if source.table in discoveries and discoveries[source.table].work
         }
-        return graph, plan(graph, self._state(graph), landings, wishes), discoveries
+        planned = plan(graph, self._state(graph), landings, wishes)
+        notes = tuple(note for source in graph.sources for note in _notes(source, discoveries.get(source.table)))
+        return graph, replace(planned, notes=notes), discoveries
 
     def _discover(self, source: Source) -> Discovery:
         seen = self._catalog.seen_files(source.name)
@@ -155,6 +157,22 @@ class Runner:
         return frozenset(built[name] for name in names)
 
 
+def _notes(source: Source, found: Discovery | None) -> tuple[Finding, ...]:
+    if found is None:
+        return ()
+    later = tuple(
+        Finding(
+            "MP-7040",
+            f"{file.path} is left for later: {file.reason}",
+            "run again when it is whole",
+            source.place("paths"),
+            severity="warning",
+        )
+        for file in found.unsettled
+    )
+    return (*found.findings, *later)
+
+
 def _landing(source: Source, found: Discovery) -> LandStep:
     parts = [
         f"{count} {word}"
@@ -173,6 +191,5 @@ def _landing(source: Source, found: Discovery) -> LandStep:
         changed=len(found.changed),
         rejected=len(found.rejected),
         known=len(found.duplicates),
-        unsettled=len(found.unsettled),
         because=f"files: {', '.join(parts)}",
     )

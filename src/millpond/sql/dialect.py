@@ -12,8 +12,10 @@ from typing import Any, ClassVar
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.generator import Generator
+from sqlglot.errors import ErrorLevel
 from sqlglot.generators.duckdb import DuckDBGenerator
 from sqlglot.parsers.duckdb import DuckDBParser
+from sqlglot.tokenizer_core import Token
 
 _SYNTAX = ("CAST", "EXTRACT", "OVERLAY", "POSITION", "SUBSTRING", "TRIM", "TRY_CAST")
 
@@ -33,6 +35,11 @@ class Verbatim(DuckDB):
             name: parser for name, parser in DuckDBParser.FUNCTION_PARSERS.items() if name in _SYNTAX
         }
 
+        def _parse_as_command(self, start: Token) -> exp.Command:
+            """Statements that are only skimmed elsewhere are refused here."""
+            self.raise_error("Invalid expression / Unexpected token", start)
+            return exp.Command(this=start.text)
+
     class Generator(DuckDBGenerator):
         """Writes what was read."""
 
@@ -40,7 +47,22 @@ class Verbatim(DuckDB):
             """DuckDB takes WITHIN GROUP only in the standard's form."""
             return Generator.withingroup_sql(self, expression)
 
+        def ignorenulls_sql(self, expression: exp.IgnoreNulls) -> str:
+            """The author knows for which functions IGNORE NULLS means something."""
+            return self._inside(expression, "IGNORE NULLS")
+
+        def respectnulls_sql(self, expression: exp.RespectNulls) -> str:
+            """Likewise RESPECT NULLS."""
+            return self._inside(expression, "RESPECT NULLS")
+
+        def _inside(self, expression: exp.Expr, words: str) -> str:
+            """They stand after the last argument, or after the call: as they were read."""
+            return f"{self.sql(expression, 'this')} {words}"
+
 
 def render(tree: exp.Expr) -> str:
-    """The tree as DuckDB SQL on one line, without comments."""
-    return tree.sql(dialect=Verbatim, comments=False, normalize_functions=False)
+    """The tree as DuckDB SQL on one line, without comments.
+
+    Raises sqlglot's UnsupportedError where something could not be written as it was read; `parse` asks once for all.
+    """
+    return tree.sql(dialect=Verbatim, comments=False, normalize_functions=False, unsupported_level=ErrorLevel.RAISE)

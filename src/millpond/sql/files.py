@@ -165,7 +165,8 @@ def shift_table(name: str) -> str:
 
 
 def _json_values(scan: JsonScan) -> str:
-    path, compression = file_path(scan.path), literal(scan.compression)
+    path = file_path(scan.path)
+    compression = literal("uncompressed" if scan.compression == "none" else scan.compression)
     if scan.layout == "lines":
         return f"read_ndjson_objects({path}, ignore_errors = true, compression = {compression})"
     layout = literal("array" if scan.layout == "array" else "unstructured")
@@ -183,20 +184,22 @@ def json_records(scan: JsonScan) -> str:
 
 
 def json_keys(scan: JsonScan) -> str:
-    """Rows (key, first record, records, readable records); the row with key NULL counts all records."""
+    """Rows (key, first record, records, readable records) in the keys' order; that with key NULL counts all records."""
+    listed = f"SELECT list_concat(coalesce(json_keys(json), []), [NULL]) AS keys, json, number FROM ({_numbered(scan)})"
     return (
-        "SELECT key, min(number), count(*), count(json) FROM (SELECT unnest(list_concat(coalesce(json_keys(json), []), "
-        f"[NULL])) AS key, json, number FROM (SELECT json, row_number() OVER () AS number FROM {_json_values(scan)})) "
-        "GROUP BY key ORDER BY 2, 1"
+        "SELECT key, min(number) AS first, count(*), count(json) FROM (SELECT unnest(keys) AS key, "
+        f"generate_subscripts(keys, 1) AS place, json, number FROM ({listed})) "
+        "GROUP BY key ORDER BY first, min((number, place))"
     )
+
+
+def _numbered(scan: JsonScan) -> str:
+    return f"SELECT json, row_number() OVER () AS number FROM {_json_values(scan)}"
 
 
 def json_unreadable(scan: JsonScan) -> str:
     """The numbers of the records that are no JSON."""
-    return (
-        f"SELECT number FROM (SELECT json, row_number() OVER () AS number FROM {_json_values(scan)}) "
-        "WHERE json IS NULL ORDER BY number"
-    )
+    return f"SELECT number FROM ({_numbered(scan)}) WHERE json IS NULL ORDER BY number"
 
 
 def parquet_records(scan: ParquetScan) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import ParseError, SqlglotError
+from sqlglot.errors import ParseError, SqlglotError, UnsupportedError
 
 from millpond.core.errors import Location, ModelError
 from millpond.sql.dialect import Verbatim, render
@@ -37,7 +37,8 @@ class Query:
 
     def place(self, node: exp.Expr) -> Location:
         """Where the author wrote the node; the whole file when no word of it is the author's."""
-        spans = [span for part in node.walk() if (span := _span(part)) is not None]
+        parts = node.walk(prune=lambda part: isinstance(part, exp.DataType))
+        spans = [span for part in parts if (span := _span(part)) is not None]
         if not spans:
             return Location(self.path)
         start = min(first for first, _ in spans)
@@ -50,7 +51,8 @@ class Query:
 def parse(sql: str, path: Path) -> Query:
     """Read the one SELECT of a model: CTEs, set operations and parentheses are fine.
 
-    Raises ModelError MP-2001 where the text is no SQL, MP-2003 where it is not exactly one SELECT.
+    Raises ModelError MP-2001 where the text is no SQL, MP-2003 where it is not exactly one SELECT,
+    MP-2008 where a part could not be written again as it was read.
     """
     try:
         trees = [tree for tree in sqlglot.parse(sql, dialect=Verbatim) if not _empty(tree)]
@@ -64,7 +66,7 @@ def parse(sql: str, path: Path) -> Query:
             where=Location(path),
         ) from None
     if len(trees) == 1 and isinstance(trees[0], _STATEMENTS):
-        return Query(trees[0], path, sql)
+        return _whole(Query(trees[0], path, sql))
     if len(trees) > 1:
         # A statement's own place is its first word after the semicolon; the second statement is the one too many.
         where = Query(exp.select("*"), path, sql).place(trees[1]) if trees[1] is not None else Location(path)
@@ -75,6 +77,20 @@ def parse(sql: str, path: Path) -> Query:
     raise ModelError(
         "MP-2003", f"a model is one SELECT, but this is {found}", next_step="keep one SELECT in the file", where=where
     )
+
+
+def _whole(query: Query) -> Query:
+    """The query, if every part of it can be written again as it was read."""
+    try:
+        query.text()
+    except (UnsupportedError, RecursionError) as lost:
+        raise ModelError(
+            "MP-2008",
+            f"a part of the query is not understood: {lost}",
+            next_step="write that part in another way",
+            where=Location(query.path),
+        ) from None
+    return query
 
 
 def locate(sql: str, path: Path, offset: int, length: int = 1) -> Location:

@@ -84,8 +84,7 @@ class _Version:
     """One version's manifests; what is in them is read when it is asked for."""
 
     def __init__(self, metadata: TableMetadata) -> None:
-        snapshot = metadata.current_snapshot
-        self.listed: tuple[Manifest, ...] = () if snapshot is None else manifests.manifests(snapshot["manifest-list"])
+        self.listed: tuple[Manifest, ...] = manifests.of_snapshot(metadata.current_snapshot)
         self.paths = {manifest.path for manifest in self.listed}
 
     def data(self, without: Iterable[str] = ()) -> dict[str, DataFile]:

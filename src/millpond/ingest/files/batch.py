@@ -18,7 +18,7 @@ from millpond.core.names import TableName, literal
 from millpond.core.schema import Column
 from millpond.engines.engine import Session
 from millpond.ingest.files.discovery import FoundFile
-from millpond.ingest.files.problems import Problem
+from millpond.ingest.files.problems import Problem, blames_file
 from millpond.ingest.files.schema import Readable, landing
 from millpond.ingest.files.trial import RefusedLine, Trial
 from millpond.sql.files import (
@@ -211,6 +211,8 @@ def _blame(target: Target, trials: Sequence[Trial]) -> bool:
         try:
             target.session.rows(probe(_unnumbered(trial), _PROBED))
         except EngineError as failed:
+            if not blames_file(failed):
+                raise
             found = True
             if trial.scan and not trial.split:
                 trial.take_apart(target.scratch)

@@ -99,7 +99,7 @@ class Discovery:
 
 
 @dataclass(frozen=True)
-class _Look:
+class Look:
     """One path as the file system tells it, before it is read."""
 
     path: str
@@ -118,7 +118,7 @@ def discover(
     of a kind that cannot be read.
     """
     findings: list[Finding] = []
-    looks = list(_looks(source, project, findings))
+    looks = list(looks_at(source, project, findings))
     known = {file.path: file for file in seen}
     parser = parser_hash(source)
     unread = [look for look in looks if not _known_by_time(known.get(look.path), look, parser)]
@@ -140,20 +140,20 @@ def discover(
     return replace(sorted_out, unsettled=tuple(unsettled), findings=tuple(findings))
 
 
-def _known_by_time(seen: SeenFile | None, look: _Look, parser: str) -> bool:
+def _known_by_time(seen: SeenFile | None, look: Look, parser: str) -> bool:
     return seen is not None and (seen.size, seen.modified_ns, seen.parser) == (look.size, look.modified_ns, parser)
 
 
 def _set_aside(
-    looks: Sequence[_Look], unread: Sequence[_Look], known: dict[str, SeenFile]
-) -> list[tuple[_Look, SeenFile]]:
+    looks: Sequence[Look], unread: Sequence[Look], known: dict[str, SeenFile]
+) -> list[tuple[Look, SeenFile]]:
     """Known files that were set aside as duplicates: they are needed should the file they repeat be replaced."""
     read = {look.path for look in unread}
     notes = ((look, known[look.path]) for look in looks if look.path not in read)
     return [(look, note) for look, note in notes if note.outcome == "duplicate"]
 
 
-def _looks(source: Source, project: Project, findings: list[Finding]) -> Iterator[_Look]:
+def looks_at(source: Source, project: Project, findings: list[Finding]) -> Iterator[Look]:
     """Every regular file behind the paths, once, in the order of their names."""
     names: dict[str, Path] = {}
     for index, pattern in enumerate(source.settings.paths):
@@ -183,17 +183,17 @@ def _looks(source: Source, project: Project, findings: list[Finding]) -> Iterato
             continue
         if stat.S_ISREG(told.st_mode) and target not in real:
             real.add(target)
-            yield _Look(name, path, told.st_size, told.st_mtime_ns)
+            yield Look(name, path, told.st_size, told.st_mtime_ns)
 
 
 def _origin(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.as_posix()
 
 
-def _examine_all(looks: Sequence[_Look], source: Source) -> Iterator[Examined | OSError]:
+def _examine_all(looks: Sequence[Look], source: Source) -> Iterator[Examined | OSError]:
     """Examine files side by side, one on each core; reading, hashing and unpacking release the interpreter's lock."""
 
-    def one(look: _Look) -> Examined | OSError:
+    def one(look: Look) -> Examined | OSError:
         try:
             return examine(look.absolute, source.settings)
         except OSError as failed:
@@ -209,7 +209,7 @@ def _examine_all(looks: Sequence[_Look], source: Source) -> Iterator[Examined | 
 def _sort_out(
     source: Source,
     found: Sequence[FoundFile],
-    waiting: Sequence[tuple[_Look, SeenFile]],
+    waiting: Sequence[tuple[Look, SeenFile]],
     loaded: frozenset[str],
     parser: str,
 ) -> Discovery:
@@ -249,7 +249,7 @@ def _reread(file: FoundFile) -> bool:
     return file.previous is not None and file.previous.content == file.examined.content
 
 
-def _revived(waiting: Sequence[tuple[_Look, SeenFile]], source: Source, gone: set[str]) -> Iterator[FoundFile]:
+def _revived(waiting: Sequence[tuple[Look, SeenFile]], source: Source, gone: set[str]) -> Iterator[FoundFile]:
     """Files set aside as duplicates of one that is being replaced: now they hold the only copy."""
     looks = [(look, note) for look, note in waiting if note.content in gone]
     for (look, note), outcome in zip(looks, _examine_all([look for look, _ in looks], source), strict=True):

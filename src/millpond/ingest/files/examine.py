@@ -169,5 +169,9 @@ def _text_file(found: Examined, text: _Text, settings: FilesSource, padded: bool
         dialect = sniff_csv(head, settings.csv, whole=whole, tabs=found.format == "tsv")
         return replace(found, dialect=dialect, recode=found.recode or dialect.odd_junk, ended=not unended)
     layout = "lines" if found.format == "ndjson" else json_layout(head)
-    closed = text.tail.rstrip(b"\0 \t\r\n")[-1:] in (b"}", b"]", b"\0", b"")
+    end = text.tail.rstrip(b"\0 \t\r\n")[-1:]
+    closed = end in (b"}", b"]", b"")
+    if layout == "array" and end not in (b"]", b""):  # the engine takes an open array for a whole one
+        cut = Problem("cut_json", "its JSON array is never closed", cut=True)
+        return replace(found, layout=layout, problem=cut, ended=False)
     return replace(found, layout=layout, ended=not unended if layout == "lines" else closed)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from millpond.core.errors import EngineError
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -15,3 +17,11 @@ class Problem:
     rule: str
     reason: str
     cut: bool = False
+
+
+_STATEMENT = ("Parser Error", "Binder Error", "Catalog Error")
+
+
+def blames_file(failed: EngineError) -> bool:
+    """Whether an engine's failure while it reads a file may lie in the file, not in the statement."""
+    return not failed.finding.message.startswith(_STATEMENT)

@@ -8,7 +8,7 @@ from pathlib import Path
 from millpond.core.errors import EngineError
 from millpond.engines.engine import Session
 from millpond.ingest.files.discovery import FoundFile
-from millpond.ingest.files.problems import Problem
+from millpond.ingest.files.problems import Problem, blames_file
 from millpond.ingest.files.recode import recoded
 from millpond.ingest.files.schema import Readable
 from millpond.ingest.files.sniff import column_names
@@ -61,6 +61,8 @@ def _json(file: FoundFile, session: Session) -> Readable | Problem:
     try:
         rows = session.rows(json_keys(scan))
     except EngineError as failed:
+        if not blames_file(failed):
+            raise
         return Problem("not_json", f"it is no JSON: {failed.finding.message}")
     total, good = next(((row[2], row[3]) for row in rows if row[0] is None), (0, 0))
     if total and not good:
@@ -76,6 +78,8 @@ def _parquet(file: FoundFile, session: Session) -> Readable | Problem:
         schema = session.describe(parquet_columns(scan))
         records = session.rows(parquet_count(scan))[0][0]
     except EngineError as failed:
+        if not blames_file(failed):
+            raise
         return Problem("damaged_parquet", f"it is no readable Parquet file: {failed.finding.message}")
     types = tuple(column.type for column in schema)
     return Readable(file, replace(scan, names=schema.names), column_names(schema.names, len(types)), types, records)

@@ -31,6 +31,11 @@ class Readable:
     bad: int = 0
 
     @property
+    def nothing(self) -> bool:
+        """Whether it holds neither fields nor records."""
+        return not (self.names or self.records or self.bad)
+
+    @property
     def folded(self) -> frozenset[str]:
         """The field names, as they are compared."""
         return frozenset(name.lower() for name in self.names)

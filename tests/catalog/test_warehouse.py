@@ -1,0 +1,78 @@
+"""Where tables may lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from millpond.catalog.warehouse import Warehouse
+from millpond.core.errors import CatalogError
+from millpond.core.names import TableName
+
+
+def test_places_under_the_root_are_taken_as_plain_paths(tmp_path: Path) -> None:
+    """A path, a file URL with one slash or three, with or without a slash at the end."""
+    warehouse = Warehouse(str(tmp_path))
+    place = f"{tmp_path}/silver/t-1"
+    for written in (place, f"{place}/", f"file://{place}", f"file:{place}", f"FILE://localhost{place}"):
+        assert warehouse.check(written) == place
+
+
+def test_the_root_may_be_relative_or_a_file_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is always kept as an absolute plain path."""
+    monkeypatch.chdir(tmp_path)
+    assert Warehouse("lake").root == f"{tmp_path}/lake"
+    assert Warehouse("./x/../lake/").root == f"{tmp_path}/lake"
+    assert Warehouse(f"file://{tmp_path}/lake").root == f"{tmp_path}/lake"
+
+
+def test_new_tables_lie_in_their_layer_by_name_and_uuid(tmp_path: Path) -> None:
+    """Names that no folder should have are written otherwise."""
+    warehouse = Warehouse(str(tmp_path))
+    assert warehouse.fresh(TableName("silver", "positions"), "0a1b2c3d-4e5f") == f"{tmp_path}/silver/positions-0a1b2c3d"
+    assert warehouse.fresh(TableName("my s", "é / ü"), "0a1b2c3d4e") == f"{tmp_path}/my_s/_-0a1b2c3d"
+
+
+@given(st.text(max_size=300), st.text(max_size=300))
+def test_every_chosen_place_is_one_that_is_allowed(layer: str, name: str) -> None:
+    """Whatever a table is called."""
+    warehouse = Warehouse("/warehouse")
+    assert warehouse.check(warehouse.fresh(TableName(layer, name), "0a1b2c3d4e5f")).startswith("/warehouse/")
+
+
+@given(st.text(alphabet=st.sampled_from("./ab%~\\:?#\x00\n"), max_size=30))
+def test_no_text_leads_out_of_the_root(tail: str) -> None:
+    """What is accepted normalises to itself, under the root."""
+    warehouse = Warehouse("/warehouse/lake")
+    for location in (tail, f"/warehouse/lake/{tail}", f"file:///warehouse/lake/{tail}"):
+        try:
+            path = warehouse.check(location)
+        except CatalogError as refused:
+            assert refused.code == "MP-3016"
+        else:
+            assert path.startswith("/warehouse/lake/")
+            assert str(Path(path)) == path
+            assert ".." not in Path(path).parts
+
+
+def test_write_paths_stay_in_the_table(tmp_path: Path) -> None:
+    """Every property that names a place to write is looked at; others are not."""
+    warehouse = Warehouse(str(tmp_path))
+    own = f"{tmp_path}/silver/t-1"
+    warehouse.check_properties({"write.data.path": f"{own}/data", "write.format.default": "../x"}, own)
+    warehouse.check_properties({"comment": "s3://x", "write.metadata.path": own}, own)
+    for key in ("write.data.path", "write.metadata.path", "write.object-storage.path", "write.x.y.location"):
+        for place in (f"{tmp_path}/silver/other", "s3://bucket", "", "data"):
+            with pytest.raises(CatalogError):
+                warehouse.check_properties({key: place}, own)
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    """A file in the way is named."""
+    (tmp_path / "silver").write_text("a file")
+    with pytest.raises(CatalogError) as refused:
+        Warehouse(str(tmp_path)).prepare(f"{tmp_path}/silver/t-1")
+    assert refused.value.code == "MP-3017"

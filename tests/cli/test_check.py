@@ -1,0 +1,63 @@
+"""`check`: all findings at once, each at the author's own place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.conftest import Type
+
+MODELS = {
+    "silver/orders.sql": "/*---\nkind: append\nkey: [order_idd]\nchecks:\n"
+    "  - between: {amount: [0, abc]}\n  - not_null: nope\n---*/\n"
+    "SELECT order_id, amout::DECIMAL(10, 2) AS amount\nFROM bronze.orders\n",
+    "gold/a.sql": "SELECT n FROM gold.b\n",
+    "gold/b.sql": "SELECT n FROM gold.a\n",
+    "gold/c.sql": "SELECT 1 AS x FROM silver.ordrs\n",
+    "gold/d.sql": "SELECT (1 +\nFROM silver.orders\n",
+    "gold/e.sql": "/*---\nkind: replace\ncheks: []\n---*/\nSELECT 1 AS x\n",
+}
+
+
+def test_every_finding_has_a_code_a_place_and_a_next_step(shop: Path, type_: Type) -> None:
+    """YAML, SQL, names, columns and circles are found in one look."""
+    for name, text in MODELS.items():
+        (shop / "models" / name).write_text(text)
+    said = type_("check", "--json")
+    assert said.code == 2
+    found = {(finding["code"], str(finding["file"]).rsplit("models/", 1)[-1]) for finding in said.objects()}
+    assert ("MP-2001", "gold/d.sql") in found
+    assert ("MP-2010", "gold/c.sql") in found
+    assert ("MP-2020", "gold/b.sql") in found or ("MP-2020", "gold/a.sql") in found
+    assert any(file == "gold/e.sql" for _, file in found)
+    assert all(finding["next_step"] for finding in said.objects())
+    suggestions = {finding["file"].rsplit("/", 1)[-1]: finding["suggestion"] for finding in said.objects()}
+    assert suggestions["c.sql"] == "silver.orders"
+
+
+def test_a_column_that_does_not_exist_is_shown_where_it_is_written(shop: Path, type_: Type) -> None:
+    """The engine's complaint is told at the author's line and column, with what was meant."""
+    (shop / "models" / "gold" / "typo.sql").write_text("SELECT order_id,\n       amout\nFROM silver.orders\n")
+    (finding,) = type_("check", "--json").objects()
+    assert (finding["code"], finding["line"], finding["column"]) == ("MP-2011", 2, 8)
+    assert finding["suggestion"] == "amount"
+    shown = type_("check").err
+    assert "typo.sql:2:8" in shown
+    assert "^" in shown
+
+
+def test_keys_and_checks_must_name_columns_of_the_query(shop: Path, type_: Type) -> None:
+    """A key, a partition and a check on columns that the query does not give are each told."""
+    (shop / "models" / "silver" / "kept.sql").write_text(
+        "/*---\nkind: append\nkey: [order_idd]\npartition: [day(when)]\nchecks:\n  - not_null: amout\n---*/\n"
+        "SELECT order_id, amount::DECIMAL(10, 2) AS amount FROM bronze.orders\n"
+    )
+    findings = {finding["code"]: finding for finding in type_("check", "--json").objects()}
+    assert set(findings) == {"MP-2031", "MP-2032", "MP-2033"}
+    assert (findings["MP-2031"]["line"], findings["MP-2031"]["suggestion"]) == (3, "order_id")
+
+
+def test_a_type_that_no_table_can_hold_is_told(shop: Path, type_: Type) -> None:
+    """TIME is refused because other engines cannot open a table with it."""
+    (shop / "models" / "gold" / "clock.sql").write_text("SELECT TIME '12:00:00' AS t FROM silver.orders\n")
+    (finding,) = type_("check", "--json").objects()
+    assert finding["code"] == "MP-2040"
