@@ -33,6 +33,7 @@ class Moments:
         self.left = last
 
     def __call__(self, *_: object) -> None:
+        """One moment."""
         self.left -= 1
         if self.left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -141,7 +142,8 @@ def main(folder: Path) -> None:
         ended = forked(lambda place=place, number=number: work(place, Moments(number)))  # type: ignore[misc]
         killed = state(place)
         again = forked(lambda place=place: work(place, None))  # type: ignore[misc]
-        print(json.dumps({"ended": ended, "killed": killed, "again": again, "after": state(place)}))
+        sys.stdout.write(json.dumps({"ended": ended, "killed": killed, "again": again, "after": state(place)}) + "\n")
+        sys.stdout.flush()
         if ended == 0:
             return
 

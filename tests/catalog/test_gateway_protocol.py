@@ -502,11 +502,11 @@ def test_an_open_door_is_for_this_machine_only(catalog: Catalog) -> None:
     """Other machines would need no token either."""
     with pytest.raises(HostError) as refusal:
         serve(catalog, "0.0.0.0", 0, True, print)
-    assert refusal.value.code == "MP-3059"
+    assert refusal.value.code == "MP-9024"
 
 
 def test_a_taken_port_is_an_error_with_a_next_step(catalog: Catalog) -> None:
     """Another program has the port."""
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(HostError) as refusal:
         serve(catalog, "127.0.0.1", taken.getsockname()[1], False, print)
-    assert refusal.value.code == "MP-3058"
+    assert refusal.value.code == "MP-9023"

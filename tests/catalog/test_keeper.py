@@ -25,6 +25,7 @@ class Hands:
         self.time = 1000.0
 
     def __call__(self) -> float:
+        """What they show."""
         return self.time
 
 

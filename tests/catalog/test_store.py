@@ -131,7 +131,7 @@ def test_a_folder_in_the_way_is_an_error_of_the_host(path: Path) -> None:
     path.mkdir(parents=True)
     with pytest.raises(HostError) as refused:
         Store.open(path)
-    assert refused.value.code == "MP-3051"
+    assert refused.value.code == "MP-9021"
 
 
 def test_a_file_in_place_of_the_folder_is_an_error_of_the_host(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_a_file_in_place_of_the_folder_is_an_error_of_the_host(tmp_path: Path) -
     (tmp_path / "state").write_text("a file")
     with pytest.raises(HostError) as refused:
         Store.open(tmp_path / "state" / "catalog.db")
-    assert refused.value.code == "MP-3051"
+    assert refused.value.code == "MP-9021"
 
 
 def test_a_network_file_system_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +147,7 @@ def test_a_network_file_system_is_refused(path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(mounts, "file_system", lambda _path: "nfs4")
     with pytest.raises(HostError) as refused:
         Store.open(path)
-    assert refused.value.code == "MP-3050"
+    assert refused.value.code == "MP-9020"
 
 
 def test_the_file_is_kept_with_full_sync_and_a_write_ahead_log(path: Path) -> None:

@@ -21,11 +21,6 @@ def pairs(name: str) -> list[tuple[str, str]]:
     return list(zip(statements[::2], statements[1::2], strict=True))
 
 
-def queries(name: str) -> list[str]:
-    """The queries of a pass without what they become."""
-    return [query for query, _ in pairs(name)]
-
-
 def refused(name: str) -> list[tuple[str, str, str]]:
     """Every (query, code, place) that a pass must refuse."""
     lines = [line for line in _lines(f"{name}__invalid.sql") if not line.startswith("-- ") or line.startswith("-- MP-")]

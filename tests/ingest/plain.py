@@ -94,6 +94,11 @@ class PlainTables:
             self.session.execute(f"ALTER TABLE lake.{name.quoted} ADD COLUMN {quote(column.name)} {column.type}")
         self.schemas[name] = Schema((*self.schemas[name].columns, *columns))
 
+    def forget(self, name: TableName) -> None:
+        """Drop a table, if it is there."""
+        if self.schemas.pop(name, None):
+            self.session.execute(f"DROP TABLE lake.{name.quoted}")
+
 
 class FixedClock:
     """A clock that stands an hour after every file was written, so that all are settled."""

@@ -22,7 +22,7 @@ MODEL = Path("m.sql")
         ("SELECT (SELECT max(x) FROM gold.b) FROM silver.a WHERE y IN (FROM bronze.c)", None),
         ("WITH a AS (SELECT * FROM silver.a) SELECT * FROM a JOIN silver.b USING (x)", ["silver.a 1:26", "silver.b 1:57"]),
         ("WITH a AS (SELECT 1), b AS (SELECT * FROM a) SELECT * FROM b", []),
-        ("WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n) SELECT * FROM n, silver.a", ["silver.a 1:85"]),
+        ("WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n) SELECT * FROM n, silver.a", ["silver.a 1:84"]),
         ("SELECT * FROM range(3), silver.a, unnest([1])", ["silver.a 1:25"]),
         ("SELECT * FROM silver.a UNION ALL SELECT * FROM silver.a", ["silver.a 1:15", "silver.a 1:48"]),
         ("FROM quarantine.records", ["quarantine.records 1:6"]),
@@ -31,7 +31,7 @@ MODEL = Path("m.sql")
 def test_every_mention_of_a_table_is_found(sql: str, tables: list[str] | None) -> None:
     """With its place, and without the common table expressions."""
     found = [f"{one.table} {one.where.line}:{one.where.column}" for one in inputs(parse(sql, MODEL))]
-    assert found == (tables if tables is not None else ["gold.b 1:28", "silver.a 1:41", "bronze.c 1:68"])
+    assert found == (tables if tables is not None else ["gold.b 1:28", "silver.a 1:41", "bronze.c 1:67"])
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_calls_that_answer_differently_each_time_are_told() -> None:
     """With name and place, so that `check` can warn."""
     query = parse("SELECT random() AS r, now() AS n, current_date AS d, upper(a) AS u FROM silver.a", MODEL)
     assert [(name, where.column) for name, where in volatile(query)][:2] == [("random", 8), ("now", 23)]
-    assert {name for name, _ in volatile(query)} == {"random", "now", "current_date"}
+    assert [name for name, _ in volatile(query)] == ["random", "now", "current_date"]
 
 
 @pytest.mark.parametrize(

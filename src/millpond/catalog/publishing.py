@@ -25,8 +25,12 @@ KEPT_SNAPSHOTS = 100
 """How many snapshots metadata names for clients that travel in time on their own; the pointer store has them all."""
 
 
-class OvertakenError(ConflictError):
+class OvertakenError(Exception):
     """Another commit came between the look at a pointer and its swap; a blind append is tried again."""
+
+    def __init__(self, conflict: ConflictError) -> None:
+        super().__init__(str(conflict))
+        self.conflict = conflict
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,10 @@ class Publisher:
                 known = records.published(connection, commit.step_key)
             if known is not None:
                 return Published(known, repeated=True)
-        return retry(lambda _attempt: self._attempt(stage, commit), on=OvertakenError, backoff=Backoff())
+        try:
+            return retry(lambda _attempt: self._attempt(stage, commit), on=OvertakenError, backoff=Backoff())
+        except OvertakenError as overtaken:
+            raise overtaken.conflict from overtaken
 
     def _attempt(self, stage: Stage, commit: Commit) -> Published:
         ready: list[Ready] = []
@@ -82,6 +89,9 @@ class Publisher:
             for draft in stage.drafts():
                 ready.append(self._prepare(draft, commit.blind))  # noqa: PERF401 - what is ready is removed on failure
             published = self._record(commit, [item.move for item in ready])
+        except OvertakenError:
+            self._undo(ready)
+            raise
         except CatalogError as refused:
             if refused.code != "MP-3015":
                 self._undo(ready)
@@ -140,9 +150,7 @@ class Publisher:
                 return recording.record(connection, author, commit, moves)
         except ConflictError as conflict:
             if commit.blind:
-                raise OvertakenError(
-                    conflict.code, conflict.finding.message, next_step=conflict.finding.next_step
-                ) from conflict
+                raise OvertakenError(conflict) from conflict
             raise
         except DatabaseError as failed:
             number = self._outcome(commit, moves, failed)

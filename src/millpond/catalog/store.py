@@ -37,13 +37,13 @@ class Store:
     def open(cls, path: Path) -> Store:
         """Open the file, made and brought to this version's schema where it is not.
 
-        Raises HostError MP-3050 on a network file system and MP-3051 where the file cannot be opened, CatalogError
+        Raises HostError MP-9020 on a network file system and MP-9021 where the file cannot be opened, CatalogError
         MP-3052 for a file that a newer Millpond made and MP-3053 for one that is no pointer store or is damaged.
         """
         kind = mounts.file_system(path.parent)
         if kind is not None and mounts.is_network(kind):
             raise HostError(
-                "MP-3050",
+                "MP-9020",
                 f"the catalog {path} would lie on a network file system ({kind}), where SQLite cannot keep it safe",
                 next_step="set catalog.url in millpond.yaml to a file on a local disk",
             )
@@ -143,7 +143,7 @@ def _answers(path: Path) -> Iterator[None]:
 
 def _unopened(path: Path, reason: str) -> HostError:
     return HostError(
-        "MP-3051",
+        "MP-9021",
         f"the catalog {path} cannot be opened: {reason}",
         next_step="check that the folder exists, can be written, and has room",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from sqlglot import exp
 from millpond.core.errors import Location, ModelError
 from millpond.core.names import LAYERS, QUARANTINE, TableName, closest
 from millpond.sql.functions import called, is_volatile
-from millpond.sql.parse import Query
+from millpond.sql.parse import Query, locate
 
 _TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest"})
 
@@ -64,8 +65,15 @@ def table_name(query: Query, table: exp.Table) -> TableName:
 
 def volatile(query: Query) -> tuple[tuple[str, Location], ...]:
     """Calls such as random() or now(): rebuilding the model from the same data gives another answer."""
-    found = [(called(node) or "", query.place(node)) for node in query.tree.walk() if is_volatile(node)]
+    found = [(called(node) or "", _called_at(query, node)) for node in query.tree.walk() if is_volatile(node)]
     return tuple(sorted(found, key=lambda item: (item[1].line, item[1].column)))
+
+
+def _called_at(query: Query, node: exp.Expr) -> Location:
+    """Where a call stands; those written as a bare keyword carry no place of their own."""
+    where = query.place(node)
+    word = re.search(rf"\b{called(node)}\b", query.sql, re.IGNORECASE) if not where.line else None
+    return locate(query.sql, query.path, word.start(), len(word.group())) if word else where
 
 
 def base_tables(tree: exp.Expr) -> Iterator[exp.Table]:

@@ -22,44 +22,59 @@ def replace_inputs(query: Query, relations: Mapping[TableName, str]) -> Query:
     Every table keeps the name by which the query's columns speak of it; tables not in the map stay as they are.
     """
     tree = query.tree.copy()
-    for table in list(base_tables(tree)):
-        if not isinstance(table.this, exp.Identifier):
-            continue
-        name = table_name(query, table)
+    named = [(table, table_name(query, table)) for table in base_tables(tree) if isinstance(table.this, exp.Identifier)]
+    plain = {name for table, name in named if not _alias(table)}
+    for table, name in named:
         if name in relations:
-            _replace(table, name, relations[name])
+            # Where two layers have a table of this name, only its full name tells it from the other.
+            alone = sum(other.name == name.name for other in plain) < 2
+            _replace(table, name, relations[name], name.name if alone else str(name))
     return query.with_tree(tree)
 
 
-def _replace(table: exp.Table, name: TableName, relation: str) -> None:
+def _replace(table: exp.Table, name: TableName, relation: str, shown: str) -> None:
     new = sqlglot.parse_one(relation, dialect=Verbatim, into=exp.Table)
     alias = table.args.get("alias")
     select = table.find_ancestor(exp.Select)
-    if (alias is None or not alias.name) and select is not None:
-        shown = table.name if _alone(table, select) else str(name)
-        columns = alias.columns if alias is not None else []
-        alias = exp.TableAlias(this=exp.to_identifier(shown, quoted=True), columns=columns)
-        _requalify(select, name, shown)
+    if not _alias(table):
+        if select is not None:
+            _requalify(select, table, name, shown)
+        alias = exp.TableAlias(this=exp.to_identifier(shown, quoted=True), columns=alias.columns if alias else [])
     for part in ("this", "db", "catalog"):
         table.set(part, new.args.get(part))
     table.set("alias", alias)
 
 
-def _alone(table: exp.Table, select: exp.Select) -> bool:
-    """Whether no other unaliased table of the SELECT has the same last name."""
-    return not any(
-        other is not table and not other.alias and other.name.lower() == table.name.lower()
-        for other in select.find_all(exp.Table)
-        if other.find_ancestor(exp.Select) is select and other.db
-    )
+def _alias(table: exp.Table) -> str:
+    """The name that the author gave a table, or none (a list of columns alone is no name)."""
+    alias = table.args.get("alias")
+    return str(alias.name) if alias is not None else ""
 
 
-def _requalify(select: exp.Select, name: TableName, shown: str) -> None:
-    """Columns written `layer.name.column` speak of the alias from now on."""
+def _requalify(select: exp.Select, table: exp.Table, name: TableName, shown: str) -> None:
+    """Columns that speak of the table by its name or full name speak of the alias from now on."""
     for column in select.find_all(exp.Column):
-        if column.text("db").lower() == name.layer and column.text("table").lower() == name.name:
+        if column.text("table").lower() != name.name:
+            continue
+        layer = column.text("db").lower()
+        if layer == name.layer or (not layer and _nearest(column, name.name) is table):
             column.set("table", exp.to_identifier(shown, quoted=True))
             column.set("db", None)
+
+
+def _nearest(column: exp.Column, name: str) -> exp.Expr | None:
+    """The FROM item that a table's name means where a column stands: the innermost of that name."""
+    select = column.find_ancestor(exp.Select)
+    while select is not None:
+        source = select.args.get("from_")
+        items = [source.this] if source is not None else []
+        items += [join.this for join in select.args.get("joins") or ()]
+        items += [join.this for item in items for join in item.args.get("joins") or ()]
+        for item in items:
+            if item.alias_or_name.lower() == name:
+                return item  # type: ignore[no-any-return]
+        select = select.find_ancestor(exp.Select)
+    return None
 
 
 def add_columns(query: Query, columns: Sequence[str]) -> Query:

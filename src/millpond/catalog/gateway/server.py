@@ -35,7 +35,7 @@ class Gateway:
         self._thread: threading.Thread | None = None
 
     def start(self) -> str:
-        """Begin to answer; the endpoint, such as `http://127.0.0.1:40123/iceberg`. Raises HostError MP-3057."""
+        """Begin to answer; the endpoint, such as `http://127.0.0.1:40123/iceberg`. Raises HostError MP-9022."""
         listener = _listen("127.0.0.1", 0)
         self._keeper = keeper_of(self._catalog) if self._open_access else None
         port = listener.getsockname()[1]
@@ -43,7 +43,7 @@ class Gateway:
         thread = threading.Thread(target=server.run, args=([listener],), name="millpond-gateway", daemon=True)
         thread.start()
         if not server.begun.wait(_START_S):
-            raise HostError("MP-3057", "the gateway did not start", next_step="see the log for the reason")
+            raise HostError("MP-9022", "the gateway did not start", next_step="see the log for the reason")
         self._server, self._thread = server, thread
         return f"http://127.0.0.1:{port}{ROOT}"
 
@@ -62,11 +62,11 @@ def serve(catalog: Catalog, host: str, port: int, open_access: bool, ready: Call
     """Answer until the process is told to end. `ready` is called with the endpoint once it answers.
 
     With `open_access`, programs on this machine need no token and write directly. Port 0 takes a free one. Raises
-    HostError MP-3058 when the port is taken or cannot be used, MP-3059 for an open door to other machines.
+    HostError MP-9023 when the port is taken or cannot be used, MP-9024 for an open door to other machines.
     """
     if open_access and host not in LOOPBACK:
         raise HostError(
-            "MP-3059",
+            "MP-9024",
             f"an open gateway on {host} would let other machines change every table",
             next_step="serve on 127.0.0.1, or without --open",
         )
@@ -96,7 +96,7 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as taken:
         listener.close()
         raise HostError(
-            "MP-3058",
+            "MP-9023",
             f"the gateway cannot listen on {host}:{port}: {taken.strerror}",
             next_step="choose another port with --port, or stop the program that uses this one",
         ) from taken
