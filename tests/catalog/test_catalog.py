@@ -232,6 +232,25 @@ def test_files_of_a_dropped_bronze_table_are_new_again(catalog: Catalog) -> None
     assert catalog.seen_files("telemetry", at=1) == (FILE,)
 
 
+def test_files_seen_before_the_first_row_stay_seen(catalog: Catalog) -> None:
+    """A file that was rejected before the bronze table existed is not new when the table is made."""
+    bad = replace(FILE, path="page.html", outcome="rejected", records=0, quarantined=1)
+    make(catalog, "a", table=NAME, files=(bad,), models=(ModelState(NAME, "one", "{}"),))
+    make(catalog, "b", NAME, table=NAME, files=(FILE,))
+    assert catalog.seen_files("telemetry") == (FILE, bad)
+    assert catalog.model_states()[NAME].fingerprint == "one"
+
+
+def test_a_table_made_anew_in_one_commit_forgets_its_files(catalog: Catalog) -> None:
+    """What an earlier table of the name had loaded is not in the new one."""
+    make(catalog, "a", NAME, table=NAME, files=(FILE,))
+    stage = catalog.begin("b")
+    stage.drop_table(NAME)
+    stage.create_table(NAME, SCHEMA)
+    stage.publish(step("b", table=NAME))
+    assert catalog.seen_files("telemetry") == ()
+
+
 def test_environments_are_apart(catalog: Catalog) -> None:
     """The same name in another environment is another table, with its own cursors and files."""
     dev = in_environment(catalog, "dev")

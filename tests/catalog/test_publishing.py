@@ -8,17 +8,18 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
 
-from millpond.catalog import files, manifests, publishing
+from millpond.catalog import files, manifests, publishing, recording
 from millpond.catalog.catalog import Catalog
+from millpond.catalog.commits import SeenFile
 from millpond.catalog.staging import Stage, TableChange, next_version
 from millpond.catalog.store import Store
-from millpond.core.errors import CatalogError
+from millpond.core.errors import CatalogError, ConflictError
+from millpond.core.retry import Backoff
 
 from .clients import NAME, OTHER, SCHEMA, files_under, step
 
-BROKEN = OperationalError("COMMIT", {}, Exception("disk I/O error"))
+BROKEN = CatalogError("MP-3018", "disk I/O error", next_step="look at the disk")
 
 
 def metadata_files(catalog: Catalog) -> list[Path]:
@@ -103,6 +104,52 @@ def test_a_full_disk_is_told_before_anything_is_changed(catalog: Catalog, monkey
     assert metadata_files(catalog) == []
     assert catalog.head() == 0
     assert stage.publish(step("a")).number == 1
+
+
+def test_a_store_without_room_is_told_and_left_as_it_was(catalog: Catalog) -> None:
+    """SQLite's own refusal, met inside the transaction."""
+    stage = catalog.begin("a")
+    stage.create_table(NAME, SCHEMA)
+    with catalog.store.write() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+    seen = tuple(SeenFile("s", f"{number}.csv", 1, 1, "c" * 64, "p", "loaded", 1) for number in range(2000))
+    with pytest.raises(CatalogError, match="full") as full:
+        stage.publish(step("a", files=seen))
+    assert full.value.code == "MP-3018"
+    assert (catalog.head(), catalog.seen_files("s"), metadata_files(catalog)) == (0, (), [])
+
+
+def test_a_store_that_is_damaged_while_open_says_so(catalog: Catalog) -> None:
+    """Reading a file that somebody overwrote is an error with a next step."""
+    catalog.begin("a").publish(step("a"))
+    catalog.close()
+    catalog.store.path.write_bytes(b"overwritten" * 10_000)
+    for question in (catalog.head, catalog.tables, catalog.history):
+        with pytest.raises(CatalogError) as damaged:
+            question()
+        assert damaged.value.code == "MP-3053"
+
+
+def test_an_append_that_is_overtaken_for_ever_ends_as_a_conflict(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tries are bounded."""
+    monkeypatch.setattr(publishing, "Backoff", lambda: Backoff(tries=3, first=0.0, most=0.0))
+    stage = catalog.begin("a")
+    stage.create_table(NAME, SCHEMA)
+    tries = []
+
+    def lost(*_: object) -> None:
+        tries.append(1)
+        raise recording.moved(NAME)
+
+    monkeypatch.setattr(recording, "record", lost)
+    with pytest.raises(ConflictError) as conflict:
+        stage.publish(step("a", blind=True))
+    assert conflict.value.code == "MP-3010"
+    assert len(tries) == 3
+    assert metadata_files(catalog) == []
 
 
 def test_metadata_files_bear_the_next_number() -> None:

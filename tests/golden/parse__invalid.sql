@@ -2,7 +2,7 @@
 SELECT 1 +
 -- MP-2001 1:10
 SELEC 1
--- MP-2001 1:7
+-- MP-2001 1:1
 SELECT a
 FROM silver.x
 WHERE a > ) 3

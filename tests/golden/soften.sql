@@ -22,6 +22,10 @@ SELECT CAST('1' AS INT) AS one, TRY_CAST(a AS INT) AS x, TRY(CAST(b AS DATE)) AS
 SELECT a::INTEGER[] AS l FROM bronze.t;
 SELECT try(CAST(a AS INT[])) AS l, CASE WHEN (try(CAST(a AS INT[]))) IS NULL AND NOT (a) IS NULL THEN CAST(a AS TEXT) END AS "_cast_0" FROM bronze.t;
 
+-- Text that is no JSON fails where it is read first.
+SELECT a ->> '$.x' AS x, (b -> 'k') ->> 'l' AS y, json_extract_string(c, '$.z')::INTEGER AS z FROM bronze.t;
+SELECT try(a ->> '$.x') AS x, try((try(b -> 'k')) ->> 'l') AS y, TRY_CAST(try(json_extract_string(c, '$.z')) AS INT) AS z, CASE WHEN (json_valid(a)) IS FALSE THEN CAST(a AS TEXT) END AS "_cast_0", CASE WHEN (json_valid(b)) IS FALSE THEN CAST(b AS TEXT) END AS "_cast_1", CASE WHEN (json_valid(c)) IS FALSE THEN CAST(c AS TEXT) END AS "_cast_2", CASE WHEN (TRY_CAST(try(json_extract_string(c, '$.z')) AS INT)) IS NULL AND NOT (try(json_extract_string(c, '$.z'))) IS NULL THEN CAST(try(json_extract_string(c, '$.z')) AS TEXT) END AS "_cast_3" FROM bronze.t;
+
 -- A branch that is not taken fails nothing.
 SELECT CASE WHEN k = 'n' THEN a::INTEGER WHEN k = 'd' THEN b::INTEGER ELSE c::INTEGER END AS x FROM bronze.t;
 SELECT CASE WHEN k = 'n' THEN TRY_CAST(a AS INT) WHEN k = 'd' THEN TRY_CAST(b AS INT) ELSE TRY_CAST(c AS INT) END AS x, CASE WHEN (k = 'n') IS TRUE AND ((TRY_CAST(a AS INT)) IS NULL AND NOT (a) IS NULL) THEN CAST(a AS TEXT) END AS "_cast_0", CASE WHEN NOT (k = 'n') IS TRUE AND (k = 'd') IS TRUE AND ((TRY_CAST(b AS INT)) IS NULL AND NOT (b) IS NULL) THEN CAST(b AS TEXT) END AS "_cast_1", CASE WHEN NOT (k = 'n') IS TRUE AND NOT (k = 'd') IS TRUE AND ((TRY_CAST(c AS INT)) IS NULL AND NOT (c) IS NULL) THEN CAST(c AS TEXT) END AS "_cast_2" FROM bronze.t;

@@ -26,7 +26,8 @@ sum(a) over (order by b rows between unbounded preceding and current row); first
 percentile_cont(0.5) within group (order by a); mode() within group (order by a); string_agg(a, ',' order by b)
 if(a, b, c); ifnull(a, b); coalesce(a, b); nullif(a, b); now(); today(); date_trunc('hour', a); date_diff('day', a, b)
 strftime(a, '%Y'); epoch_ms(a); regexp_extract(a, 'x', 1); a || b; a & b; a << 2; xor(a, b); columns('a.*'); columns(*)
-* exclude (a); * replace (a + 1 as a); * rename (a as b); exists (select 1); (select 1); a = any (select 1); array(select 1)
+* exclude (a); * replace (a + 1 as a); * rename (a as b); exists (select 1); (select 1); a = any (select 1)
+array(select 1)
 a::struct(x int, y varchar); a::map(varchar, int); a::decimal(10, 2); a::timestamp with time zone; a::timestamp_ns
 a::int[3]; a::enum('x', 'y'); a::hugeint; a::uint8; a::bit; a::blob; a::uuid; a::union(x int, y varchar); a.upper()
 a.substr(1, 2).upper(); hash(a); log(a); log(2, a); time_bucket(interval '1 hour', a); #1; (a).b; (a, b) in ((1, 2))
@@ -111,9 +112,7 @@ def value(con: duckdb.DuckDBPyConnection, sql: str) -> object:
 
 
 @pytest.mark.parametrize(("written", "meant"), SAME_MEANING.items())
-def test_operators_written_as_functions_mean_the_same(
-    con: duckdb.DuckDBPyConnection, written: str, meant: str
-) -> None:
+def test_operators_written_as_functions_mean_the_same(con: duckdb.DuckDBPyConnection, written: str, meant: str) -> None:
     """A few operators come out as the function they stand for."""
     text = parse(f"SELECT {written} AS x FROM (SELECT -1 AS a)", MODEL).text()
     assert value(con, text) == value(con, f"SELECT {meant} AS x FROM (SELECT -1 AS a)")

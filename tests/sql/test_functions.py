@@ -22,7 +22,9 @@ def macros_that_call(functions: frozenset[str]) -> set[str]:
         rows = con.execute(
             "SELECT function_name, macro_definition FROM duckdb_functions() WHERE function_type = 'macro'"
         ).fetchall()
-    return {name for name, text in rows if any(f"{called}(" in f" {text}".replace("_" + called, "") for called in functions)}
+    return {
+        name for name, text in rows if any(f"{called}(" in f" {text}".replace("_" + called, "") for called in functions)
+    }
 
 
 def test_every_aggregate_of_the_engine_is_known() -> None:

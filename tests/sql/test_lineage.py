@@ -22,10 +22,16 @@ SCHEMAS = {
     [
         ("SELECT * FROM silver.p", "id<p.id ts<p.ts v<p.v"),
         ("SELECT V AS x FROM silver.p", "x<p.v"),
-        ("SELECT p.id, z.name AS n, v + p.id AS s FROM silver.p JOIN silver.z USING (id)", "id<p.id n<z.name s<p.id s<p.v"),
+        (
+            "SELECT p.id, z.name AS n, v + p.id AS s FROM silver.p JOIN silver.z USING (id)",
+            "id<p.id n<z.name s<p.id s<p.v",
+        ),
         ("SELECT name, ts FROM silver.p, silver.z", "name<z.name ts<p.ts"),
         ("SELECT count(*) AS n FROM silver.p JOIN silver.z USING (id)", "n<p.* n<z.*"),
-        ("WITH a AS (SELECT *, v * 2 AS w FROM silver.p) SELECT w, ts::DATE AS d FROM (SELECT w, ts FROM a)", "w<p.v d<p.ts"),
+        (
+            "WITH a AS (SELECT *, v * 2 AS w FROM silver.p) SELECT w, ts::DATE AS d FROM (SELECT w, ts FROM a)",
+            "w<p.v d<p.ts",
+        ),
         ("WITH a(x, y) AS (SELECT id, v FROM silver.p) SELECT y FROM a", "y<p.v"),
         ("SELECT id FROM silver.p UNION ALL SELECT length(name) FROM silver.z", "id<p.id id<z.name"),
         ("SELECT id FROM silver.p EXCEPT SELECT id FROM silver.z", "id<p.id"),

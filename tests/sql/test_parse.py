@@ -14,7 +14,41 @@ from millpond.sql.parse import locate, parse
 
 MODEL = Path("models/silver/m.sql")
 WORDS = st.sampled_from(
-    "SELECT FROM WHERE a b silver.x ( ) , ; * + 'x' \"y\" 1 :: INTEGER WITH AS -- /* */ ' [ ] { } CASE END $$ é \n JOIN".split(" ")
+    [
+        "SELECT",
+        "FROM",
+        "WHERE",
+        "a",
+        "b",
+        "silver.x",
+        "(",
+        ")",
+        ",",
+        ";",
+        "*",
+        "+",
+        "'x'",
+        '"y"',
+        "1",
+        "::",
+        "INTEGER",
+        "WITH",
+        "AS",
+        "--",
+        "/*",
+        "*/",
+        "'",
+        "[",
+        "]",
+        "{",
+        "}",
+        "CASE",
+        "END",
+        "$$",
+        "é",
+        "\n",
+        "JOIN",
+    ]
 )
 
 

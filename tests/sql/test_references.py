@@ -20,9 +20,15 @@ MODEL = Path("m.sql")
         ("SELECT * FROM silver.a", ["silver.a 1:15"]),
         ('SELECT * FROM "Silver"."A" AS x, gold.b', ["silver.a 1:15", "gold.b 1:34"]),
         ("SELECT (SELECT max(x) FROM gold.b) FROM silver.a WHERE y IN (FROM bronze.c)", None),
-        ("WITH a AS (SELECT * FROM silver.a) SELECT * FROM a JOIN silver.b USING (x)", ["silver.a 1:26", "silver.b 1:57"]),
+        (
+            "WITH a AS (SELECT * FROM silver.a) SELECT * FROM a JOIN silver.b USING (x)",
+            ["silver.a 1:26", "silver.b 1:57"],
+        ),
         ("WITH a AS (SELECT 1), b AS (SELECT * FROM a) SELECT * FROM b", []),
-        ("WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n) SELECT * FROM n, silver.a", ["silver.a 1:84"]),
+        (
+            "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n) SELECT * FROM n, silver.a",
+            ["silver.a 1:84"],
+        ),
         ("SELECT * FROM range(3), silver.a, unnest([1])", ["silver.a 1:25"]),
         ("SELECT * FROM silver.a UNION ALL SELECT * FROM silver.a", ["silver.a 1:15", "silver.a 1:48"]),
         ("FROM quarantine.records", ["quarantine.records 1:6"]),

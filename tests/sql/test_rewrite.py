@@ -42,7 +42,10 @@ PRESERVING = [
 GROUPED = [
     "SELECT a AS k, count(*) AS n, sum(b) AS s FROM silver.positions GROUP BY a",
     "SELECT a % 2 AS k, max(b) AS m FROM silver.positions GROUP BY ALL",
-    "SELECT k, sum(d) AS s FROM (SELECT a AS k, b - lag(b) OVER (PARTITION BY a ORDER BY ts, b) AS d FROM silver.positions) GROUP BY k",
+    (
+        "SELECT k, sum(d) AS s FROM "
+        "(SELECT a AS k, b - lag(b) OVER (PARTITION BY a ORDER BY ts, b) AS d FROM silver.positions) GROUP BY k"
+    ),
     "SELECT a + b AS k, ts, count(*) AS n FROM silver.positions GROUP BY a, b, ts HAVING count(*) > 1",
     "SELECT coalesce(a, -1) AS k, min(ts) AS t FROM (SELECT * FROM silver.positions WHERE b > 0) GROUP BY 1",
     "SELECT a AS k, b, ts FROM silver.positions QUALIFY row_number() OVER (PARTITION BY a ORDER BY b, ts) = 1",
@@ -139,8 +142,16 @@ def test_reading_only_the_changed_keys_gives_exactly_their_groups(
 @pytest.mark.parametrize(
     ("sql", "columns", "expected"),
     [
-        ("SELECT h AS k, count(*) AS n FROM (SELECT *, a % 2 AS h FROM silver.positions) GROUP BY h", ("a", "b"), ("a % 2",)),
-        ("SELECT h AS k, count(*) AS n FROM (SELECT *, a % 2 AS h FROM silver.positions) GROUP BY h", ("a", "h"), ("h",)),
+        (
+            "SELECT h AS k, count(*) AS n FROM (SELECT *, a % 2 AS h FROM silver.positions) GROUP BY h",
+            ("a", "b"),
+            ("a % 2",),
+        ),
+        (
+            "SELECT h AS k, count(*) AS n FROM (SELECT *, a % 2 AS h FROM silver.positions) GROUP BY h",
+            ("a", "h"),
+            ("h",),
+        ),
         ("SELECT h AS k, count(*) AS n FROM (SELECT *, a % 2 AS h FROM silver.positions) GROUP BY h", None, None),
         ("SELECT h AS k, count(*) AS n FROM (SELECT a % 2 AS h, * FROM silver.positions) GROUP BY h", None, ("a % 2",)),
     ],

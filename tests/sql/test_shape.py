@@ -21,7 +21,7 @@ PRESERVING = [
     "WITH s AS (SELECT * FROM bronze.t), r(x) AS (SELECT a FROM s) SELECT x FROM r",
     "WITH s AS (SELECT * FROM bronze.t), unused AS (SELECT count(*) AS n FROM silver.x) SELECT a FROM s",
     "SELECT CASE WHEN a THEN list_sum(b) END AS c, list_transform(b, lambda v: v + 1) AS d FROM bronze.t",
-    "SELECT \"sum\", \"Order\" FROM bronze.t",
+    'SELECT "sum", "Order" FROM bronze.t',
 ]
 DECLINED = [
     ("SELECT count(*) AS n FROM bronze.t", "count"),

@@ -59,7 +59,7 @@ def write_bytes(path: str, content: bytes) -> None:
     final = Path(local(path))
     draft = final.with_name(f".{final.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
-        final.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(final.parent)
         try:
             with draft.open("wb") as stream:
                 stream.write(content)
@@ -125,6 +125,18 @@ def _folders(paths: Iterable[str], root: Path | None) -> dict[Path, None]:
             if root is None or folder == root.parent or not folder.is_relative_to(root):
                 break
     return folders
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, so that a power loss cannot take them back.
+
+    Raises OSError when the disk refuses.
+    """
+    missing = [folder, *folder.parents]
+    missing = missing[: next(index for index, place in enumerate(missing) if place.exists())]
+    folder.mkdir(parents=True, exist_ok=True)
+    for place in missing:
+        _sync(place.parent)
 
 
 def missing_file(path: str) -> CatalogError:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy.exc import DatabaseError
-
 from millpond.catalog import files, manifests, recording, records, snapshots
 from millpond.catalog.cache import MetadataCache
 from millpond.catalog.commits import Commit, Published, TableEntry
@@ -18,7 +16,7 @@ from millpond.catalog.metadata import TableMetadata, trim
 from millpond.catalog.recording import Author, Move, micros
 from millpond.catalog.staging import Draft, Ground, Stage, next_version
 from millpond.catalog.store import Store
-from millpond.core.errors import CatalogError, ConflictError
+from millpond.core.errors import CatalogError, ConflictError, MillpondError
 from millpond.core.retry import Backoff, retry
 
 KEPT_SNAPSHOTS = 100
@@ -152,17 +150,13 @@ class Publisher:
             if commit.blind:
                 raise OvertakenError(conflict) from conflict
             raise
-        except DatabaseError as failed:
-            number = self._outcome(commit, moves, failed)
-            if number is not None:
-                return Published(number)
-            raise CatalogError(
-                "MP-3018",
-                f"the catalog {self._store.path} did not take the commit: {failed.orig}",
-                next_step="free space or give write permission on the folder, then run again: nothing was committed",
-            ) from failed
+        except CatalogError as failed:
+            number = self._outcome(commit, moves, failed) if failed.code == "MP-3018" else None
+            if number is None:
+                raise
+            return Published(number)
 
-    def _outcome(self, commit: Commit, moves: Sequence[Move], failed: DatabaseError) -> int | None:
+    def _outcome(self, commit: Commit, moves: Sequence[Move], failed: CatalogError) -> int | None:
         """The number of a commit whose transaction failed at its end, None when it is not in."""
         try:
             with self._store.read() as connection:
@@ -173,10 +167,10 @@ class Publisher:
                     if move.after is not None and _path(entry) == move.after:
                         return entry.commit if entry is not None else None
                 return None
-        except DatabaseError as silent:
+        except MillpondError as silent:
             raise CatalogError(
                 "MP-3015",
-                f"the catalog {self._store.path} failed while committing and cannot be read: {silent.orig}",
+                f"the catalog failed while committing and cannot be read: {silent.finding.message}",
                 next_step="do not delete any file; when the disk works again, ask whether the commit is in",
             ) from failed
 

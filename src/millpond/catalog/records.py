@@ -102,15 +102,19 @@ def at_location(connection: Connection, location: str) -> tuple[TableEntry, ...]
 
 
 def _kept(environment: str, layer: Any, name: Any, commit: Any, at: int) -> ColumnElement[bool]:
-    """Whether a table was neither dropped nor made anew between a record's commit and `at`."""
+    """Whether a table was neither dropped nor made anew between a record's commit and `at`.
+
+    A table that was made for the first time since then is kept: the record came before it, not from an earlier one.
+    """
     later = commit_tables.alias()
+    anew = and_(later.c.created == later.c.commit, later.c.previous.is_not(None))
     return ~exists().where(
         later.c.environment == environment,
         later.c.layer == layer,
         later.c.name == name,
         later.c.commit > commit,
         later.c.commit <= at,
-        or_(later.c.dropped, later.c.created > commit),
+        or_(later.c.dropped, anew),
     )
 
 

@@ -91,6 +91,7 @@ class Stage:
         self._now_ms = now_ms
         self._publisher = publisher
         self._drafts: dict[TableName, Draft] = {}
+        self._seen: dict[TableName, TableEntry | None] = {}
         self._closed: Callable[[], None] | None = None
         self._open = True
         self.lock = threading.RLock()
@@ -109,7 +110,7 @@ class Stage:
         with self.lock:
             if name in self._drafts:
                 return self._drafts[name].entry
-        return self._ground.find(name, self.base)
+            return self._at_base(name)
 
     def table(self, name: TableName) -> TableEntry:
         """The table as this step sees it. Raises CatalogError MP-3001 when there is none."""
@@ -271,12 +272,18 @@ class Stage:
                 next_step="begin a new step",
             )
 
+    def _at_base(self, name: TableName) -> TableEntry | None:
+        """The pointer as of `base`, asked for once: it cannot change any more."""
+        if name not in self._seen:
+            self._seen[name] = self._ground.find(name, self.base)
+        return self._seen[name]
+
     def _began(self, name: TableName) -> Draft | None:
         """How the name stood at `base`: an earlier draft's memory of it, or what the catalog says."""
         draft = self._drafts.get(name)
         if draft is not None:
             return draft
-        entry = self._ground.find(name, self.base)
+        entry = self._at_base(name)
         if entry is None:
             return None
         began = self._ground.metadata(entry)

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from millpond.catalog import mounts
+from millpond.catalog.files import make_folder
 from millpond.core import plugins
-from millpond.core.errors import CatalogError, HostError
+from millpond.core.errors import CatalogError, HostError, MillpondError
 
 REVISION = "0001"
 """The schema version that this code reads and writes: the newest file under migrations/versions."""
@@ -48,13 +49,12 @@ class Store:
                 next_step="set catalog.url in millpond.yaml to a file on a local disk",
             )
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
         except OSError as refused:
             raise _unopened(path, str(refused)) from refused
         store = cls(path, _engine(path))
-        with _answers(path):
-            if store._revision() != REVISION:
-                plugins.lookup("millpond.catalog.migrations.upgrade:upgrade")(store, REVISION)
+        if store._revision() != REVISION:
+            plugins.lookup("millpond.catalog.migrations.upgrade:upgrade")(store, REVISION)
         return store
 
     def close(self) -> None:
@@ -63,35 +63,41 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection whose statements all see one state of the store."""
-        with self._engine.connect() as connection, connection.begin():
+        """A connection whose statements all see one state of the store.
+
+        Raises HostError MP-9021 or CatalogError MP-3053 when the file cannot be read.
+        """
+        with _answers(self.path), self._engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """The only writer's connection: everything done in the block is committed at its end, or nothing.
 
-        Waits up to 30 seconds for another writer; then raises CatalogError MP-3054.
+        Waits up to 30 seconds for another writer; then raises CatalogError MP-3054. Raises CatalogError MP-3018 when
+        the disk does not take the change; whether it went in nevertheless must then be asked.
         """
-        with self._engine.connect().execution_options(immediate=True) as connection:
-            try:
-                transaction = connection.begin()
-            except OperationalError as locked:
-                if "locked" not in str(locked.orig):
-                    raise
+        try:
+            with self._engine.connect().execution_options(immediate=True) as connection, connection.begin():
+                yield connection
+        except DatabaseError as failed:
+            if "locked" in str(failed.orig):
                 raise CatalogError(
                     "MP-3054",
                     f"another process has been writing to the catalog {self.path} for more than {_WAIT_S:.0f} s",
                     next_step="try again; if it stays so, look for a stuck process that has the file open",
-                ) from locked
-            with transaction:
-                yield connection
+                ) from failed
+            raise CatalogError(
+                "MP-3018",
+                f"the catalog {self.path} did not take the change: {failed.orig}",
+                next_step="free space or give write permission on the folder, then run again: nothing was committed",
+            ) from failed
 
     def ready(self) -> bool:
         """Whether the store answers."""
         try:
             return self._revision() == REVISION
-        except DatabaseError:
+        except MillpondError:
             return False
 
     def _revision(self) -> str | None:

@@ -12,6 +12,7 @@ import urllib.parse
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from millpond.catalog.files import make_folder
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
 
@@ -93,7 +94,7 @@ class Warehouse:
         """Make the folders that stock DuckDB expects to find. Raises CatalogError MP-3017 where the disk refuses."""
         try:
             for folder in ("metadata", "data"):
-                Path(location, folder).mkdir(parents=True, exist_ok=True)
+                make_folder(Path(location, folder))
         except OSError as refused:
             raise CatalogError(
                 "MP-3017",

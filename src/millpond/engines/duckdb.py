@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from millpond.core.errors import ConflictError, EngineError, HostError, Millpond
 from millpond.core.names import literal
 from millpond.core.plugins import load
 from millpond.core.schema import Column, Schema
+from millpond.engines.scratch import ScratchFolder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -108,8 +107,7 @@ class DuckDBEngine:
     def __init__(self, limits: Limits, time_zone: str = "UTC") -> None:
         self._limits = limits
         self._time_zone = time_zone
-        limits.scratch.mkdir(parents=True, exist_ok=True)
-        self._spill = Path(tempfile.mkdtemp(prefix="spill-", dir=limits.scratch))
+        self._spill = ScratchFolder(limits.scratch, "spill-")
         self._paths: dict[str, str] = {}
         self._idle: list[duckdb.DuckDBPyConnection] = []
 
@@ -140,7 +138,7 @@ class DuckDBEngine:
         for database in self._idle:
             database.close()
         self._idle.clear()
-        shutil.rmtree(self._spill, ignore_errors=True)
+        self._spill.close()
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         with _told():
@@ -149,7 +147,7 @@ class DuckDBEngine:
                 config={
                     "memory_limit": f"{self._limits.memory // 1_000_000}MB",
                     "threads": str(self._limits.threads),
-                    "temp_directory": str(self._spill),
+                    "temp_directory": str(self._spill.path),
                     "preserve_insertion_order": "false",
                     "autoinstall_known_extensions": "false",
                     "autoload_known_extensions": "false",

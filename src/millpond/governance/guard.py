@@ -158,6 +158,13 @@ def _too_deep() -> AccessError:
 
 def _unreadable(sql: str, answer: Mapping[str, Any]) -> AccessError:
     told = str(answer.get("error_message", "the statement cannot be read")).split("\n", 1)[0]
+    if answer.get("error_type") == "not implemented" and sql.lstrip(" (\n\t").lower().startswith("pivot"):
+        return AccessError(
+            "MP-8007",
+            "a PIVOT whose values are not written out is not understood here",
+            next_step="write the values: PIVOT layer.name ON column IN ('a', 'b') USING ...",
+            where=Location(QUERY, 1),
+        )
     if answer.get("error_type") == "not implemented" or told.startswith(_CHANGES):
         return AccessError(
             "MP-8002",
@@ -168,17 +175,20 @@ def _unreadable(sql: str, answer: Mapping[str, Any]) -> AccessError:
     if "expression depth" in told or "memory exhausted" in told:
         return _too_deep()
     position = str(answer.get("position", ""))
-    where = _place(sql, int(position)) if position.isdigit() else Location(QUERY)
+    where = _at(sql, int(position)) if position.isdigit() else Location(QUERY)
     return AccessError("MP-8001", told, next_step="correct the SQL at the place shown", where=where)
 
 
 def _place(sql: str, position: Any, length: int = 1) -> Location:
-    """DuckDB counts bytes; people count characters."""
+    """Where a node stands: the tree counts bytes (the parser's own errors count characters)."""
     if not isinstance(position, int) or position == _NOWHERE:
         return Location(QUERY)
-    before = sql.encode("utf-8")[:position].decode("utf-8", "ignore")
-    line = before.count("\n") + 1
-    return Location(QUERY, line, len(before) - (before.rfind("\n") + 1) + 1, length)
+    return _at(sql, len(sql.encode("utf-8")[:position].decode("utf-8", "ignore")), length)
+
+
+def _at(sql: str, offset: int, length: int = 1) -> Location:
+    begin = sql.rfind("\n", 0, offset) + 1
+    return Location(QUERY, sql.count("\n", 0, offset) + 1, offset - begin + 1, length)
 
 
 def _fold(name: str) -> str:

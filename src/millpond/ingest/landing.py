@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from millpond.core.clock import naive_utc
 from millpond.core.errors import Finding, IngestError
 from millpond.core.schema import Column, Schema
 from millpond.engines.engine import Session
+from millpond.engines.scratch import scratch_folder
 from millpond.ingest.files.batch import Taken, Target, land_batch
 from millpond.ingest.files.discovery import Discovery, FoundFile
 from millpond.ingest.files.kept import keep_bytes, quarantine_files
@@ -105,11 +105,9 @@ def _refuse_changed(source: Source, discovery: Discovery) -> None:
 @contextmanager
 def _scratch(project: Project) -> Iterator[Path]:
     """A folder for this load's copies, gone afterwards."""
-    place = project.state / "scratch"
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="land-", dir=place) as folder:
-            yield Path(folder)
+        with scratch_folder(project.state / "scratch", "land-") as folder:
+            yield folder
     except OSError as failed:
         raise IngestError(
             "MP-5011",

@@ -63,7 +63,7 @@ class _Flagged:
 
 
 def soften(query: Query) -> Softened:
-    """Make every cast and strptime of a row-preserving query soft.
+    """Make every cast, strptime and reading of JSON text of a row-preserving query soft.
 
     Casts of constants, casts to text (which cannot fail) and the author's own TRY_CAST and TRY stay as they are.
     Raises ModelError MP-2007 when the query is not row-preserving, MP-2005 when a column has no name, MP-2006 when

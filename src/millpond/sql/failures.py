@@ -12,6 +12,21 @@ from millpond.sql.functions import called
 
 _NESTED = (exp.DType.ARRAY, exp.DType.LIST, exp.DType.MAP, exp.DType.STRUCT, exp.DType.UNION, exp.DType.OBJECT)
 _SOFT_PARSERS = {"strptime": "try_strptime"}
+_JSON_READERS = frozenset(
+    {
+        *("from_json", "json_array_length", "json_contains", "json_exists", "json_extract", "json_extract_path"),
+        *(
+            "json_extract_path_text",
+            "json_extract_string",
+            "json_keys",
+            "json_structure",
+            "json_transform",
+            "json_type",
+        ),
+        "json_value",
+    }
+)
+_JSON_OPERATORS = (exp.JSONExtract, exp.JSONExtractScalar)
 _LAZY = (exp.Lambda, exp.Comprehension)
 
 
@@ -34,9 +49,9 @@ Known = Mapping[str, Sequence[Failure]]
 
 
 def softened(expression: exp.Expr) -> exp.Expr:
-    """A copy in which casts that can fail give NULL instead."""
+    """A copy in which casts and parses that can fail give NULL instead."""
     holder = exp.Paren(this=expression.copy())
-    for node in reversed(list(holder.find_all(exp.Cast, exp.Anonymous))):
+    for node in reversed(list(holder.find_all(exp.Cast, exp.Anonymous, *_JSON_OPERATORS))):
         if can_fail(node):
             node.replace(_try(node))
     result: exp.Expr = holder.this
@@ -63,7 +78,9 @@ def stays_strict(node: exp.Expr) -> bool:
 
 def asked_type(cast: exp.Expr) -> str:
     """The type that a cast or parse asks for."""
-    return render(cast.args["to"]) if isinstance(cast, exp.Cast) else "TIMESTAMP"
+    if isinstance(cast, exp.Cast):
+        return render(cast.args["to"])
+    return "TIMESTAMP" if called(cast) in _SOFT_PARSERS else "JSON"
 
 
 def failures(node: exp.Expr, known: Known, *, filtering: bool = False) -> list[Failure]:
@@ -91,6 +108,9 @@ def failures(node: exp.Expr, known: Known, *, filtering: bool = False) -> list[F
     if can_fail(node):
         operand = softened(node.expressions[0] if isinstance(node, exp.Anonymous) else node.this)
         failed = exp.and_(_is_null(softened(node)), _is_present(operand))
+        if _json_source(node) is not None:
+            valid = exp.Anonymous(this="json_valid", expressions=[operand.copy()])
+            failed = exp.Is(this=_paren(valid), expression=exp.false())
         found.append(Failure(failed, node, exp.cast(operand.copy(), exp.DType.VARCHAR)))
     return found
 
@@ -103,10 +123,24 @@ def guarded(found: Iterable[Failure], *guards: exp.Expr) -> list[Failure]:
 def _is_strict(node: exp.Expr) -> bool:
     if type(node) is exp.Cast:
         return not node.to.is_type(*exp.DataType.TEXT_TYPES)
-    return called(node) in _SOFT_PARSERS
+    return called(node) in _SOFT_PARSERS or _json_source(node) is not None
+
+
+def _json_source(node: exp.Expr) -> exp.Expr | None:
+    """The text that the node reads as JSON; None where it reads none, or what another reader made."""
+    if isinstance(node, _JSON_OPERATORS):
+        source = node.this
+    elif called(node) in _JSON_READERS and node.expressions:
+        source = node.expressions[0]
+    else:
+        return None
+    inner = source.unnest()
+    return None if isinstance(inner, _JSON_OPERATORS) or called(inner) in _JSON_READERS else source
 
 
 def _try(node: exp.Expr) -> exp.Expr:
+    if _json_source(node) is not None:
+        return exp.Anonymous(this="try", expressions=[node.copy()])
     if isinstance(node, exp.Anonymous):
         return exp.Anonymous(this=_SOFT_PARSERS[node.name.lower()], expressions=node.expressions)
     target = node.args["to"]

@@ -143,7 +143,8 @@ def csv_records(scan: CsvScan, rejects: str | None = None) -> str:
     before = f"shifts.before + coalesce(len(list_filter(shifts.starts, lambda n: n <= good.{POSITION})), 0)"
     return (
         f"SELECT good.* REPLACE (good.{POSITION} + coalesce({before}, {scan.refused}) AS {POSITION}) FROM ({read}) "
-        f"AS good LEFT JOIN {quote(scan.shifts)} AS shifts ON good.{POSITION} // {_BLOCK} = shifts.block"
+        f"AS good LEFT JOIN (SELECT unnest(blocks, max_depth := 2) FROM {quote(scan.shifts)}) AS shifts "
+        f"ON good.{POSITION} // {_BLOCK} = shifts.block"
     )
 
 
@@ -151,16 +152,18 @@ def shift_table(name: str) -> str:
     """Make the relation by which good records are numbered past bad ones; takes the list of the bad ones' numbers.
 
     The n-th good record stands behind as many bad ones as start at or before n. Those starts are kept by blocks of n,
-    so that a join by hash finds them while the file streams.
+    so that a join by hash finds them while the file streams; all in one row, because the planner takes a file for
+    short, and would build its hash table of the file rather than of a relation that it knows to be longer.
     """
     return (
         f"CREATE TEMP TABLE {quote(name)} AS WITH starts AS "
         "(SELECT number - row_number() OVER (ORDER BY number) + 1 AS n FROM "
         f"(SELECT unnest(?::BIGINT[]) AS number)), blocks AS (SELECT n // {_BLOCK} AS block, list(n) AS starts "
-        f"FROM starts GROUP BY ALL) SELECT series.block, blocks.starts, coalesce(sum(len(blocks.starts)) OVER "
+        f"FROM starts GROUP BY ALL), every AS (SELECT series.block, blocks.starts, coalesce(sum(len(blocks.starts)) OVER "
         f"(ORDER BY series.block ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::BIGINT AS before "
         f"FROM (SELECT unnest(range(0, (SELECT max(block) + 1 FROM blocks))) AS block) AS series "
-        f"LEFT JOIN blocks USING (block)"
+        "LEFT JOIN blocks USING (block)) SELECT list({'block': block, 'starts': starts, 'before': before}) AS blocks "
+        "FROM every"
     )
 
 

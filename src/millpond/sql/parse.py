@@ -11,11 +11,14 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, SqlglotError, UnsupportedError
 
 from millpond.core.errors import Location, ModelError
+from millpond.core.names import closest
 from millpond.sql.dialect import Verbatim, render
 
 _CAST_HEAD = re.compile(r"\b(?:try_)?cast\s*\(\s*\Z", re.IGNORECASE)
 _CAST_TAIL = re.compile(r"[\s)]*\bas\s+[\w ]+(?:\([^()]*\))?\s*\)", re.IGNORECASE)
 _COLONS_TAIL = re.compile(r"[\s)]*::\s*\w+(?:\([\d, ]+\))?(?:\[\d*\])*")
+_FIRST_WORD = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(\w+)", re.DOTALL)
+_BEGINNINGS = ("SELECT", "FROM", "WITH")
 _STATEMENTS = (exp.Select, exp.SetOperation, exp.Subquery)
 
 
@@ -121,6 +124,19 @@ def _span(node: exp.Expr) -> tuple[int, int] | None:
 
 
 def _syntax(failure: SqlglotError, sql: str, path: Path) -> ModelError:
+    first_word = _FIRST_WORD.match(sql)
+    if (
+        first_word
+        and first_word.group(1).upper() not in _BEGINNINGS
+        and (meant := closest(first_word.group(1), _BEGINNINGS))
+    ):
+        return ModelError(
+            "MP-2001",
+            f"{first_word.group(1)!r} does not begin a query",
+            next_step="begin with SELECT, FROM or WITH",
+            where=locate(sql, path, first_word.start(1), len(first_word.group(1))),
+            suggestion=meant,
+        )
     message, where = "the SQL cannot be read", Location(path)
     if isinstance(failure, ParseError) and failure.errors:
         first = failure.errors[0]

@@ -30,10 +30,10 @@ class Answered:
         self._kept: OrderedDict[bytes, Positions] = OrderedDict()
         self._lock = threading.Lock()
 
-    def repeats(self, asked: bytes, positions: Positions) -> bool:
-        """Whether this request was answered, and nothing has happened to its tables since."""
+    def after(self, asked: bytes) -> Positions | None:
+        """Where the tables of a request pointed after it was answered; None for a request that is new."""
         with self._lock:
-            return self._kept.get(asked) == positions
+            return self._kept.get(asked)
 
     def keep(self, asked: bytes, positions: Positions) -> None:
         """Remember an answer."""
@@ -72,7 +72,8 @@ class Commits:
         seat.check_writes()
         names = tuple(dict.fromkeys(change.name for change in changes))
         asked = hashlib.sha256("\0".join((seat.identity, call.target, "")).encode() + call.raw).digest()
-        if self._answered.repeats(asked, _positions(seat, names)):
+        after = self._answered.after(asked)
+        if after is not None and after == _positions(seat, names):
             seat.repeated(names)
             return
         for name in names:

@@ -67,15 +67,16 @@ class Taken:
     later: bool = False
 
 
-class _AgainError(IngestError):
-    """Roll back: the batch must be read again with what was learned."""
+_AGAIN = "MP-5008"
 
-    def __init__(self) -> None:
-        super().__init__(
-            "MP-5008",
-            "the same files gave another result each time they were read",
-            next_step="run again when nothing writes to the files",
-        )
+
+def _again() -> IngestError:
+    """Raised to roll back: the batch must be read again with what was learned."""
+    return IngestError(
+        _AGAIN,
+        "the same files gave another result each time they were read",
+        next_step="run again when nothing writes to the files",
+    )
 
 
 def land_batch(target: Target, readables: Sequence[Readable]) -> list[Taken]:
@@ -96,8 +97,8 @@ def land_batch(target: Target, readables: Sequence[Readable]) -> list[Taken]:
             with target.session.transaction():
                 landed = _attempt(target, trials)
             return done + landed
-        except _AgainError:
-            if attempt == _ATTEMPTS - 1:
+        except IngestError as failed:
+            if failed.code != _AGAIN or attempt == _ATTEMPTS - 1:
                 raise
         except EngineError:
             if not _blame(target, trials):
@@ -149,7 +150,7 @@ def _still_good(trials: Sequence[Trial]) -> tuple[list[Trial], list[Taken]]:
 
 
 def _attempt(target: Target, trials: Sequence[Trial]) -> list[Taken]:
-    """Insert all files and judge what came of it, inside a transaction. Raises _AgainError to have it rolled back."""
+    """Insert all files and judge what came of it, inside a transaction. Raises MP-5008 to have it rolled back."""
     landings = [landing(trial.readable, target.columns) for trial in trials]
     inserted = target.session.execute(insert_files(target.table, landings, target.load, target.at, _REJECTS))
     refused = _refused(target, trials)
@@ -158,7 +159,7 @@ def _attempt(target: Target, trials: Sequence[Trial]) -> list[Taken]:
     if not any(learned) and inserted + count != sum(trial.engine_sees for trial in trials):
         learned += [_count(target, trial, len(refused[trial.read_at])) for trial in trials if trial.scan]
     if any(learned) or not all(trial.readable.file.unchanged_on_disk() for trial in trials):
-        raise _AgainError
+        raise _again()
     _check_sum(target, trials, inserted + count)
     _quarantine(target, trials, refused)
     return [_taken(trial, len(refused[trial.read_at])) for trial in trials]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from millpond.catalog.files import make_folder
 from millpond.core.names import TableName, literal
 from millpond.engines.engine import Session
 from millpond.ingest.files.compression import CHUNK
@@ -23,7 +24,7 @@ def keep_bytes(file: FoundFile, warehouse: Path) -> Path | None:
     target = folder / file.examined.content
     if target.exists() and target.stat().st_size == file.size:
         return target
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     partial = folder / f".{file.examined.content}.{os.getpid()}"
     digest = hashlib.sha256()
     try:

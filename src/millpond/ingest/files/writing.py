@@ -25,7 +25,7 @@ def being_written(
         return "it vanished while it was read"
     if (now.st_size, now.st_mtime_ns) != (size, modified_ns):
         return "it changed while it was read"
-    if now_ns - modified_ns >= settle_ns:
+    if abs(now_ns - modified_ns) >= settle_ns:  # a time in the future says nothing about now
         return None
     if not examined.ended:
         return "it was written just now and has no end yet"

@@ -1,0 +1,180 @@
+"""Commands that are killed at a chosen moment, and power cuts: what was never synced is gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Literal
+
+Manner = Literal["before", "torn", "after"]
+MANNERS: tuple[Manner, ...] = ("before", "torn", "after")
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call that changed something under the project folder. `size` is the file's afterwards; 1 for one just made."""
+
+    number: int
+    name: str
+    size: int
+    path: Path
+    second: Path
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended: exit code (negative: the signal), what it printed, and its calls when they were counted."""
+
+    code: int
+    out: str
+    calls: tuple[Call, ...] = ()
+
+    @property
+    def killed(self) -> bool:
+        """Whether it was killed."""
+        return self.code == -9
+
+    def published(self) -> list[int]:
+        """The commits that it told of, when it was run with --json."""
+        events = [json.loads(line) for line in self.out.splitlines() if line.startswith("{") and line.endswith("}")]
+        return [event["commit"] for event in events if event.get("event") == "step_finished" and event["commit"]]
+
+
+class Nursery:
+    """Where doomed commands are born: they start without loading anything, which takes most of a short command."""
+
+    def __init__(self, process: subprocess.Popen[str], scratch: Path) -> None:
+        self._process = process
+        self._scratch = scratch
+
+    def command(
+        self,
+        folder: Path,
+        *words: str,
+        at: int | None = None,
+        manner: Manner = "before",
+        seconds: float | None = None,
+    ) -> Ended:
+        """Run `millpond` in a project. `at`: count its calls and kill it at that one (0: only count).
+
+        `seconds`: kill it after that time.
+        """
+        log, out = self._scratch / "calls.log", self._scratch / "out.txt"
+        log.unlink(missing_ok=True)
+        order = {
+            "words": [*words, "--project", str(folder)],
+            "folder": str(folder),
+            "at": at,
+            "manner": MANNERS.index(manner),
+            "seconds": seconds,
+            "log": str(log) if at is not None else "",
+            "out": str(out),
+        }
+        stdin, stdout = _pipes(self._process)
+        stdin.write(json.dumps(order) + "\n")
+        stdin.flush()
+        code = json.loads(stdout.readline())["code"]
+        return Ended(code, out.read_text(errors="replace"), _calls(log))
+
+
+def _pipes(process: subprocess.Popen[str]) -> tuple[IO[str], IO[str]]:
+    if process.stdin is None or process.stdout is None:
+        raise RuntimeError("the nursery was started without pipes")
+    return process.stdin, process.stdout
+
+
+def _calls(log: Path) -> tuple[Call, ...]:
+    if not log.exists():
+        return ()
+    fields = (line.split("\t") for line in log.read_text().splitlines())
+    return tuple(Call(int(f[0]), f[1], int(f[2]), Path(f[3]), Path(f[4])) for f in fields)
+
+
+def compile_shim(folder: Path) -> Path | None:
+    """The shim that counts and kills, made by the machine's C compiler; None where there is none."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        return None
+    shim = folder / "doom.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(shim), str(HERE / "doom.c")], check=True)
+    return shim
+
+
+@contextmanager
+def nursery(scratch: Path, shim: Path | None) -> Iterator[Nursery]:
+    """A nursery, gone when the block ends. Without a shim its commands can be killed by time alone."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    if shim is not None:
+        environment["LD_PRELOAD"] = str(shim)
+    with subprocess.Popen(
+        [sys.executable, str(HERE / "nursery.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        cwd=scratch,
+    ) as process:
+        yield Nursery(process, scratch)
+        _pipes(process)[0].close()
+
+
+def cut_power(folder: Path, calls: tuple[Call, ...]) -> None:
+    """Leave of a command's work what the disk must still hold after a power loss, and nothing more.
+
+    A file keeps the length that it had when it was last synced; a file or folder whose own folder was not synced since
+    it got its name is gone. What was overwritten in place stays (SQLite alone does that, and guards itself).
+    """
+    unnamed: dict[Path, None] = {}
+    synced: dict[Path, int] = {}
+    dirty: set[Path] = set()
+    for call in calls:
+        path = call.path
+        if call.name in ("create", "mkdir", "link"):
+            unnamed[call.second if call.name == "link" else path] = None
+        if call.name == "create":
+            synced[path] = 0
+        elif call.name in ("write", "truncate"):
+            dirty.add(path)
+            if call.name == "truncate" and path in synced:
+                synced[path] = min(synced[path], call.size)
+        elif call.name == "fsync":
+            for entry in [entry for entry in unnamed if entry.parent == path]:
+                del unnamed[entry]
+            dirty.discard(path)
+            synced[path] = call.size
+        elif call.name == "rename":
+            _moved(call, unnamed, synced, dirty)
+        elif call.name == "unlink":
+            unnamed.pop(path, None)
+            synced.pop(path, None)
+            dirty.discard(path)
+    for path in sorted(dirty & synced.keys()):
+        if path.exists() and path.stat().st_size > synced[path]:
+            os.truncate(path, synced[path])
+    for path in sorted(unnamed):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    for path in folder.rglob("*-shm"):
+        path.unlink()
+
+
+def _moved(call: Call, unnamed: dict[Path, None], synced: dict[Path, int], dirty: set[Path]) -> None:
+    unnamed.pop(call.path, None)
+    unnamed[call.second] = None
+    if call.path in synced:
+        synced[call.second] = synced.pop(call.path)
+    if call.path in dirty:
+        dirty.remove(call.path)
+        dirty.add(call.second)
