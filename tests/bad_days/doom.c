@@ -1,9 +1,10 @@
-/* Counts a process's calls that change files under one folder, logs them, and kills the process at a chosen one.
+/* Counts a process's calls that change files under one folder, logs them, and does harm at a chosen one.
    Left out are SQLite's shared memory files, which hold nothing of their own.
 
 Preloaded with LD_PRELOAD. Nothing happens until doom_begin is called: `kill_at` counts from 1 (0: never); `manner` is
-0 before the call, 1 inside (half of a write is done), 2 after it. Each call that was done is a line of the log:
-number, tab, name, tab, size of the file or 1 for one that was made, tab, path, tab, second path. */
+0 to kill before the call, 1 inside (half of a write is done), 2 after it; or the call fails: 3 for a disk that is full
+from then on, 4 for one that cannot be written from then on, 5 for one that fails this once. Each call that was done is
+a line of the log: number, tab, name, tab, size of the file or 1 for one that was made, tab, path, tab, second path. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +20,7 @@ number, tab, name, tab, size of the file or 1 for one that was made, tab, path, 
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { BEFORE, TORN, AFTER };
+enum { BEFORE, TORN, AFTER, FULL, READ_ONLY, BROKEN };
 
 static atomic_int armed;
 static atomic_long calls;
@@ -80,12 +81,21 @@ static long arrive(void) {
     return number;
 }
 
+/* Whether the disk refuses this call. A full one lets go of what it holds, but takes nothing more. */
+static int refused(long number, int takes) {
+    if (kill_at == 0 || number < kill_at) return 0;
+    if (manner == FULL && takes) return errno = ENOSPC;
+    if (manner == READ_ONLY) return errno = EROFS;
+    if (manner == BROKEN && number == kill_at) return errno = EIO;
+    return 0;
+}
+
 static void depart(long number, const char *name, long size, const char *path, const char *second) {
     int kept = errno;
     char line[2 * PATH_MAX + 64];
     int length = snprintf(line, sizeof line, "%ld\t%s\t%ld\t%s\t%s\n", number, name, size, path, second ? second : "");
     if (log_fd >= 0) syscall(SYS_write, log_fd, line, (size_t)length);
-    if (number == kill_at) die();
+    if (number == kill_at && manner <= AFTER) die();
     errno = kept;
 }
 
@@ -100,6 +110,7 @@ static long size_of(int fd) {
         char path[PATH_MAX];                                                                                           \
         if (!opened(fd, path)) return whole;                                                                           \
         long number = arrive();                                                                                        \
+        if (refused(number, 1)) return -1;                                                                             \
         if (number == kill_at && manner == TORN) {                                                                     \
             ssize_t half = part;                                                                                       \
             depart(number, "write", half, path, NULL);                                                                 \
@@ -135,6 +146,7 @@ WRITER(sendfile, (int fd, int from, off_t *start, size_t size), syscall(SYS_send
         char path[PATH_MAX];                                                                                           \
         if (!opened(fd, path)) return (int)(whole);                                                                    \
         long number = arrive();                                                                                        \
+        if (refused(number, 0)) return -1;                                                                             \
         int done = (int)(whole);                                                                                       \
         depart(number, label, size_of(fd), path, NULL);                                                                \
         return done;                                                                                                   \
@@ -153,6 +165,7 @@ static int make(int at, const char *name, int flags, mode_t mode) {
     int there = stat(path, &found) == 0;
     if (there && (!(flags & O_TRUNC) || found.st_size == 0)) return (int)syscall(SYS_openat, at, name, flags, mode);
     long number = arrive();
+    if (refused(number, !there)) return -1;
     int fd = (int)syscall(SYS_openat, at, name, flags, mode);
     if (fd >= 0) depart(number, there ? "truncate" : "create", there ? 0 : 1, path, NULL);
     return fd;
@@ -188,6 +201,7 @@ OPENER_AT(openat64)
         struct stat found;                                                                                             \
         if (!named(at, name, path) || (lstat(path, &found) == 0) != (present)) return (int)(whole);                    \
         long number = arrive();                                                                                        \
+        if (refused(number, !(present))) return -1;                                                                    \
         int done = (int)(whole);                                                                                       \
         depart(number, done == 0 ? label : "failed", 0, path, second);                                                 \
         return done;                                                                                                   \

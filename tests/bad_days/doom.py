@@ -9,12 +9,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
-Manner = Literal["before", "torn", "after"]
-MANNERS: tuple[Manner, ...] = ("before", "torn", "after")
+Manner = Literal["before", "torn", "after", "full", "read-only", "broken"]
+MANNERS: tuple[Manner, ...] = ("before", "torn", "after", "full", "read-only", "broken")
+"""Killed before, inside or after a call; or the disk is full or read-only from then on, or fails this once."""
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -44,10 +45,29 @@ class Ended:
         """Whether it was killed."""
         return self.code == -9
 
+    @property
+    def complaints(self) -> list[dict[str, Any]]:
+        """The errors that it told of, when it was run with --json: each with `code`, `message` and `next_step`."""
+        return [told for told in self._told() if told.get("code") is not None]
+
     def published(self) -> list[int]:
         """The commits that it told of, when it was run with --json."""
-        events = [json.loads(line) for line in self.out.splitlines() if line.startswith("{") and line.endswith("}")]
-        return [event["commit"] for event in events if event.get("event") == "step_finished" and event["commit"]]
+        return [told["commit"] for told in self._told() if told.get("event") == "step_finished" and told["commit"]]
+
+    def check_clear(self) -> None:
+        """It ended well, or with an error that has a code and a next step, and never with a traceback."""
+        assert self.code in (0, 1, 2), self.out
+        assert "Traceback" not in self.out
+        assert bool(self.code) == bool(self.complaints), self.out
+        for told in self.complaints:
+            assert told["code"].startswith("MP-"), told
+            assert told["code"] != "MP-9999", told
+            assert told["message"], told
+            assert told["next_step"], told
+
+    def _told(self) -> list[dict[str, Any]]:
+        lines = [line for line in self.out.splitlines() if line.startswith("{") and line.endswith("}")]
+        return [json.loads(line) for line in lines]
 
 
 class Nursery:
@@ -65,7 +85,7 @@ class Nursery:
         manner: Manner = "before",
         seconds: float | None = None,
     ) -> Ended:
-        """Run `millpond` in a project. `at`: count its calls and kill it at that one (0: only count).
+        """Run `millpond` in a project. `at`: count its calls and do harm at that one (0: only count).
 
         `seconds`: kill it after that time.
         """
@@ -128,53 +148,68 @@ def nursery(scratch: Path, shim: Path | None) -> Iterator[Nursery]:
         _pipes(process)[0].close()
 
 
+@dataclass
+class _Disk:
+    """What of a command's work the disk must hold: names that may vanish, and lengths that files had when synced."""
+
+    unnamed: dict[Path, None] = field(default_factory=dict)
+    synced: dict[Path, int] = field(default_factory=dict)
+    dirty: set[Path] = field(default_factory=set)
+
+    def note(self, call: Call) -> None:
+        """Take a call in."""
+        path = call.path
+        if call.name == "mkdir":
+            self.unnamed[path] = None
+        elif call.name == "link":
+            self.unnamed[call.second] = None
+        elif call.name == "create":
+            self.unnamed[path] = None
+            self.synced[path] = 0
+        elif call.name in ("write", "truncate"):
+            self.dirty.add(path)
+            if path in self.synced:
+                self.synced[path] = min(self.synced[path], call.size)
+        elif call.name == "fsync":
+            self.unnamed = {entry: None for entry in self.unnamed if entry.parent != path}
+            self.dirty.discard(path)
+            self.synced[path] = call.size
+        elif call.name == "rename":
+            self._rename(path, call.second)
+        elif call.name == "unlink":
+            self._forget(path)
+
+    def _rename(self, old: Path, new: Path) -> None:
+        dirty, size = old in self.dirty, self.synced.get(old)
+        self._forget(old)
+        self.unnamed[new] = None
+        if size is not None:
+            self.synced[new] = size
+        if dirty:
+            self.dirty.add(new)
+
+    def _forget(self, path: Path) -> None:
+        self.unnamed.pop(path, None)
+        self.synced.pop(path, None)
+        self.dirty.discard(path)
+
+
 def cut_power(folder: Path, calls: tuple[Call, ...]) -> None:
     """Leave of a command's work what the disk must still hold after a power loss, and nothing more.
 
     A file keeps the length that it had when it was last synced; a file or folder whose own folder was not synced since
     it got its name is gone. What was overwritten in place stays (SQLite alone does that, and guards itself).
     """
-    unnamed: dict[Path, None] = {}
-    synced: dict[Path, int] = {}
-    dirty: set[Path] = set()
+    disk = _Disk()
     for call in calls:
-        path = call.path
-        if call.name in ("create", "mkdir", "link"):
-            unnamed[call.second if call.name == "link" else path] = None
-        if call.name == "create":
-            synced[path] = 0
-        elif call.name in ("write", "truncate"):
-            dirty.add(path)
-            if call.name == "truncate" and path in synced:
-                synced[path] = min(synced[path], call.size)
-        elif call.name == "fsync":
-            for entry in [entry for entry in unnamed if entry.parent == path]:
-                del unnamed[entry]
-            dirty.discard(path)
-            synced[path] = call.size
-        elif call.name == "rename":
-            _moved(call, unnamed, synced, dirty)
-        elif call.name == "unlink":
-            unnamed.pop(path, None)
-            synced.pop(path, None)
-            dirty.discard(path)
-    for path in sorted(dirty & synced.keys()):
-        if path.exists() and path.stat().st_size > synced[path]:
-            os.truncate(path, synced[path])
-    for path in sorted(unnamed):
+        disk.note(call)
+    for path in sorted(disk.dirty & disk.synced.keys()):
+        if path.exists() and path.stat().st_size > disk.synced[path]:
+            os.truncate(path, disk.synced[path])
+    for path in sorted(disk.unnamed):
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
     for path in folder.rglob("*-shm"):
         path.unlink()
-
-
-def _moved(call: Call, unnamed: dict[Path, None], synced: dict[Path, int], dirty: set[Path]) -> None:
-    unnamed.pop(call.path, None)
-    unnamed[call.second] = None
-    if call.path in synced:
-        synced[call.second] = synced.pop(call.path)
-    if call.path in dirty:
-        dirty.remove(call.path)
-        dirty.add(call.second)

@@ -40,7 +40,8 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             _command(order)
-        print(json.dumps({"code": _wait(child, order["seconds"])}), flush=True)
+        sys.stdout.write(json.dumps({"code": _wait(child, order["seconds"])}) + "\n")
+        sys.stdout.flush()
 
 
 def _command(order: dict[str, Any]) -> NoReturn:

@@ -81,14 +81,20 @@ class Arrivals:
         zones = {f"z{index}": f"c{index % 3}" for index in range(min(7, 4 + number))}
         self.zones |= zones
         self.zone_lines += len(zones)
-        content = "".join(json.dumps({"zone": zone, "city": city, "file": number}) + "\n" for zone, city in zones.items())
+        content = "".join(
+            json.dumps({"zone": zone, "city": city, "file": number}) + "\n" for zone, city in zones.items()
+        )
         _put(self.folder / "data" / f"zones{number:03}.ndjson", content)
         self.pages += 1
         _put(self.folder / "data" / f"page{number:03}.csv", f"<!DOCTYPE html><html><body>{number}</body></html>\n")
 
     def answers(self) -> dict[str, Any]:
         """What every table must hold once all that arrived was run."""
-        good = {ride: (zone, int(minutes)) for ride, zone, minutes in self.rides if minutes.isdigit() and 1 <= int(minutes) <= 600}
+        good = {
+            ride: (zone, int(minutes))
+            for ride, zone, minutes in self.rides
+            if minutes.isdigit() and 1 <= int(minutes) <= 600
+        }
         usage: dict[str, tuple[int, int]] = {}
         cities: Counter[str] = Counter()
         for zone, minutes in good.values():

@@ -59,7 +59,13 @@ def harmed_run(arrivals: Arrivals, harm: Harm, kind: Kind, first: int, times: in
 def test_a_harmed_request_of_a_run_does_no_harm(harm: Harm, tmp_path: Path) -> None:
     """Each kind of request once, and a commit whose every answer is lost: the next run ends right."""
     arrivals = small_project(tmp_path)
-    for kind, first, times in ((KINDS[2], 1, 1), (KINDS[2], 4, 1), (KINDS[0], 2, 1), (KINDS[1], 3, 1), (KINDS[2], 3, 5)):
+    for kind, first, times in (
+        (KINDS[2], 1, 1),
+        (KINDS[2], 4, 1),
+        (KINDS[0], 2, 1),
+        (KINDS[1], 3, 1),
+        (KINDS[2], 3, 5),
+    ):
         arrivals.arrive()
         harmed_run(arrivals, harm, kind, first, times)
         mend(tmp_path, arrivals)

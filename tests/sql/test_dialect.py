@@ -33,6 +33,9 @@ a::int[3]; a::enum('x', 'y'); a::hugeint; a::uint8; a::bit; a::blob; a::uuid; a:
 a.substr(1, 2).upper(); hash(a); log(a); log(2, a); time_bucket(interval '1 hour', a); #1; (a).b; (a, b) in ((1, 2))
 try_cast(a as int); try(a::int); cast(a as date) - interval 1 month; grouping(a); ?; $1
 """.replace("\n", ";")
+EXPRESSIONS += ";json_array_length(a -> '$.x');upper(a ->> 'x');f(a -> 'x' -> 'y', b -> 'z');sum(t.a -> 'x')"
+EXPRESSIONS += ";list_transform(l -> 'x', lambda v: v -> 'y');f(a -> b);coalesce(a -> 'x', l -> 1);list_filter(l, x -> x > 1)"
+EXPRESSIONS += ";list_reduce(l, (x, y) -> x + y);columns(c -> c like 'a%');a -> 'x' = 'y';f(a -> 'x' = 'y')"
 EXPRESSIONS += ";first_value(a order by b ignore nulls) over ();last_value(a respect nulls) over w"
 SAME_MEANING = {
     "2 ** 3": "power(2, 3)",

@@ -15,7 +15,14 @@ from sqlglot.errors import ErrorLevel
 from sqlglot.generator import Generator
 from sqlglot.generators.duckdb import DuckDBGenerator
 from sqlglot.parsers.duckdb import DuckDBParser
-from sqlglot.tokenizer_core import Token
+from sqlglot.tokenizer_core import Token, TokenType
+
+_LAMBDA_TAKERS = {
+    "columns": 0,
+    **dict.fromkeys(("apply", "array_apply", "array_filter", "array_reduce", "array_transform", "filter"), 1),
+    **dict.fromkeys(("list_apply", "list_filter", "list_reduce", "list_transform", "reduce"), 1),
+}
+"""Functions that take a lambda, with the number of arguments before it; for all others `->` reads JSON."""
 
 _SYNTAX = ("CAST", "EXTRACT", "OVERLAY", "POSITION", "SUBSTRING", "TRIM", "TRY_CAST")
 
@@ -34,6 +41,39 @@ class Verbatim(DuckDB):
         FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
             name: parser for name, parser in DuckDBParser.FUNCTION_PARSERS.items() if name in _SYNTAX
         }
+
+        LAMBDAS: ClassVar[dict[TokenType, Callable[..., Any]]] = {
+            **DuckDBParser.LAMBDAS,
+            TokenType.ARROW: lambda self, names: self._parse_arrow(names),
+        }
+        _awaited: int | None = None
+        """Arguments of the call being read that come before its lambda; None where it takes none."""
+        _argument: int = 0
+        """Where the argument being read begins."""
+
+        def _parse_function_call(self, *args: Any, **options: Any) -> exp.Expr | None:
+            outer = self._awaited
+            self._awaited = _LAMBDA_TAKERS.get(self._curr.text.lower()) if self._curr else None
+            try:
+                return super()._parse_function_call(*args, **options)
+            finally:
+                self._awaited = outer
+
+        def _parse_lambda(self, alias: bool = False) -> exp.Expr | None:  # noqa: FBT001, FBT002 - sqlglot's signature
+            self._argument = self._index
+            awaited = self._awaited
+            found = super()._parse_lambda(alias=alias)
+            self._awaited = None if awaited is None else max(0, awaited - 1)
+            return found
+
+        def _parse_arrow(self, names: list[exp.Expr]) -> exp.Expr | None:
+            """`x -> ...` is a lambda only where the function takes one."""
+            if self._awaited == 0:
+                read: exp.Expr = DuckDBParser.LAMBDAS[TokenType.ARROW](self, names)
+                return read
+            self._retreat(self._argument)
+            argument = self._parse_order(self._parse_select_or_expression())
+            return self._parse_respect_or_ignore_nulls(argument)
 
         def _parse_as_command(self, start: Token) -> exp.Command:
             """Statements that are only skimmed elsewhere are refused here."""

@@ -159,7 +159,7 @@ def shift_table(name: str) -> str:
         f"CREATE TEMP TABLE {quote(name)} AS WITH starts AS "
         "(SELECT number - row_number() OVER (ORDER BY number) + 1 AS n FROM "
         f"(SELECT unnest(?::BIGINT[]) AS number)), blocks AS (SELECT n // {_BLOCK} AS block, list(n) AS starts "
-        f"FROM starts GROUP BY ALL), every AS (SELECT series.block, blocks.starts, coalesce(sum(len(blocks.starts)) OVER "
+        "FROM starts GROUP BY ALL), every AS (SELECT series.block, blocks.starts, coalesce(sum(len(blocks.starts)) OVER "
         f"(ORDER BY series.block ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::BIGINT AS before "
         f"FROM (SELECT unnest(range(0, (SELECT max(block) + 1 FROM blocks))) AS block) AS series "
         "LEFT JOIN blocks USING (block)) SELECT list({'block': block, 'starts': starts, 'before': before}) AS blocks "
