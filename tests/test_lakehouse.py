@@ -8,6 +8,7 @@ import pytest
 
 import millpond
 from millpond.core.errors import AccessError, ProjectError
+from millpond.core.names import TableName
 from millpond.governance.audit import Audit
 from millpond.testing import FakeClock, TemporaryLake, temporary_lake
 
@@ -95,4 +96,4 @@ def test_every_read_is_in_the_audit() -> None:
         (record,) = audit.recent(1)
         audit.close()
         assert record.outcome == "done"
-        assert "silver.orders" in str(record.tables)
+        assert record.tables == (TableName("silver", "orders"),)

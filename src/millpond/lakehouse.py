@@ -92,6 +92,8 @@ class Lakehouse:
 
     def close(self) -> None:
         """Stop what was started."""
+        if "runner" in self.__dict__:
+            self.runner.log.close()
         for part, stop in (("_gateway", "stop"), ("engine", "close"), ("catalog", "close")):
             if part in self.__dict__:
                 getattr(self.__dict__[part], stop)()

@@ -127,3 +127,46 @@ def test_bad_and_good_files_land_together(lake: Lake) -> None:
 
     assert lake.rows("id", "_position") == [("1", 1), ("2", 2), ("4", 2), ("6", 1)]
     assert [(file.records, file.quarantined) for file in landed.files] == [(2, 0), (1, 2), (1, 0)]
+
+
+def test_an_open_quote_before_a_quoted_record_costs_one_record(lake: Lake) -> None:
+    """The quote of the next record does not close the one before."""
+    lake.write("a.csv", 'id,name\n1,"open\n2,"two"\n3,"th""ree"\n4,"fo\nur"\n')
+
+    lake.load()
+
+    assert lake.rows("id", "name", "_position") == [("2", "two", 2), ("3", 'th"ree', 3), ("4", "fo\nur", 4)]
+    assert quarantined(lake) == [(1, "unclosed_quote", '1,"open')]
+
+
+def test_escaped_quotes_are_no_ends(lake: Lake) -> None:
+    """A declared escape character is obeyed, also where the file must be taken apart."""
+    lake.settings = {"csv": {"escape": "\\"}}
+    lake.write("a.csv", 'id,name\n1,"a \\"quoted\\" word"\n2,"x"y\n3,"z"\n')
+
+    lake.load()
+
+    assert lake.rows("id", "name") == [("1", 'a "quoted" word'), ("3", "z")]
+    assert quarantined(lake) == [(2, "unquoted_value", '2,"x"y')]
+
+
+def test_bad_records_of_oddly_named_files_are_found(lake: Lake) -> None:
+    """Names with signs of patterns do not confuse the account."""
+    lake.write("a[1]* '?.csv", "id,name\n1,one\n2\n3,three\n")
+    lake.write("a1.csv", "id,name\n4,four\n")
+
+    lake.load()
+
+    assert sorted(lake.rows("id", "_position")) == [("1", 1), ("3", 3), ("4", 1)]
+    assert lake.ask("SELECT origin, position FROM {records}") == [("data/a[1]* '?.csv", 2)]
+
+
+def test_quoted_line_ends_are_no_missing_records(lake: Lake) -> None:
+    """Fields with line ends, empty lines and short records in several files are all accounted for."""
+    lake.write("a.csv", 'id,name\n1,"one\n\nand"\n2,"two\nmore"\n')
+    lake.write("b.csv", 'id,name\n\n3,"three\n"\n4\n5,five\n')
+
+    landed = lake.load()
+
+    assert lake.rows("id", "_position") == [("1", 1), ("2", 2), ("3", 1), ("5", 3)]
+    assert [(file.records, file.quarantined) for file in landed.files] == [(2, 0), (2, 1)]

@@ -77,6 +77,37 @@ def test_a_file_without_header_gets_numbered_columns(lake: Lake) -> None:
     assert lake.rows("column_1", "column_2") == [("Bronx", "12"), ("Queens", "3")]
 
 
+def test_declared_columns_name_the_fields_of_a_file_without_header(lake: Lake) -> None:
+    """Where the widths agree, declared names are given in their order."""
+    lake.settings = {"columns": {"borough": "VARCHAR", "pickups": "BIGINT", "hour": "TIMESTAMP"}}
+    lake.write("a.csv", "Bronx,12,2014-04-01 00:00\nQueens,3,2014-04-01 01:00\n")
+
+    lake.load()
+
+    assert lake.ask("SELECT borough, pickups, hour::VARCHAR FROM {things} ORDER BY _position") == [
+        ("Bronx", 12, "2014-04-01 00:00:00"),
+        ("Queens", 3, "2014-04-01 01:00:00"),
+    ]
+
+
+def test_tabs_win_in_a_file_of_tabs(lake: Lake) -> None:
+    """In a .tsv file, commas inside fields divide nothing."""
+    lake.write("a.tsv", "name\tplace\nDoe, J\tBonn, D\nRoe, R\tBern, CH\n")
+
+    lake.load()
+
+    assert lake.rows("name", "place") == [("Doe, J", "Bonn, D"), ("Roe, R", "Bern, CH")]
+
+
+def test_old_mac_files_with_odd_junk_are_read(lake: Lake) -> None:
+    """Junk is cut off by line whatever ends the lines."""
+    lake.write("a.csv", 'the 5" report\rid,day\r1,2018-06-28\r2,2018-06-29\r')
+
+    lake.load()
+
+    assert lake.rows("id", "day") == [("1", "2018-06-28"), ("2", "2018-06-29")]
+
+
 def test_empty_and_repeated_names_are_made_usable(lake: Lake) -> None:
     """Each column has a name of its own, also beside the origin columns."""
     lake.write("a.csv", "id,,name,Name,_load\n1,2,3,4,5\n")

@@ -134,3 +134,12 @@ def test_new_fields_become_columns_in_the_order_of_their_coming(lake: Lake) -> N
 
     assert [column.name for column in landed.columns] == ["c"]
     assert lake.rows() == [("1", None, None), ("3", "2", None), ("5", None, "4")]
+
+
+def test_a_large_document_is_one_record(lake: Lake) -> None:
+    """One object may be larger than the engine's usual limit."""
+    lake.write("a.json", json.dumps({"id": 1, "parts": ["x" * 1000] * 20_000}))
+
+    lake.load()
+
+    assert lake.ask("SELECT id, length(parts) > 20000000 FROM {things}") == [("1", True)]

@@ -56,3 +56,30 @@ def test_an_unknown_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError) as refused:
         RunLog(tmp_path / "runs.db").events("nope")
     assert refused.value.code == "MP-7030"
+
+
+def test_a_damaged_log_says_what_is_lost_and_what_to_do(tmp_path: Path) -> None:
+    """It is not the disk's refusal, and it does not hide behind SQLite's words."""
+    path = tmp_path / "runs.db"
+    path.write_bytes(b"no database at all" * 100)
+    with pytest.raises(RunError) as refused:
+        RunLog(path).start("a", "prod", NOW)
+    assert refused.value.code == "MP-7032"
+
+
+def test_a_log_that_cannot_be_written_is_an_error_of_the_tree(tmp_path: Path) -> None:
+    """Such as a folder in its place."""
+    (tmp_path / "runs.db").mkdir()
+    with pytest.raises(RunError) as refused:
+        RunLog(tmp_path / "runs.db").start("a", "prod", NOW)
+    assert refused.value.code == "MP-7031"
+
+
+def test_a_closed_log_opens_again(tmp_path: Path) -> None:
+    """What was noted before is still there."""
+    log = RunLog(tmp_path / "runs.db")
+    log.start("a", "prod", NOW)
+    log.close()
+    log.close()
+    assert [run.id for run in log.recent()] == ["a"]
+    log.close()

@@ -20,6 +20,7 @@ def run(context: Context, request: Request, *, dry_run: bool) -> int:
     if dry_run:
         return plan(context, request)
     with context.open() as lake:
+        lake.engine.warm()
         printer = _Printer(context)
         report = lake.runner.run(request, printer.listen)
     show_findings(report.notes, as_json=context.json)

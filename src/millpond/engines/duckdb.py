@@ -6,9 +6,10 @@ import importlib.util
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -110,6 +111,13 @@ class DuckDBEngine:
         self._spill = ScratchFolder(limits.scratch, "spill-")
         self._paths: dict[str, str] = {}
         self._idle: list[duckdb.DuckDBPyConnection] = []
+        self._warming: Thread | None = None
+
+    def warm(self) -> None:
+        """Begin to load the extensions, which takes 0.2 s and no interpreter's lock, and return at once."""
+        if self._warming is None and not self._idle:
+            self._warming = Thread(target=self._make_ready, name="millpond-engine-warming", daemon=True)
+            self._warming.start()
 
     @contextmanager
     def session(self, endpoint: str | None = None, token: str | None = None) -> Iterator[DuckDBSession]:
@@ -118,6 +126,7 @@ class DuckDBEngine:
         Databases are kept for later sessions, because loading the extensions costs 0.2 s; each serves one session at a
         time, and a session's temporary relations end with its own connection.
         """
+        self._await_warming()
         database = self._idle.pop() if self._idle else self._connect()
         session = DuckDBSession(database.cursor())
         try:
@@ -135,10 +144,22 @@ class DuckDBEngine:
 
     def close(self) -> None:
         """Close every database and remove what was spilled."""
+        self._await_warming()
         for database in self._idle:
             database.close()
         self._idle.clear()
         self._spill.close()
+
+    def _make_ready(self) -> None:
+        database = self._connect()
+        with suppress(MillpondError):  # the first session meets the same error, and tells it
+            self._load_extensions(DuckDBSession(database))
+        self._idle.append(database)
+
+    def _await_warming(self) -> None:
+        if self._warming is not None:
+            self._warming.join()
+            self._warming = None
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         with _told():
@@ -157,13 +178,16 @@ class DuckDBEngine:
             )
 
     def _attach(self, session: DuckDBSession, endpoint: str, token: str) -> None:
-        for name in EXTENSIONS:
-            session.execute(f"LOAD {literal(self._extension(session, name))}")
+        self._load_extensions(session)
         session.execute(
             f"ATTACH '' AS lake (TYPE iceberg, ENDPOINT {literal(endpoint)}, TOKEN {literal(token)}, "
             "AUTHORIZATION_TYPE 'oauth2')"
         )
         session.execute("USE lake.bronze")
+
+    def _load_extensions(self, session: DuckDBSession) -> None:
+        for name in EXTENSIONS:
+            session.execute(f"LOAD {literal(self._extension(session, name))}")
 
     def _extension(self, session: DuckDBSession, name: str) -> str:
         """Where the wheel put an extension; where no wheel is installed, DuckDB's own installation is used."""
@@ -207,7 +231,9 @@ def translate(failed: Exception) -> MillpondError:
     if "No space left on device" in text:
         return HostError("MP-9002", "the disk is full", next_step="free space where the lake and .millpond/ lie")
     if "Permission denied" in text or "Read-only file system" in text:
-        return HostError("MP-9004", f"a file cannot be written: {message}", next_step="make the project's folder writable")
+        return HostError(
+            "MP-9004", f"a file cannot be written: {message}", next_step="make the project's folder writable"
+        )
     if told.get("exception_type") == "Out of Memory" or isinstance(failed, duckdb.OutOfMemoryException):
         return EngineError(
             "MP-4003", "the query needs more memory than it may use", next_step="raise engine.memory in millpond.yaml"

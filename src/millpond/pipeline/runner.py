@@ -86,8 +86,8 @@ class Runner:
         listen: Listener,
     ) -> Report:
         def keep(event: Event) -> None:
-            self._log.note(identity, event)
             listen(event)
+            self._log.note(identity, event)
 
         self._log.start(identity, self._catalog.environment, self._clock.now())
         tables = [str(step.table) for step in planned.steps]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,10 +42,15 @@ class Run:
 
 
 class RunLog:
-    """The file `runs.db`."""
+    """The file `runs.db`; opened when it is first used, and kept open until `close`.
+
+    Every method raises RunError MP-7031 when the file cannot be read or written, MP-7032 when it is damaged.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._kept: sqlite3.Connection | None = None
+        self._lock = threading.Lock()
 
     def start(self, run: str, environment: str, at: datetime) -> None:
         """Note that a run began."""
@@ -104,18 +110,46 @@ class RunLog:
         steps = sum(name in ("step_finished", "step_failed") for name, _ in names)
         return Run(identity, started, ended, status, environment, steps, failed)
 
+    def close(self) -> None:
+        """Close the file; the next use opens it again."""
+        with self._lock:
+            if self._kept is not None:
+                self._kept.close()
+                self._kept = None
+
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(self._path, timeout=30)
-        try:
-            db.execute("PRAGMA journal_mode=WAL")
-            db.execute("PRAGMA synchronous=NORMAL")
-            db.executescript(_SCHEMA)
-            with db:
-                yield db
-        finally:
-            db.close()
+        with self._lock:
+            try:
+                if self._kept is None:
+                    self._kept = _connect(self._path)
+                with self._kept as db:
+                    yield db
+            except (sqlite3.OperationalError, OSError) as failed:
+                raise RunError(
+                    "MP-7031",
+                    f"the run log {self._path} cannot be read or written: {failed}",
+                    next_step="free space or give write permission on its folder; what was published stays",
+                ) from failed
+            except sqlite3.DatabaseError as damaged:
+                raise RunError(
+                    "MP-7032",
+                    f"the run log {self._path} is damaged: {damaged}",
+                    next_step=f"move {self._path.name} away and run again: only the list of past runs is lost",
+                ) from damaged
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    db = sqlite3.connect(path, timeout=30, check_same_thread=False)
+    try:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=NORMAL")
+        db.executescript(_SCHEMA)
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
 
 
 def _alive(pid: int) -> bool:

@@ -59,7 +59,7 @@ class Verbatim(DuckDB):
             finally:
                 self._awaited = outer
 
-        def _parse_lambda(self, alias: bool = False) -> exp.Expr | None:  # noqa: FBT001, FBT002 - sqlglot's signature
+        def _parse_lambda(self, alias: bool = False) -> exp.Expr | None:
             self._argument = self._index
             awaited = self._awaited
             found = super()._parse_lambda(alias=alias)

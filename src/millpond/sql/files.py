@@ -53,6 +53,8 @@ class JsonScan:
     compression: str
     layout: str
     keys: tuple[str, ...] = ()
+    longest: int = 1 << 24
+    """Most bytes in one record."""
 
     def field(self, index: int) -> str:
         """The expression of the key at an index, from 0: scalars as text, nested values as JSON text."""
@@ -155,15 +157,18 @@ def shift_table(name: str) -> str:
     so that a join by hash finds them while the file streams; all in one row, because the planner takes a file for
     short, and would build its hash table of the file rather than of a relation that it knows to be longer.
     """
+    numbers = "SELECT unnest(?::BIGINT[]) AS number"
+    starts = f"SELECT number - row_number() OVER (ORDER BY number) + 1 AS n FROM ({numbers})"
+    blocks = f"SELECT n // {_BLOCK} AS block, list(n) AS starts FROM starts GROUP BY ALL"
+    series = "SELECT unnest(range(0, (SELECT max(block) + 1 FROM blocks))) AS block"
+    before = "sum(len(starts)) OVER (ORDER BY block ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
+    every = (
+        f"SELECT block, starts, coalesce({before}, 0)::BIGINT AS before "
+        f"FROM ({series}) AS series LEFT JOIN blocks USING (block)"
+    )
     return (
-        f"CREATE TEMP TABLE {quote(name)} AS WITH starts AS "
-        "(SELECT number - row_number() OVER (ORDER BY number) + 1 AS n FROM "
-        f"(SELECT unnest(?::BIGINT[]) AS number)), blocks AS (SELECT n // {_BLOCK} AS block, list(n) AS starts "
-        "FROM starts GROUP BY ALL), every AS (SELECT series.block, blocks.starts, coalesce(sum(len(blocks.starts)) OVER "
-        f"(ORDER BY series.block ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::BIGINT AS before "
-        f"FROM (SELECT unnest(range(0, (SELECT max(block) + 1 FROM blocks))) AS block) AS series "
-        "LEFT JOIN blocks USING (block)) SELECT list({'block': block, 'starts': starts, 'before': before}) AS blocks "
-        "FROM every"
+        f"CREATE TEMP TABLE {quote(name)} AS WITH starts AS ({starts}), blocks AS ({blocks}), every AS ({every}) "
+        "SELECT list({'block': block, 'starts': starts, 'before': before}) AS blocks FROM every"
     )
 
 
@@ -173,7 +178,8 @@ def _json_values(scan: JsonScan) -> str:
     if scan.layout == "lines":
         return f"read_ndjson_objects({path}, ignore_errors = true, compression = {compression})"
     layout = literal("array" if scan.layout == "array" else "unstructured")
-    return f"read_json_objects({path}, format = {layout}, compression = {compression})"
+    longest = f"maximum_object_size = {scan.longest}"
+    return f"read_json_objects({path}, format = {layout}, compression = {compression}, {longest})"
 
 
 def json_records(scan: JsonScan) -> str:
@@ -239,6 +245,11 @@ def probe(scan: Scan, rejects: str | None = None) -> str:
     if isinstance(scan, JsonScan):
         return f"SELECT count({RAW}), 0 FROM ({read})"
     return f"SELECT count(*), 0 FROM ({read}) AS r WHERE hash(r) IS NOT NULL"
+
+
+def probe_all(scans: Sequence[Scan], rejects: str) -> str:
+    """Read files side by side: rows (index of the scan, records, line ends inside fields)."""
+    return " UNION ALL ".join(f"SELECT {index}, * FROM ({probe(scan, rejects)})" for index, scan in enumerate(scans))
 
 
 def _line_ends(expression: str) -> str:

@@ -93,7 +93,45 @@ def _whole(query: Query) -> Query:
             next_step="write that part in another way",
             where=Location(query.path),
         ) from None
+    for arrow in query.tree.find_all(exp.JSONExtract, exp.JSONExtractScalar):
+        if _loose(arrow):
+            raise ModelError(
+                "MP-2008",
+                "an arrow beside another operator reads otherwise in the engine than it looks",
+                next_step="put parentheses round it: (document -> 'key')",
+                where=query.place(arrow),
+            )
     return query
+
+
+def _loose(arrow: exp.Expr) -> bool:
+    """Whether the engine reads on where the tree does not.
+
+    DuckDB's `->` binds looser than operators on both sides, `->>` looser than comparisons and logic before it.
+    """
+    node = arrow
+    while True:
+        parent = node.parent
+        if isinstance(parent, exp.Not):
+            return True
+        if isinstance(parent, (exp.In, exp.Between)):
+            if parent.this is not node or not _scalar(arrow):
+                return parent.this is node or isinstance(parent, exp.Between)
+        elif isinstance(parent, exp.Binary) and not isinstance(
+            parent, (exp.JSONExtract, exp.JSONExtractScalar, exp.Dot)
+        ):
+            last = parent.args.get("expression") is node
+            if isinstance(parent, (exp.Predicate, exp.Connector)) and last:
+                return True
+            if not last and not _scalar(arrow):
+                return True
+        elif not isinstance(parent, exp.Binary):
+            return False
+        node = parent
+
+
+def _scalar(arrow: exp.Expr) -> bool:
+    return isinstance(arrow, exp.JSONExtractScalar)
 
 
 def locate(sql: str, path: Path, offset: int, length: int = 1) -> Location:

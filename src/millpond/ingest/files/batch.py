@@ -30,6 +30,7 @@ from millpond.sql.files import (
     kept_records,
     numbered_lines,
     probe,
+    probe_all,
     refused_lengths,
     refused_records,
     scans_of,
@@ -157,7 +158,7 @@ def _attempt(target: Target, trials: Sequence[Trial]) -> list[Taken]:
     learned = [trial.learn(refused[trial.read_at], target.scratch) for trial in trials]
     count = sum(map(len, refused.values()))
     if not any(learned) and inserted + count != sum(trial.engine_sees for trial in trials):
-        learned += [_count(target, trial, len(refused[trial.read_at])) for trial in trials if trial.scan]
+        learned = _count(target, trials, refused)
     if any(learned) or not all(trial.readable.file.unchanged_on_disk() for trial in trials):
         raise _again()
     _check_sum(target, trials, inserted + count)
@@ -179,20 +180,20 @@ def _refused(target: Target, trials: Sequence[Trial]) -> dict[str, list[RefusedL
     return refused
 
 
-def _count(target: Target, trial: Trial, refused: int) -> bool:
-    """Count a file by itself; whether it must be taken apart because lines are missing that no field holds."""
-    if trial.present is not None:
-        return False
-    records, ends = target.session.rows(probe(_unnumbered(trial), _PROBED))[0]
-    for name in (_PROBED, scans_of(_PROBED)):
-        target.session.execute(drop_temporary(name))
-    if records + ends == trial.lines and not refused:
-        trial.present = records
-        return False
-    if records + refused == trial.lines:
-        return False
-    trial.take_apart(target.scratch)
-    return True
+def _count(target: Target, trials: Sequence[Trial], refused: dict[str, list[RefusedLine]]) -> list[bool]:
+    """Count files one by one; which must be taken apart because lines are missing that no field holds."""
+    counted = [trial for trial in trials if trial.scan and trial.present is None]
+    rows = target.session.rows(probe_all([_unnumbered(trial) for trial in counted], _PROBED)) if counted else []
+    apart = []
+    for index, records, ends in rows:
+        trial = counted[index]
+        bad = len(refused[trial.read_at])
+        if records + ends == trial.lines and not bad:
+            trial.present = records
+        elif records + bad != trial.lines:
+            trial.take_apart(target.scratch)
+            apart.append(True)
+    return apart
 
 
 def _check_sum(target: Target, trials: Sequence[Trial], seen: int) -> None:

@@ -46,6 +46,8 @@ class Examined:
     encoding: str = "utf-8"
     recode: bool = False
     lines: int = 0
+    size: int = 0
+    """Bytes without the compression."""
     empty: bool = False
     ended: bool = True
     dialect: Dialect | None = None
@@ -124,7 +126,7 @@ def examine(path: Path, settings: FilesSource) -> Examined:
             text.take(piece)
     kind = settings.format or format_of(path.name, text.head)
     compression = settings.compression or told
-    found = Examined(digest.hexdigest(), compression, kind, empty=not text.size)
+    found = Examined(digest.hexdigest(), compression, kind, size=text.size, empty=not text.size)
     if contents.problem:
         return replace(found, problem=contents.problem, ended=not contents.problem.cut)
     if not text.size:

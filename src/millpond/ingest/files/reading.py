@@ -12,8 +12,11 @@ from millpond.ingest.files.problems import Problem, blames_file
 from millpond.ingest.files.recode import recoded
 from millpond.ingest.files.schema import Readable
 from millpond.ingest.files.sniff import column_names
-from millpond.project.source import CsvOptions, FilesSource
+from millpond.project.source import FilesSource
 from millpond.sql.files import CsvScan, JsonScan, ParquetScan, json_keys, parquet_columns, parquet_count
+
+_LONGEST_DOCUMENT = 1 << 27
+"""Most bytes of one JSON value in a document; the engine keeps room for it in each thread."""
 
 
 def read(file: FoundFile, settings: FilesSource, session: Session, scratch: Path) -> Readable | Problem:
@@ -26,7 +29,7 @@ def read(file: FoundFile, settings: FilesSource, session: Session, scratch: Path
     if file.examined.recode:
         file = _copied(file, scratch)
     if file.examined.format in ("csv", "tsv"):
-        return _delimited(file, settings.csv)
+        return _delimited(file, settings)
     return _json(file, session) if file.examined.format != "parquet" else _parquet(file, session)
 
 
@@ -38,7 +41,7 @@ def _copied(file: FoundFile, scratch: Path) -> FoundFile:
     return replace(file, examined=examined, copy=target)
 
 
-def _delimited(file: FoundFile, options: CsvOptions) -> Readable | Problem:
+def _delimited(file: FoundFile, settings: FilesSource) -> Readable | Problem:
     dialect = file.examined.dialect
     if dialect is None:
         return Problem("no_dialect", "its fields cannot be told apart")
@@ -51,13 +54,16 @@ def _delimited(file: FoundFile, options: CsvOptions) -> Readable | Problem:
         dialect.escape,
         dialect.header,
         dialect.skip,
-        tuple(options.null),
+        tuple(settings.csv.null),
     )
-    return Readable(file, scan, dialect.names, ("VARCHAR",) * dialect.width)
+    declared = tuple(settings.columns or ())
+    names = declared if not dialect.header and len(declared) == dialect.width else dialect.names
+    return Readable(file, scan, names, ("VARCHAR",) * dialect.width)
 
 
 def _json(file: FoundFile, session: Session) -> Readable | Problem:
-    scan = JsonScan(file.bytes_at, file.examined.compression, file.examined.layout)
+    longest = min(max(file.examined.size, 1 << 24), _LONGEST_DOCUMENT)
+    scan = JsonScan(file.bytes_at, file.examined.compression, file.examined.layout, longest=longest)
     try:
         rows = session.rows(json_keys(scan))
     except EngineError as failed:

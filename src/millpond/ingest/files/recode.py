@@ -15,7 +15,7 @@ def recoded(path: Path, examined: Examined, target: Path) -> int:
 
     Junk lines before a header are left out. Parquet files are only uncompressed.
     """
-    lines, last = 0, b"\n"
+    lines, returns, last = 0, 0, b"\n"
     with path.open("rb", buffering=0) as source, target.open("wb") as copy:
         pieces: Iterator[bytes] = iter(Contents(source, examined.compression))
         if examined.format != "parquet":
@@ -24,8 +24,9 @@ def recoded(path: Path, examined: Examined, target: Path) -> int:
         for piece in pieces:
             copy.write(piece)
             lines += piece.count(b"\n")
+            returns += piece.count(b"\r")
             last = piece[-1:] or last
-    return lines + (last != b"\n")
+    return (lines or returns) + (last not in (b"\n", b"\r"))
 
 
 def _utf8(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
@@ -41,9 +42,9 @@ def _utf8(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
 
 def _without_lines(pieces: Iterator[bytes], count: int) -> Iterator[bytes]:
     for piece in pieces:
-        rest = piece
+        rest, line_end = piece, b"\n" if b"\n" in piece else b"\r"
         while count and rest:
-            _, end, rest = rest.partition(b"\n")
+            _, end, rest = rest.partition(line_end)
             count -= bool(end)
         if rest:
             yield rest

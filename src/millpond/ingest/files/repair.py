@@ -20,11 +20,12 @@ _LONGEST = 2_097_152
 
 @dataclass(frozen=True)
 class Written:
-    """How records are told apart: single bytes, `quote` and `escape` empty where there are none."""
+    """How records are told apart: `quote` and `escape` are empty where there are none; `width` fields are expected."""
 
     delimiter: bytes
     quote: bytes
     escape: bytes
+    width: int
 
 
 @dataclass(frozen=True)
@@ -125,9 +126,19 @@ def _closed(
         size += len(line) + 1
         if written.quote in line:
             joined = b"\n".join((first, *more))
-            if _quotes(joined, written) != "open":
+            state = _quotes(joined, written)
+            if state == "wrong" and _alone(line, written):
+                break
+            if state != "open":
                 return more, joined
     return more, None
+
+
+def _alone(line: bytes, written: Written) -> bool:
+    """Whether a line looks like a record of its own: the quote before it was never closed."""
+    if written.width < 2 or _quotes(line, written) != "fine":
+        return False
+    return sum(1 for _ in _fields(line, written)) == written.width
 
 
 _FAULTS = {
@@ -138,30 +149,38 @@ _FAULTS = {
 
 def _quotes(record: bytes, written: Written) -> str:
     """fine, open (a quoted field does not end) or wrong (something other than a delimiter follows a quoted field)."""
-    quote, delimiter = written.quote, written.delimiter
-    if not quote or quote not in record:
+    if not written.quote or written.quote not in record:
         return "fine"
-    position = 0
-    while position < len(record):
-        start = position
-        while record[start : start + 1] == b" ":
-            start += 1
-        if record[start : start + 1] == quote:
+    return next((state for state in _fields(record, written) if state != "fine"), "fine")
+
+
+def _fields(record: bytes, written: Written) -> Iterator[str]:
+    """The state of each field, up to the first that is not fine."""
+    quote, delimiter = written.quote, written.delimiter
+    position, more = 0, True
+    while more:
+        start = _behind_blanks(record, position)
+        if quote and record.startswith(quote, start):
             end = _end_of_quoted(record, start + 1, written)
             if end < 0:
-                return "open"
-            rest = end + 1
-            while record[rest : rest + 1] == b" ":
-                rest += 1
-            if rest < len(record) and not record.startswith(delimiter, rest):
-                return "wrong"
-            position = rest + len(delimiter)
+                yield "open"
+                return
+            position = _behind_blanks(record, end + 1)
+            more = position < len(record)
+            if more and not record.startswith(delimiter, position):
+                yield "wrong"
+                return
         else:
-            found = record.find(delimiter, position)
-            if found < 0:
-                return "fine"
-            position = found + len(delimiter)
-    return "fine"
+            position = record.find(delimiter, position)
+            more = position >= 0
+        yield "fine"
+        position += len(delimiter)
+
+
+def _behind_blanks(record: bytes, position: int) -> int:
+    while record.startswith(b" ", position):
+        position += 1
+    return position
 
 
 def _end_of_quoted(record: bytes, position: int, written: Written) -> int:
@@ -175,7 +194,7 @@ def _end_of_quoted(record: bytes, position: int, written: Written) -> int:
                 return end
             position = end + 2
         else:
-            slashes = end - len(record[:end].rstrip(escape)) - 0
-            if slashes % 2 == 0:
+            escapes = end - len(record[:end].rstrip(escape))
+            if escapes % 2 == 0:
                 return end
             position = end + 1

@@ -99,7 +99,7 @@ class Trial:
             return
         stem = self.readable.file.examined.content
         clean, self.kept = scratch / f"{stem}.clean", scratch / f"{stem}.kept"
-        written = Written(scan.delimiter.encode(), scan.quote.encode(), scan.escape.encode())
+        written = Written(scan.delimiter.encode(), scan.quote.encode(), scan.escape.encode(), scan.width)
         result = split_records(scan.path, scan.compression, written, self.before, frozenset(also), clean, self.kept)
         self.split, self.present, self.cut, self.refused = True, result.good, result.cut, result.cut
         self.readable = replace(self.readable, scan=replace(scan, path=clean, compression="none"))
