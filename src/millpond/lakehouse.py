@@ -65,6 +65,7 @@ class Lakehouse:
     @cached_property
     def gate(self) -> Gate:
         """The only way in which people read."""
+        self.engine.warm()
         policy = lookup("millpond.governance.policy:OwnerPolicy")()
         audit = lookup("millpond.governance.audit:Audit")(self.project.state / "audit.db")
         made = lookup("millpond.governance.gate:Gate")(

@@ -94,8 +94,8 @@ def ls(context: Context, layer: str | None) -> int:
     elif not rows:
         line("no tables yet: `millpond add FILE...` makes a source, `millpond run` builds")
     else:
-        shown = [(str(n), k, c, s.get("rows"), s.get("bytes"), "" if c else "not built") for n, k, c, s in rows]
-        table(("table", "kind", "commit", "rows", "bytes", ""), shown)
+        shown = [(str(n), k, c, s.get("rows"), s.get("files"), "" if c else "not built") for n, k, c, s in rows]
+        table(("table", "kind", "commit", "rows", "files", ""), shown)
     return 0
 
 
@@ -115,7 +115,7 @@ def quarantine_list(context: Context, model: str | None, rule: str | None) -> in
     elif not rows:
         line("no such record in quarantine")
     else:
-        shown = ("id", "model", "rule", "value", "origin", "position")
+        shown = ("id", "model", "rule", "value", "origin", "position", "reason")
         table(shown, [[str(row["id"])[:8], *(row[name] for name in shown[1:])] for row in rows])
         line(f"{counted(len(rows), 'record')}; `millpond quarantine show ID` shows one with its raw record")
     return 0
@@ -188,9 +188,13 @@ def _by_layer(name: TableName) -> tuple[int, str]:
 
 
 def _summary(snapshot: Any) -> dict[str, int]:
+    """Live rows and data files of a snapshot, as its summary counts them."""
     summary = (snapshot or {}).get("summary", {})
-    names = {"rows": "total-records", "bytes": "total-files-size", "files": "total-data-files"}
-    return {ours: int(summary[theirs]) for ours, theirs in names.items() if str(summary.get(theirs, "")).isdigit()}
+    counted = {name: int(text) for name, text in summary.items() if str(text).isdigit()}
+    if "total-records" not in counted:
+        return {}
+    rows = counted["total-records"] - counted.get("total-position-deletes", 0)
+    return {"rows": rows, "files": counted.get("total-data-files", 0)}
 
 
 def _sizes(summary: dict[str, int]) -> str:

@@ -234,6 +234,8 @@ def translate(failed: Exception) -> MillpondError:
         return HostError(
             "MP-9004", f"a file cannot be written: {message}", next_step="make the project's folder writable"
         )
+    if "Could not write file" in text or "Input/output error" in text:
+        return HostError("MP-9006", message, next_step="mend the disk or its mount, then run again")
     if told.get("exception_type") == "Out of Memory" or isinstance(failed, duckdb.OutOfMemoryException):
         return EngineError(
             "MP-4003", "the query needs more memory than it may use", next_step="raise engine.memory in millpond.yaml"

@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from millpond.core.errors import RunError
@@ -29,9 +29,8 @@ def project_lock(state: Path, *, run: str, since: str, wait: bool, tell: Callabl
             file.flush()
             yield
         finally:
-            file.seek(0)
-            file.truncate()
-            file.flush()
+            with suppress(OSError):  # a disk in trouble must not hide what went wrong in the block
+                os.ftruncate(file.fileno(), 0)
             fcntl.flock(file.fileno(), fcntl.LOCK_UN)
 
 
@@ -51,9 +50,8 @@ def _take(descriptor: int, path: Path, wait: bool, tell: Callable[[str], None]) 
 def _holder(path: Path) -> str:
     """Who holds the lock; the holder writes its name just after it has taken it."""
     for _ in range(20):
-        text = path.read_text()
-        if text:
-            held = json.loads(text)
+        with suppress(ValueError, KeyError, TypeError):  # not written yet, or by no run of ours
+            held = json.loads(path.read_text(errors="replace"))
             return f"run {held['run']} (process {held['pid']}, since {held['since']})"
         time.sleep(0.01)
     return "another run"

@@ -12,7 +12,7 @@ from millpond.core.errors import Finding, RunError
 from millpond.core.names import TableName, closest
 from millpond.ingest.files.discovery import Discovery, discover
 from millpond.ingest.files.identity import parser_hash
-from millpond.pipeline.events import Event, Listener
+from millpond.pipeline.events import Event, Listener, unheard
 from millpond.pipeline.execution import Report, run_plan
 from millpond.pipeline.graph import Graph, build_graph, select
 from millpond.pipeline.lock import project_lock
@@ -38,6 +38,9 @@ class Request:
     wait: bool = False
 
 
+EVERYTHING = Request()
+
+
 class Runner:
     """Plans and runs. `bench` makes the workbench of a run by its identity, once there is something to do."""
 
@@ -59,11 +62,11 @@ class Runner:
         """The project's sources and models in order. Raises ModelError."""
         return build_graph(self._project)
 
-    def plan(self, request: Request) -> Plan:
+    def plan(self, request: Request = EVERYTHING) -> Plan:
         """What a run of the request would do now."""
         return self._prepare(request)[1]
 
-    def run(self, request: Request, listen: Listener) -> Report:
+    def run(self, request: Request = EVERYTHING, listen: Listener = unheard) -> Report:
         """Plan and do it, holding the project's lock. Raises RunError when the plan cannot be made."""
         identity = f"{self._clock.now():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         since = f"{self._clock.now():%Y-%m-%d %H:%M:%S} UTC"
