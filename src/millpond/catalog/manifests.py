@@ -134,6 +134,17 @@ def files(manifest: Manifest) -> tuple[DataFile, ...]:
     return tuple(entry for entry in entries(manifest) if entry.status != DELETED)
 
 
+def check_readable(metadata: TableMetadata) -> None:
+    """Pass when the present snapshot's list and manifests can be read. Raises CatalogError MP-3036 otherwise.
+
+    DuckDB's reader ends the whole process on many a damaged manifest, so they are looked at before it is let near.
+    """
+    snapshot = metadata.current_snapshot
+    if snapshot is not None:
+        for manifest in manifests(snapshot["manifest-list"]):
+            entries(manifest)
+
+
 def _data_file(record: Record, manifest: Manifest) -> DataFile:
     row = record["data_file"]
     status = record["status"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from millpond.catalog import files
+from millpond.catalog import files, manifests
 from millpond.catalog import metadata as documents
 from millpond.catalog.commits import TableEntry
 from millpond.catalog.gateway import requests
@@ -35,6 +35,8 @@ def load(seat: Seat, call: Call) -> Response:
     """GET one table; `snapshots=refs` leaves out the snapshots that no branch or tag names."""
     name = call.table()
     entry, metadata = seat.stage.table(name), seat.stage.metadata(name)
+    if not seat.direct:
+        manifests.check_readable(metadata)
     if seat.keeper is not None:
         seat.keeper.mend(entry.location)
     return document(loaded(entry, metadata, call.query.get("snapshots") == "refs"))
