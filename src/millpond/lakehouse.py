@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from millpond.catalog.gateway.server import Gateway
     from millpond.core.errors import Finding
     from millpond.engines.engine import Engine
+    from millpond.governance.audit import Audit
     from millpond.governance.gate import Gate
     from millpond.governance.tables import Tables
     from millpond.pipeline.runner import Runner
@@ -63,13 +64,16 @@ class Lakehouse:
         return cast("Engine", lookup("millpond.engines.duckdb:DuckDBEngine")(limits, settings.time_zone))
 
     @cached_property
+    def _audit(self) -> Audit:
+        return cast("Audit", lookup("millpond.governance.audit:Audit")(self.project.state / "audit.db"))
+
+    @cached_property
     def gate(self) -> Gate:
         """The only way in which people read."""
         self.engine.warm()
         policy = lookup("millpond.governance.policy:OwnerPolicy")()
-        audit = lookup("millpond.governance.audit:Audit")(self.project.state / "audit.db")
         made = lookup("millpond.governance.gate:Gate")(
-            self.catalog, self.engine, self.endpoint, policy, audit, self.clock
+            self.catalog, self.engine, self.endpoint, policy, self._audit, self.clock
         )
         return cast("Gate", made)
 
@@ -95,7 +99,7 @@ class Lakehouse:
         """Stop what was started."""
         if "runner" in self.__dict__:
             self.runner.log.close()
-        for part, stop in (("_gateway", "stop"), ("engine", "close"), ("catalog", "close")):
+        for part, stop in (("_gateway", "stop"), ("engine", "close"), ("_audit", "close"), ("catalog", "close")):
             if part in self.__dict__:
                 getattr(self.__dict__[part], stop)()
 

@@ -36,12 +36,12 @@ def test_every_finding_has_a_code_a_place_and_a_next_step(shop: Path, type_: Typ
 
 def test_a_column_that_does_not_exist_is_shown_where_it_is_written(shop: Path, type_: Type) -> None:
     """The engine's complaint is told at the author's line and column, with what was meant."""
-    (shop / "models" / "gold" / "typo.sql").write_text("SELECT order_id,\n       amout\nFROM silver.orders\n")
+    (shop / "models" / "gold" / "typo.sql").write_text("SELECT order_id,\n /* né */ amout\nFROM silver.orders\n")
     (finding,) = type_("check", "--json").objects()
-    assert (finding["code"], finding["line"], finding["column"]) == ("MP-2011", 2, 8)
+    assert (finding["code"], finding["line"], finding["column"]) == ("MP-2011", 2, 11)
     assert finding["suggestion"] == "amount"
     shown = type_("check").err
-    assert "typo.sql:2:8" in shown
+    assert "typo.sql:2:11" in shown
     assert "^" in shown
 
 

@@ -124,7 +124,7 @@ class ConflictError(CatalogError):
 
 
 class EngineError(MillpondError):
-    """The query engine refused or failed. `position` counts the statement's characters before the place, from 0."""
+    """The query engine refused or failed. `position` counts the bytes (UTF-8) before the place in the statement."""
 
     position: int | None = None
 

@@ -98,8 +98,8 @@ def _engine_finding(model: Model, wrong: EngineError) -> Finding:
 
 
 def location_at(text: str, offset: int, model: Model) -> Location:
-    """The author's line and column of a character offset in a model's SQL."""
-    before = text[: max(offset, 0)]
+    """The author's line and column of an offset in a model's SQL, in bytes of UTF-8 as the engine's binder counts."""
+    before = text.encode()[: max(offset, 0)].decode(errors="ignore")
     line = before.count("\n") + 1
     return model.authored(Location(model.path, line, len(before) - (before.rfind("\n") + 1) + 1))
 
