@@ -114,5 +114,4 @@ def test_kills_at_random_moments_lose_and_double_nothing(commands: Nursery, tmp_
 def test_many_kills_at_random_moments_lose_and_double_nothing(share: int, commands: Nursery, tmp_path: Path) -> None:
     """The same, some 200 times; MILLPOND_SEED repeats a run."""
     seed = int(os.environ.get("MILLPOND_SEED", time.time_ns() % 1_000_000)) + share
-    print(f"seed {seed}")
-    assert random_kills(tmp_path, commands, rounds=20, seed=seed) > 5
+    assert random_kills(tmp_path, commands, rounds=20, seed=seed) > 5, f"MILLPOND_SEED={seed} repeats it"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import threading
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,10 +39,44 @@ def read(path: str) -> list[Record]:
     except OSError as missing:
         raise unreadable(path, missing.strerror or str(missing)) from missing
     try:
-        records: list[Any] = list(fastavro.reader(io.BytesIO(content)))
+        reader = fastavro.reader(io.BytesIO(content))
+        wrong = _wrong_schema(reader.metadata["avro.schema"])
+        records: list[Any] = [] if wrong else list(reader)
     except (ValueError, EOFError, KeyError, IndexError, TypeError, OSError, zlib.error) as damage:
         raise unreadable(path, f"{type(damage).__name__} {damage}") from damage
+    if wrong:
+        raise unreadable(path, wrong)
     return records
+
+
+@lru_cache(maxsize=256)
+def _wrong_schema(text: str) -> str:
+    """What the Iceberg specification demands of a schema and this one lacks; empty when it is sound.
+
+    The reader in use here is content without, but others stop the whole process: every field has a number, every name
+    is one that Avro allows, and an array has a number for its elements or is a map.
+    """
+    waiting: list[Any] = [json.loads(text)]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting.extend(part)
+        elif isinstance(part, dict):
+            if not _NAME.match(part.get("name", "_")):
+                return f"its schema has the name {part['name']!r}"
+            if part.get("type") == "record" and not isinstance(part.get("fields"), list):
+                return "its schema has a record without fields"
+            if part.get("type") == "array" and not ("element-id" in part or part.get("logicalType") == "map"):
+                return "its schema has an array without an element id"
+            for inner in part.get("fields", ()):
+                if not isinstance(inner.get("field-id"), int):
+                    return f"its schema has the field {inner.get('name')!r} without a field id"
+                waiting.append(inner)
+            waiting.extend((part.get("type"), part.get("items")))
+    return ""
+
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
 def write(path: str, schema: Mapping[str, Any], records: Sequence[Record], header: Mapping[str, str]) -> None:

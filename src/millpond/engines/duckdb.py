@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 EXTENSIONS = ("avro", "httpfs", "iceberg")
 """In the order in which they must be loaded."""
 
+_ANSWERED = re.compile(r'returned response code (?!Conflict)\w+ with message "(.*)"\Z', re.DOTALL)
 _CONFLICT_SIGNS = ("Conflict_409", "HTTP 409", "CommitFailedException", "Requirement failed")
 
 
@@ -225,6 +227,7 @@ def translate(failed: Exception) -> MillpondError:
     """The error of ours that says what DuckDB's error means."""
     told = _told_json(str(failed))
     text = str(told.get("exception_message", failed)).strip()
+    text = _from_gateway(text)
     message = text.splitlines()[0] if text else type(failed).__name__
     if any(sign in text for sign in _CONFLICT_SIGNS):
         return ConflictError("MP-3010", "another commit came first", next_step="run the step again")
@@ -249,6 +252,12 @@ def translate(failed: Exception) -> MillpondError:
     position = str(told.get("position", ""))
     refused.position = int(position) if position.isdigit() else None
     return refused
+
+
+def _from_gateway(text: str) -> str:
+    """What the gateway said, where DuckDB reports an answer of it; else the text as it is."""
+    told = _ANSWERED.search(text)
+    return told[1] if told else text
 
 
 def _told_json(text: str) -> dict[str, object]:
