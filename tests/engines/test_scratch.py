@@ -31,7 +31,8 @@ def test_what_a_dead_process_left_is_removed(tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     program = (
         "import os, signal, sys; from pathlib import Path; from millpond.engines.scratch import ScratchFolder\n"
-        "(ScratchFolder(Path(sys.argv[1]), 'spill-').path / 'big').write_text('x'); os.kill(os.getpid(), signal.SIGKILL)"
+        "(ScratchFolder(Path(sys.argv[1]), 'spill-').path / 'big').write_text('x')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
     assert len(list(tmp_path.glob("spill-*/big"))) == 1

@@ -71,7 +71,8 @@ class Catalog:
         """Open the pointer store at `url`, a path or `sqlite:///PATH`, made where it is not.
 
         `warehouse` is the folder of all tables. Raises CatalogError or HostError as `Store.open` does, CatalogError
-        MP-3056 for a store of another kind and MP-3055 for a warehouse that is no folder.
+        MP-3056 for a store of another kind, MP-3055 for a warehouse that is no folder, and MP-3057 when there is no
+        store though the warehouse holds tables.
         """
         path = url.removeprefix("sqlite:///")
         if "://" in path:
@@ -81,6 +82,12 @@ class Catalog:
                 next_step="set catalog.url in millpond.yaml to the path of a file",
             )
         place = Warehouse(warehouse)
+        if _absent(Path(path)) and place.holds_tables():
+            raise CatalogError(
+                "MP-3057",
+                f"the catalog {path} is gone, but {place.root} holds tables that it knew",
+                next_step="restore the catalog from a backup; to begin anew from the sources, move that folder away too",
+            )
         return cls(Store.open(Path(path)), place, environment, clock, Tokens(), MetadataCache())
 
     def close(self) -> None:
@@ -171,6 +178,10 @@ class Catalog:
     def _ask(self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         with self.store.read() as connection:
             return question(connection, *args, **kwargs)
+
+
+def _absent(store: Path) -> bool:
+    return not store.exists() or (store.is_file() and store.stat().st_size == 0)
 
 
 def open_stage(catalog: Catalog, step_key: str, base: int, client: str, keeper: Keeper | None = None) -> Stage:

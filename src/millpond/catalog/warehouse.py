@@ -90,6 +90,10 @@ class Warehouse:
             if location == other or location.startswith(other + "/") or other.startswith(location + "/"):
                 raise _refused(location, f"another table lies at {other}")
 
+    def holds_tables(self) -> bool:
+        """Whether the metadata of any table lies here."""
+        return any(Path(self.root).glob("*/*/metadata/*.metadata.json"))
+
     def prepare(self, location: str) -> None:
         """Make the folders that stock DuckDB expects to find. Raises CatalogError MP-3017 where the disk refuses."""
         try:

@@ -12,7 +12,7 @@ from millpond.catalog import metadata as documents
 from millpond.catalog.commits import TableEntry
 from millpond.catalog.gateway import requests
 from millpond.catalog.gateway.access import Seat
-from millpond.catalog.gateway.answers import document, done
+from millpond.catalog.gateway.answers import document, done, refusal
 from millpond.catalog.gateway.requests import Call, Json, malformed, no_such_namespace
 from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.recording import micros
@@ -34,7 +34,14 @@ def listed(seat: Seat, call: Call) -> Response:
 def load(seat: Seat, call: Call) -> Response:
     """GET one table; `snapshots=refs` leaves out the snapshots that no branch or tag names."""
     name = call.table()
-    entry, metadata = seat.stage.table(name), seat.stage.metadata(name)
+    entry = seat.stage.table(name)
+    try:
+        metadata = seat.stage.metadata(name)
+    except CatalogError as damage:
+        if seat.direct:
+            raise
+        # An answer of 404, as the specification wants it, would tell our engine that there is no such table.
+        return refusal(400, "BadRequestException", damage.finding.message, damage.code)
     if not seat.direct:
         manifests.check_readable(metadata)
     if seat.keeper is not None:
