@@ -33,7 +33,7 @@ class Lakehouse:
     def __init__(self, project: Project, clock: Clock | None = None, principal: str | None = None) -> None:
         self.project = project
         self.clock = clock or SystemClock()
-        self.principal = principal or getpass.getuser()
+        self.principal = principal or _user()
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -41,7 +41,7 @@ class Lakehouse:
         storage = self.project.folder / self.project.settings.storage.root
         pointers = self.project.folder / self.project.settings.catalog.url
         opened = lookup("millpond.catalog.catalog:Catalog").open(
-            f"sqlite:///{pointers}", str(storage), self.project.environment, self.clock
+            str(pointers), str(storage), self.project.environment, self.clock
         )
         return cast("Catalog", opened)
 
@@ -110,6 +110,14 @@ class Lakehouse:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _user() -> str:
+    """The user's name; in a container the number may have none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"
 
 
 def open_lakehouse(

@@ -84,10 +84,11 @@ class Nursery:
         at: int | None = None,
         manner: Manner = "before",
         seconds: float | None = None,
+        user: int | None = None,
     ) -> Ended:
         """Run `millpond` in a project. `at`: count its calls and do harm at that one (0: only count).
 
-        `seconds`: kill it after that time.
+        `seconds`: kill it after that time. `user`: as whom it runs.
         """
         log, out = self._scratch / "calls.log", self._scratch / "out.txt"
         log.unlink(missing_ok=True)
@@ -97,6 +98,7 @@ class Nursery:
             "at": at,
             "manner": MANNERS.index(manner),
             "seconds": seconds,
+            "user": user,
             "log": str(log) if at is not None else "",
             "out": str(out),
         }

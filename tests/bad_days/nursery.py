@@ -55,6 +55,10 @@ def _command(order: dict[str, Any]) -> NoReturn:
         ctypes.CDLL(None).doom_begin(
             order["folder"].encode(), order["log"].encode(), ctypes.c_long(order["at"]), order["manner"]
         )
+    if order["user"] is not None:
+        os.setgroups([])
+        os.setgid(order["user"])
+        os.setuid(order["user"])
     sys.argv = ["millpond", *order["words"]]
     try:
         importlib.import_module("millpond.cli.main").app()

@@ -44,6 +44,9 @@ GROUP BY z.city
 """,
 }
 
+Ride = tuple[int, str, str]
+"""Number, zone, and minutes as they came."""
+
 RIDES, ZONES = TableName("bronze", "rides_raw"), TableName("bronze", "zones_raw")
 GOOD, USAGE, CITIES = TableName("silver", "rides"), TableName("gold", "usage"), TableName("gold", "cities")
 RECORDS = TableName("quarantine", "records")
@@ -56,7 +59,7 @@ class Arrivals:
 
     folder: Path
     seed: int = 0
-    rides: list[tuple[int, str, str]] = field(default_factory=list)
+    rides: list[Ride] = field(default_factory=list)
     zones: dict[str, str] = field(default_factory=dict)
     zone_lines: int = 0
     pages: int = 0

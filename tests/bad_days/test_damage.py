@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -46,9 +46,6 @@ def folder(path: Path) -> None:
     path.mkdir()
 
 
-HARMS: tuple[Callable[[Path], None], ...] = (delete, cut, empty, junk, folder)
-
-
 def table_files(project: Path) -> dict[str, Path]:
     """A file of each kind that the table of good rides is made of."""
     with open_lakehouse(project) as lake:
@@ -78,16 +75,15 @@ def state_files(project: Path) -> dict[str, Path]:
     }
 
 
-def refused_by(commands: Nursery, project: Path) -> set[str]:
-    """Which commands end with an error while a file is damaged; each error must be a clear one."""
-    ended: dict[str, Ended] = {
+def refused_by(commands: Nursery, project: Path) -> dict[str, Ended]:
+    """The commands that end with an error while a file is damaged; each error must be a clear one."""
+    ended = {
         "query": commands.command(project, "query", ROWS, "--json"),
         "run": commands.command(project, "run", "--json"),
-        "runs": commands.command(project, "runs", "--json"),
     }
     for each in ended.values():
         each.check_clear()
-    return {name for name, each in ended.items() if each.code}
+    return {name: each for name, each in ended.items() if each.code}
 
 
 @contextmanager
@@ -109,24 +105,25 @@ def test_a_damaged_file_of_a_table_is_told_and_mended_by_its_return(
     """Reading says which file it is; a run fails without doing harm; with the file back the next run is right."""
     scene = Scene(tmp_path, later=True)
     path = table_files(scene.folder)[kind]
-    for harm in HARMS:
-        with damaged(path, harm):
-            assert refused_by(commands, scene.folder) == {"query", "run"}
-            told = commands.command(scene.folder, "query", ROWS, "--json").complaints[0]
-            assert path.name in told["message"]
-        scene.mend()
+    for harm in (delete, cut, junk):
         scene.put_back()
+        with damaged(path, harm):
+            refused = refused_by(commands, scene.folder)
+        assert set(refused) == {"query", "run"}, harm.__name__
+        assert path.name in refused["query"].complaints[0]["message"]
+    scene.mend()
 
 
-ALWAYS, NEVER = {"query", "run", "runs"}, set[str]()
-STATE: dict[str, dict[Callable[[Path], None], set[str]]] = {
-    "project": dict.fromkeys(HARMS, ALWAYS),
-    "source": {cut: ALWAYS, empty: ALWAYS, junk: ALWAYS},
-    "model": {cut: ALWAYS, empty: ALWAYS, junk: ALWAYS, delete: {"run"}},
-    "catalog": dict.fromkeys(HARMS, {"query", "run", "runs"}),
-    "runs": {delete: NEVER, cut: {"run", "runs"}, junk: {"run", "runs"}, folder: {"run", "runs"}},
-    "audit": {delete: NEVER, cut: {"query"}, junk: {"query"}, folder: {"query"}},
-    "lock": {delete: NEVER, empty: NEVER, junk: NEVER, folder: {"run"}},
+BOTH, NEITHER = frozenset({"query", "run"}), frozenset[str]()
+RUN, QUERY = frozenset({"run"}), frozenset({"query"})
+STATE = {
+    "project": {cut: BOTH, empty: BOTH, junk: BOTH, delete: BOTH},
+    "source": {cut: BOTH, empty: BOTH, junk: BOTH},
+    "model": {cut: BOTH, junk: BOTH, delete: RUN},
+    "catalog": {cut: BOTH, empty: BOTH, junk: BOTH, delete: BOTH, folder: BOTH},
+    "runs": {cut: RUN, junk: RUN, folder: RUN, delete: NEITHER},
+    "audit": {cut: QUERY, junk: QUERY, folder: QUERY, delete: NEITHER},
+    "lock": {junk: NEITHER, folder: RUN, delete: NEITHER},
 }
 """Which commands a damage stops. A deleted run log or audit begins anew; nobody holds a lock that is only a file."""
 
@@ -139,12 +136,12 @@ def test_a_damaged_file_of_the_project_is_told_and_mended_by_its_return(
     scene = Scene(tmp_path, later=True)
     path = state_files(scene.folder)[kind]
     for harm, stopped in STATE[kind].items():
+        scene.put_back()
         with damaged(path, harm):
-            assert refused_by(commands, scene.folder) == stopped, harm.__name__
+            assert refused_by(commands, scene.folder).keys() == stopped, harm.__name__
         for left in scene.folder.glob(f".millpond/{path.name}-*"):
             left.unlink()
-        scene.mend()
-        scene.put_back()
+    scene.mend()
 
 
 def flips(path: Path, count: int, seed: int) -> Iterator[Callable[[Path], None]]:
@@ -166,11 +163,8 @@ def read_all(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(manifests, "_KEPT_LISTS", avro.Kept(1000))
         patch.setattr(manifests, "_KEPT_FILES", avro.Kept(1000))
-        with open_lakehouse(project) as lake:
-            try:
-                lake.tables.query(ROWS).rows()
-            except MillpondError as told:
-                assert told.finding.next_step
+        with open_lakehouse(project) as lake, suppress(MillpondError):
+            lake.tables.query(ROWS).rows()
 
 
 @pytest.mark.parametrize("kind", ["data", "manifest", "list", "metadata"])
@@ -178,7 +172,7 @@ def test_a_flipped_bit_never_ends_the_process(kind: str, tmp_path: Path, monkeyp
     """It is told, or it changes nothing that matters; a value in a data page may be read wrongly, as Parquet has it."""
     scene = Scene(tmp_path, later=True)
     path = table_files(scene.folder)[kind]
-    for flip in flips(path, 12, seed=4):
+    for flip in flips(path, 8, seed=4):
         with damaged(path, flip):
             read_all(scene.folder, monkeypatch)
     scene.mend()

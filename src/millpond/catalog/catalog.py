@@ -86,7 +86,7 @@ class Catalog:
             raise CatalogError(
                 "MP-3057",
                 f"the catalog {path} is gone, but {place.root} holds tables that it knew",
-                next_step="restore the catalog from a backup; to begin anew from the sources, move that folder away too",
+                next_step="restore the catalog from a backup, or move that folder away too and begin anew",
             )
         return cls(Store.open(Path(path)), place, environment, clock, Tokens(), MetadataCache())
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from millpond.cli.output import json_line, line
 from millpond.core.errors import ProjectError
+from millpond.core.names import is_plain
 from millpond.core.plugins import load, lookup
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _FIRST = """millpond init shop           make a project with a small sample
 cd shop
 millpond run                 load, clean, check, build
-millpond query "FROM gold.daily_revenue"
+millpond query "FROM gold.revenue_by_day"
 millpond --help              everything else"""
 
 
@@ -58,6 +59,12 @@ def _write_source(folder: Path, files: tuple[Path, ...], name: str | None) -> Pa
     """Write `sources/<name>.yaml`. Raises ProjectError MP-1052 when there is one of that name."""
     infer = load("millpond.project.infer")
     name = name or infer.source_name(files)
+    if not is_plain(name):
+        raise ProjectError(
+            "MP-1053",
+            f"{name!r} cannot name a source",
+            next_step="use lower case letters, digits and underscores, beginning with a letter",
+        )
     path = folder / "sources" / f"{name}.yaml"
     if path.exists():
         raise ProjectError(

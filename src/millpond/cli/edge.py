@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from millpond.core.errors import Finding, FindingsError, HostError, MillpondError
+from millpond.core.errors import Finding, FindingsError, MillpondError
+from millpond.core.failures import as_ours
 from millpond.core.plugins import lookup
 
 
@@ -40,12 +41,10 @@ def guarded(shown: Shown, work: Callable[[], int | None]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted: what was published stays, the rest was never visible; run again to go on\n")
         return 130
-    except OSError as failed:
-        return _tell(shown, _host(failed))
     except Exception as failed:  # noqa: BLE001 - the command line's edge
         if shown.debug:
             traceback.print_exc()
-        return _tell(shown, _unexpected(failed))
+        return _tell(shown, as_ours(failed))
 
 
 def show_findings(findings: tuple[Finding, ...], *, as_json: bool) -> None:
@@ -63,25 +62,3 @@ def _tell(shown: Shown, failed: MillpondError) -> int:
     findings = failed.findings if isinstance(failed, FindingsError) else (failed.finding,)
     show_findings(findings, as_json=shown.json)
     return failed.exit_code
-
-
-def _host(failed: OSError) -> HostError:
-    if failed.errno == 28:
-        return HostError("MP-9002", "the disk is full", next_step="free space where the lake and .millpond/ lie")
-    if isinstance(failed, PermissionError) or failed.errno == 30:
-        return HostError(
-            "MP-9004",
-            f"{failed.filename or 'a file'} cannot be written: {failed.strerror}",
-            next_step="give this user write permission, or name another folder with --project",
-        )
-    return HostError(
-        "MP-9006", f"{failed.filename or 'the system'}: {failed.strerror or failed}", next_step="mend that, run again"
-    )
-
-
-def _unexpected(failed: Exception) -> HostError:
-    return HostError(
-        "MP-9999",
-        f"an error that Millpond does not know: {type(failed).__name__}: {failed}",
-        next_step="run the command again with --debug and report what it prints",
-    )

@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -171,6 +172,9 @@ def main() -> None:
     """Run the command line; the process ends with the command's exit code."""
     # A command lives for a second: looking for garbage while modules load would be a tenth of it.
     gc.set_threshold(100_000, 50, 100)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace", line_buffering=True)
     try:
         app()
     except SystemExit as ended:

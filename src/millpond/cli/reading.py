@@ -91,6 +91,8 @@ def ls(context: Context, layer: str | None) -> int:
     if context.json:
         for name, kind, commit, summary in rows:
             json_line({"table": str(name), "kind": kind or None, "commit": commit, **summary})
+    elif not rows and layer is not None:
+        line(f"no tables in {layer}")
     elif not rows:
         line("no tables yet: `millpond add FILE...` makes a source, `millpond run` builds")
     else:
@@ -147,7 +149,7 @@ def moment(at: str | None) -> int | datetime | None:
     """What --at means: a commit number, or a time (UTC where no zone is said). Raises AccessError MP-8010."""
     if at is None:
         return None
-    if at.isdigit():
+    if at.isascii() and at.isdigit():
         return int(at)
     try:
         given = datetime.fromisoformat(at)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from millpond.cli.edge import show_findings
 from millpond.cli.output import counted, json_line, line, said, table
-from millpond.pipeline.plan import BuildStep, LandStep, Plan, Step
+from millpond.pipeline.plan import BuildStep, LandStep, Step
 from millpond.pipeline.runner import Request
 
 if TYPE_CHECKING:
     from millpond.cli.options import Context
+    from millpond.core.names import TableName
     from millpond.pipeline.events import Event
 
 
@@ -24,7 +25,8 @@ def run(context: Context, request: Request, *, dry_run: bool) -> int:
         printer = _Printer(context)
         report = lake.runner.run(request, printer.listen)
     show_findings(report.notes, as_json=context.json)
-    if not report.outcomes and not report.failures and not context.quiet:
+    _tell_waiting(context, report.waiting)
+    if not report.outcomes and not report.failures and not report.waiting and not context.quiet:
         _nothing(context)
     return 0 if report.ok else 1
 
@@ -37,13 +39,12 @@ def plan(context: Context, request: Request) -> int:
     if context.json:
         for step in planned.steps:
             json_line(_step(step))
-        return 0
-    if planned.empty:
+    elif planned.empty and not planned.waiting:
         _nothing(context)
-    else:
+    elif not planned.empty:
         rows = [(str(step.table), step.work, step.because, _detail(step)) for step in planned.steps]
         table(("table", "work", "because", "note"), rows)
-    _tell_waiting(planned)
+    _tell_waiting(context, planned.waiting)
     return 0
 
 
@@ -130,9 +131,12 @@ def _nothing(context: Context) -> None:
         line("nothing to do: everything is up to date")
 
 
-def _tell_waiting(planned: Plan) -> None:
-    for model, absent in planned.waiting:
-        line(f"{model} waits: {absent} has no table yet")
+def _tell_waiting(context: Context, waiting: tuple[tuple[TableName, TableName], ...]) -> None:
+    for model, absent in waiting:
+        if context.json:
+            json_line({"event": "waiting", "table": str(model), "absent": str(absent)})
+        elif not context.quiet:
+            line(f"  - {model} waits: {absent} has no table yet")
 
 
 def _detail(step: Step) -> str:

@@ -7,6 +7,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+RESERVED = "_mp_"
+"""Columns of staging relations begin with this, and no column of a table may."""
+
 LAYERS = ("bronze", "silver", "gold", "platinum")
 QUARANTINE = "quarantine"
 

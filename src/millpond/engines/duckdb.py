@@ -229,6 +229,21 @@ def translate(failed: Exception) -> MillpondError:
     text = str(told.get("exception_message", failed)).strip()
     text = _from_gateway(text)
     message = text.splitlines()[0] if text else type(failed).__name__
+    position = str(told.get("position", ""))
+    if isinstance(failed, duckdb.ConversionException):
+        refused = EngineError("MP-4002", message, next_step="use TRY_CAST, or clean the value first")
+    elif (meant := _of_the_machine(failed, text, message)) is not None:
+        return meant
+    elif isinstance(failed, duckdb.IOException | duckdb.HTTPException) or _names_a_file(failed, message):
+        return EngineError("MP-4004", message, next_step="see that the named file is whole and can be read")
+    else:
+        refused = EngineError("MP-4001", _plain(text), next_step="correct the statement, or clean the value it met")
+    refused.position = int(position) if position.isdigit() else None
+    return refused
+
+
+def _of_the_machine(failed: Exception, text: str, message: str) -> MillpondError | None:
+    """What is no fault of the statement: another commit, the disk, the memory."""
     if any(sign in text for sign in _CONFLICT_SIGNS):
         return ConflictError("MP-3010", "another commit came first", next_step="run the step again")
     if "No space left on device" in text:
@@ -239,19 +254,16 @@ def translate(failed: Exception) -> MillpondError:
         )
     if "Could not write file" in text or "Input/output error" in text:
         return HostError("MP-9006", message, next_step="mend the disk or its mount, then run again")
-    if told.get("exception_type") == "Out of Memory" or isinstance(failed, duckdb.OutOfMemoryException):
+    if (failed.args and "Out of Memory" in str(failed.args[0])[:60]) or isinstance(failed, duckdb.OutOfMemoryException):
         return EngineError(
             "MP-4003", "the query needs more memory than it may use", next_step="raise engine.memory in millpond.yaml"
         )
-    if isinstance(failed, duckdb.IOException | duckdb.InvalidInputException | duckdb.HTTPException):
-        return EngineError("MP-4004", message, next_step="see that the named file is whole and can be read")
-    if isinstance(failed, duckdb.ConversionException):
-        refused = EngineError("MP-4002", message, next_step="use TRY_CAST, or clean the value first")
-    else:
-        refused = EngineError("MP-4001", _plain(text), next_step="correct the statement")
-    position = str(told.get("position", ""))
-    refused.position = int(position) if position.isdigit() else None
-    return refused
+    return None
+
+
+def _names_a_file(failed: Exception, message: str) -> bool:
+    """Whether an error about input is about a file (else it is about a value)."""
+    return isinstance(failed, duckdb.InvalidInputException) and "/" in message
 
 
 def _from_gateway(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from millpond.core.errors import AccessError
 from millpond.core.names import TableName
 from millpond.core.plugins import load
 
@@ -56,5 +57,11 @@ class Tables:
             return Result(answer.reader.read_all(), answer.commit)
 
     def read(self, name: str, *, at: int | datetime | None = None) -> Result:
-        """A whole table by its name `layer.name`."""
-        return self.query(f"FROM {TableName.parse(name).quoted}", at=at)
+        """A whole table by its name `layer.name`. Raises AccessError MP-8018 for what is no such name."""
+        try:
+            table = TableName.parse(name)
+        except ValueError:
+            raise AccessError(
+                "MP-8018", f"{name!r} is not the name of a table", next_step="write it as layer.name"
+            ) from None
+        return self.query(f"FROM {table.quoted}", at=at)

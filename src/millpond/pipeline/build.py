@@ -33,6 +33,7 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
             return Outcome(None, note=f"waits: {absent} has no table yet")
         news = read_changes(bench, step.inputs, stage.base) if _reads_changes(model, step) else ()
         if step.mode in ("increment", "groups") and not any(change.any for change in news):
+            stage.publish(_commit(bench, model, stage.base, Ledger(0), ()))
             return Outcome(None, note="nothing new")
         step, news = _fitting(bench, step, news, stage.base)
         with bench.engine.session(bench.endpoint, stage.token) as session:
@@ -57,10 +58,14 @@ def _reads_changes(model: CompiledModel, step: BuildStep) -> bool:
 def _fitting(
     bench: Workbench, step: BuildStep, news: tuple[InputChanges, ...], until: int
 ) -> tuple[BuildStep, tuple[InputChanges, ...]]:
-    """An increment whose input lost rows is built anew, because an append cannot take rows back."""
-    if step.mode != "increment" or not any(change.deleted for change in news):
+    """A step whose input lost rows that it cannot take back, or was made anew, is done over all of its input."""
+    made_anew = any(change.whole for change in news) and step.mode in ("increment", "groups")
+    lost = step.mode == "increment" and any(change.deleted for change in news)
+    if not made_anew and not lost:
         return step, news
     every = tuple(InputRange(given.table, None) for given in step.inputs)
+    if step.mode == "groups":
+        return replace(step, mode="whole", inputs=every, note="the input was made anew: recomputes all"), ()
     note = "rows of the input were deleted: builds everything anew"
     return replace(step, mode="rebuild", inputs=every, note=note), read_changes(bench, every, until)
 

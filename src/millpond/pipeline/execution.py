@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 from millpond.catalog.commits import Commit
 from millpond.core.errors import ConflictError, Finding, MillpondError
+from millpond.core.failures import as_ours
 from millpond.core.names import TableName
 from millpond.core.retry import Backoff, retry
 from millpond.ingest.files.discovery import Discovery
@@ -26,13 +27,14 @@ _BACKOFF = Backoff(tries=6, first=0.05, most=2.0)
 class Report:
     """What a run did: the outcome of each step that was done, the error of each that failed, and what was left.
 
-    `notes` are those of the plan, and of what was landed.
+    `notes` are those of the plan, and of what was landed; `waiting` are models whose input has no table.
     """
 
     outcomes: Mapping[TableName, Outcome]
     failures: Mapping[TableName, MillpondError]
     skipped: tuple[TableName, ...]
     notes: tuple[Finding, ...] = ()
+    waiting: tuple[tuple[TableName, TableName], ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -57,7 +59,8 @@ def run_plan(
         started = time.monotonic()
         try:
             outcome = _do(bench, graph, step, discoveries)
-        except MillpondError as failed:
+        except Exception as raised:  # noqa: BLE001 - the runner's edge: one step's failure is not the others'
+            failed = as_ours(raised)
             failures[step.table] = failed
             blocked |= graph.downstream(step.table)
             listen(Event("step_failed", bench.clock.now(), _failed(step, failed, time.monotonic() - started)))
@@ -65,7 +68,7 @@ def run_plan(
         outcomes[step.table] = outcome
         listen(Event("step_finished", bench.clock.now(), _finished(step, outcome, time.monotonic() - started)))
     landed = tuple(finding for outcome in outcomes.values() for finding in outcome.findings)
-    return Report(outcomes, failures, tuple(skipped), (*plan.notes, *landed))
+    return Report(outcomes, failures, tuple(skipped), (*plan.notes, *landed), plan.waiting)
 
 
 def _do(bench: Workbench, graph: Graph, step: Step, discoveries: Mapping[TableName, Discovery]) -> Outcome:

@@ -88,7 +88,10 @@ def select(graph: Graph, selectors: Iterable[str]) -> frozenset[TableName]:
     `tag:x`, `layer:gold`, `source:name`. Raises RunError MP-7001 for a selector that names nothing.
     """
     chosen: set[TableName] = set()
+    selectors = tuple(selectors)
     given = [part for selector in selectors for part in selector.split()]
+    if selectors and not given:
+        raise RunError("MP-7001", "the selection is empty", next_step="see `millpond ls` for the names")
     if not given:
         return frozenset(graph.tables)
     for selector in given:

@@ -31,9 +31,14 @@ class InputChanges:
         return bool(self.changes.deleted)
 
     @property
+    def whole(self) -> bool:
+        """Whether the table was made anew, so that what was made of its older rows must be made anew as well."""
+        return self.changes.whole
+
+    @property
     def any(self) -> bool:
         """Whether anything happened."""
-        return self.inserted or self.deleted
+        return self.inserted or self.deleted or self.whole
 
     def queries(self) -> tuple[str, ...]:
         """Queries that give the changed rows with the table's columns: those that came, those that went."""

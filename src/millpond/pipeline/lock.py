@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from millpond.catalog.files import make_folder
 from millpond.core.errors import RunError
 
 
@@ -19,7 +20,7 @@ def project_lock(state: Path, *, run: str, since: str, wait: bool, tell: Callabl
 
     Raises RunError MP-7020, naming who holds it, unless `wait`; then `tell` is called once with the same sentence.
     """
-    state.mkdir(parents=True, exist_ok=True)
+    make_folder(state)
     with (state / "run.lock").open("a+") as file:
         _take(file.fileno(), state / "run.lock", wait, tell)
         try:

@@ -67,7 +67,16 @@ def _build(model: CompiledModel, state: LakeState, moving: set[TableName], rebui
     note = _note(model)
     every = tuple(InputRange(name, None) for name in model.inputs)
     if model.table not in state.models:
-        return BuildStep(model.table, kind, "create", every, "there is no table yet", note)
+        if model.table in state.tables and not rebuild:
+            raise RunError(
+                "MP-7012",
+                f"there is a table {model.table} that this project did not make",
+                next_step=f"`millpond run --rebuild {model.table}` replaces it; or give the model another name",
+                where=model.model.place(),
+            )
+        foreign = model.table in state.tables
+        because = "--rebuild replaces a table of others" if foreign else "there is no table yet"
+        return BuildStep(model.table, kind, "rebuild" if foreign else "create", every, because, note)
     if rebuild:
         return BuildStep(model.table, kind, "rebuild", every, "asked for by --rebuild", note)
     ranges = tuple(InputRange(name, state.cursors.get((model.table, name))) for name in model.inputs)

@@ -77,7 +77,7 @@ class Runner:
         with project_lock(self._project.state, run=identity, since=since, wait=request.wait, tell=tell):
             graph, planned, discoveries = self._prepare(request)
             if planned.empty:
-                return Report({}, {}, (), planned.notes)
+                return Report({}, {}, (), planned.notes, planned.waiting)
             return self._execute(identity, graph, planned, discoveries, listen)
 
     def _execute(
@@ -95,7 +95,11 @@ class Runner:
         self._log.start(identity, self._catalog.environment, self._clock.now())
         tables = [str(step.table) for step in planned.steps]
         keep(Event("run_started", self._clock.now(), {"run": identity, "tables": tables}))
-        report = run_plan(self._bench(identity), graph, planned, discoveries, keep)
+        try:
+            report = run_plan(self._bench(identity), graph, planned, discoveries, keep)
+        except BaseException:
+            self._log.end(identity, "failed", self._clock.now())
+            raise
         status = "ok" if report.ok else "failed"
         keep(Event("run_finished", self._clock.now(), {"run": identity, "status": status}))
         self._log.end(identity, status, self._clock.now())
@@ -103,9 +107,8 @@ class Runner:
 
     def _prepare(self, request: Request) -> tuple[Graph, Plan, dict[TableName, Discovery]]:
         graph = self.graph()
-        selectors = self._log.last_failed() if request.failed else request.select
-        selected = select(graph, selectors) if selectors or not request.failed else frozenset()
-        wishes = Wishes(selected, self._rebuilt(graph, request.rebuild), self._dropped(request.drop))
+        selected, dropped = self._wanted(graph, request)
+        wishes = Wishes(selected, self._rebuilt(graph, request.rebuild), self._dropped(dropped))
         discoveries = {
             source.table: self._discover(source) for source in graph.sources if source.table in wishes.selected
         }
@@ -117,6 +120,19 @@ class Runner:
         planned = plan(graph, self._state(graph), landings, wishes)
         notes = tuple(note for source in graph.sources for note in _notes(source, discoveries.get(source.table)))
         return graph, replace(planned, notes=notes), discoveries
+
+    def _wanted(self, graph: Graph, request: Request) -> tuple[frozenset[TableName], tuple[str, ...]]:
+        """The tables to bring up to date, and the names of those to drop."""
+        if not request.failed:
+            return select(graph, request.select), request.drop
+        if request.select:
+            raise RunError("MP-7004", "--failed and --select exclude each other", next_step="say one of them, not both")
+        known = {str(table) for table in graph.tables}
+        left = self._log.last_failed()
+        here = tuple(name for name in left if name in known)
+        built = {str(table) for table in self._catalog.model_states()}
+        gone = tuple(name for name in left if name not in known and name in built)
+        return (select(graph, here) if here else frozenset()), (*request.drop, *gone)
 
     def _discover(self, source: Source) -> Discovery:
         seen = self._catalog.seen_files(source.name)

@@ -104,6 +104,7 @@ def quarantine_losers(
                 load=CARRIED[2],
                 step=bench.step_key(model.table),
                 at=value(naive_utc(bench.clock.now())),
+                by_content=True,
             ),
             known=known,
         )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from millpond.catalog.types import portable_problem
 from millpond.core.errors import EngineError, Finding, Location, ModelError, in_order
-from millpond.core.names import TableName, closest
+from millpond.core.names import RESERVED, TableName, closest
 from millpond.core.schema import Column, Schema
 from millpond.engines.engine import Engine, Session
 from millpond.pipeline.compiled import CompiledModel, compile_model
@@ -79,6 +79,9 @@ def _bind(session: Session, order: tuple[CompiledModel, ...], known: Mapping[Tab
             continue
         problems = _outputs(model.model, schema) + _volatile(model)
         findings += problems
+        if any(problem.code == "MP-2034" for problem in problems):
+            bound.pop(model.table, None)
+            continue
         session.execute(create_schema(model.table.layer))
         session.execute(create_empty(model.table, schema))
         bound[model.table] = schema
@@ -112,6 +115,11 @@ def _outputs(model: Model, schema: Schema) -> list[Finding]:
         findings.append(
             Finding("MP-2034", f"{model.table} has two columns called {name!r}", step, Location(model.path))
         )
+    for column in schema:
+        if column.name.lower().startswith(RESERVED):
+            told = f"the column name {column.name!r} of {model.table} is reserved"
+            step = f"give the column a name that does not begin with {RESERVED}"
+            findings.append(Finding("MP-2006", told, step, Location(model.path)))
     for index, name in enumerate(model.key):
         findings += _missing(model, schema, name, f"key.{index}", "MP-2031", "the key column")
     for index, field in enumerate(model.partition):

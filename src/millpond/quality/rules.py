@@ -52,7 +52,7 @@ def _row_rule(check: Check) -> Rule:
         return Rule(check.rule, f"{column} IS NULL", "NULL", f"{check.columns[0]} is missing", check.severity)
     if check.kind == "sql":
         expression = str(check.values[0])
-        return Rule(check.rule, _fails(f"({expression})"), "NULL", f"does not hold: {expression}", check.severity)
+        return Rule(check.rule, _fails(f"({expression}\n)"), "NULL", f"does not hold: {expression}", check.severity)
     condition, meaning = _condition(check, column)
     return Rule(check.rule, _fails(condition), f"{column}::VARCHAR", meaning, check.severity)
 

@@ -58,20 +58,20 @@ def create_doubled(append: Append) -> str:
 def create_contested(append: Append) -> str:
     """Temp table of every row, staged or in the table, whose key hash is doubled, ranked.
 
-    `rank` orders the different payloads of a key by content (1 stays), `copy` the equal rows of one payload (the
-    table's row first). Both are independent of the order of arrival.
+    `_mp_rank` orders the different payloads of a key by content (1 stays), `_mp_copy` the equal rows of one payload
+    (the table's row first). Both are independent of the order of arrival.
     """
     columns = ", ".join(quote(name) for name in append.outputs)
     carried = "".join(f", {name}" for name in append.carried)
     nothing = "".join(f", NULL AS {name}" for name in append.carried)
     staged = (
-        f"SELECT {columns}{carried}, TRUE AS _staged FROM {STAGED} "
+        f"SELECT {columns}{carried}, TRUE AS _mp_staged FROM {STAGED} "
         f"WHERE {good()} AND {HASH} IN (SELECT {HASH} FROM {DOUBLED})"
     )
     rows = staged
     if append.exists:
         table = (
-            f"SELECT {columns}{nothing}, FALSE AS _staged FROM {_history(append)} AS h "
+            f"SELECT {columns}{nothing}, FALSE AS _mp_staged FROM {_history(append)} AS h "
             f"SEMI JOIN (SELECT * FROM {STAGED} WHERE {good()}) AS s ON {_equal('s', 'h', append.key)}"
         )
         rows = f"{staged} UNION ALL {table}"
@@ -80,29 +80,30 @@ def create_contested(append: Append) -> str:
     rank = f"dense_rank() OVER (PARTITION BY {key} ORDER BY {order})" if append.payload else "1"
     every = ", ".join(quote(name) for name in append.outputs)
     ties = "".join(f", {name}" for name in append.carried)
-    copy = f"row_number() OVER (PARTITION BY {every} ORDER BY _staged{ties})"
-    return f"CREATE TEMP TABLE {CONTESTED} AS SELECT *, {rank} AS rank, {copy} AS copy FROM ({rows}) AS rows"
+    copy = f"row_number() OVER (PARTITION BY {every} ORDER BY _mp_staged{ties})"
+    return f"CREATE TEMP TABLE {CONTESTED} AS SELECT *, {rank} AS _mp_rank, {copy} AS _mp_copy FROM ({rows}) AS rows"
 
 
 def contested_counts() -> str:
     """SELECT of one row: winners to insert, winners that replace a row of the table, copies dropped, losers staged."""
     return (
-        "SELECT count(*) FILTER (WHERE rank = 1 AND copy = 1 AND _staged), "
-        "count(*) FILTER (WHERE rank > 1 AND copy = 1 AND NOT _staged), "
-        "count(*) FILTER (WHERE copy > 1 AND _staged), "
-        "count(*) FILTER (WHERE rank > 1 AND copy = 1 AND _staged) "
+        "SELECT count(*) FILTER (WHERE _mp_rank = 1 AND _mp_copy = 1 AND _mp_staged), "
+        "count(*) FILTER (WHERE _mp_rank > 1 AND _mp_copy = 1 AND NOT _mp_staged), "
+        "count(*) FILTER (WHERE _mp_copy > 1 AND _mp_staged), "
+        "count(*) FILTER (WHERE _mp_rank > 1 AND _mp_copy = 1 AND _mp_staged) "
         f"FROM {CONTESTED}"
     )
 
 
 def losers() -> str:
     """The rows that lost to another payload of the same key, as a parenthesised query."""
-    return f"(SELECT * FROM {CONTESTED} WHERE rank > 1 AND copy = 1)"
+    return f"(SELECT * FROM {CONTESTED} WHERE _mp_rank > 1 AND _mp_copy = 1)"
 
 
 def delete_losers(append: Append) -> str:
     """Take the rows of the table that lost out of it."""
-    doomed = f"(SELECT DISTINCT {_names(append.key)} FROM {CONTESTED} WHERE rank > 1 AND copy = 1 AND NOT _staged)"
+    lost = "_mp_rank > 1 AND _mp_copy = 1 AND NOT _mp_staged"
+    doomed = f"(SELECT DISTINCT {_names(append.key)} FROM {CONTESTED} WHERE {lost})"
     return (
         f'MERGE INTO "lake".{append.table.quoted} AS t USING {doomed} AS d '
         f"ON {_equal('t', 'd', append.key)} WHEN MATCHED THEN DELETE"
@@ -116,7 +117,7 @@ def insert_new(append: Append, *, contested: bool) -> str:
     if not contested:
         return f'INSERT INTO "lake".{append.table.quoted} ({columns}) {alone}'
     alone = f"{alone} AND {HASH} NOT IN (SELECT {HASH} FROM {DOUBLED})"
-    winners = f"SELECT {columns} FROM {CONTESTED} WHERE rank = 1 AND copy = 1 AND _staged"
+    winners = f"SELECT {columns} FROM {CONTESTED} WHERE _mp_rank = 1 AND _mp_copy = 1 AND _mp_staged"
     return f'INSERT INTO "lake".{append.table.quoted} ({columns}) {alone} UNION ALL {winners}'
 
 
@@ -130,4 +131,5 @@ def _names(columns: tuple[str, ...]) -> str:
 
 
 def _equal(left: str, right: str, columns: tuple[str, ...]) -> str:
-    return " AND ".join(f"{left}.{quote(name)} = {right}.{quote(name)}" for name in columns)
+    """Keys have no NULL; IS NOT DISTINCT FROM finds NaN where `=` is cut short by the bounds of files."""
+    return " AND ".join(f"{left}.{quote(name)} IS NOT DISTINCT FROM {right}.{quote(name)}" for name in columns)

@@ -26,11 +26,11 @@ class Difference:
 
 
 def create_groups(expressions: tuple[str, ...], changed: tuple[str, ...]) -> str:
-    """Temp table of the keys whose groups changed, as columns _g0, _g1 and so on.
+    """Temp table of the keys whose groups changed, as columns _mp_g0, _mp_g1 and so on.
 
     `changed` are queries that give the input's changed rows; `expressions` compute the key from them.
     """
-    named = ", ".join(f"{expression} AS _g{index}" for index, expression in enumerate(expressions))
+    named = ", ".join(f"{expression} AS _mp_g{index}" for index, expression in enumerate(expressions))
     union = " UNION ALL ".join(f"SELECT {named} FROM ({rows}) AS changed_rows" for rows in changed)
     return f"CREATE TEMP TABLE {GROUPS} AS SELECT DISTINCT * FROM ({union}) AS keys"
 
@@ -47,7 +47,7 @@ def repeated_key(key: tuple[str, ...]) -> str:
 
 
 def create_difference(difference: Difference) -> str:
-    """Temp table with a row for each key on either side: `change` is new, gone, other or same."""
+    """Temp table with a row for each key on either side: `_mp_change` is new, gone, other or same."""
     table = f'"lake".{difference.table.quoted}'
     present = f"SELECT p.* FROM {table} AS p"
     if difference.grouped:
@@ -57,16 +57,18 @@ def create_difference(difference: Difference) -> str:
     key = ", ".join(f"coalesce(s.{quote(name)}, p.{quote(name)}) AS {quote(name)}" for name in difference.key)
     return (
         f"CREATE TEMP TABLE {DIFFERENCE} AS SELECT {key}, "
-        f"CASE WHEN p._here IS NULL THEN 'new' WHEN s._here IS NULL THEN 'gone' WHEN {equal} THEN 'same' "
-        "ELSE 'other' END AS change "
-        f"FROM (SELECT *, TRUE AS _here FROM {STAGED} WHERE {good()}) AS s "
-        f"FULL JOIN (SELECT *, TRUE AS _here FROM ({present}) AS t) AS p ON {_same('s', 'p', difference.key)}"
+        f"CASE WHEN p._mp_here IS NULL THEN 'new' WHEN s._mp_here IS NULL THEN 'gone' WHEN {equal} THEN 'same' "
+        "ELSE 'other' END AS _mp_change "
+        f"FROM (SELECT *, TRUE AS _mp_here FROM {STAGED} WHERE {good()}) AS s "
+        f"FULL JOIN (SELECT *, TRUE AS _mp_here FROM ({present}) AS t) AS p ON {_same('s', 'p', difference.key)}"
     )
 
 
 def difference_counts() -> str:
     """SELECT of one row: keys that are new, other, same, gone."""
-    counted = ", ".join(f"count(*) FILTER (WHERE change = '{change}')" for change in ("new", "other", "same", "gone"))
+    counted = ", ".join(
+        f"count(*) FILTER (WHERE _mp_change = '{change}')" for change in ("new", "other", "same", "gone")
+    )
     return f"SELECT {counted} FROM {DIFFERENCE}"
 
 
@@ -74,7 +76,7 @@ def delete_changed(difference: Difference) -> str:
     """Take the rows that are gone or other out of the table."""
     return (
         f'MERGE INTO "lake".{difference.table.quoted} AS t '
-        f"USING (SELECT * FROM {DIFFERENCE} WHERE change IN ('gone', 'other')) AS d "
+        f"USING (SELECT * FROM {DIFFERENCE} WHERE _mp_change IN ('gone', 'other')) AS d "
         f"ON {_same('t', 'd', difference.key)} WHEN MATCHED THEN DELETE"
     )
 
@@ -85,7 +87,7 @@ def insert_changed(difference: Difference) -> str:
     return (
         f'INSERT INTO "lake".{difference.table.quoted} ({columns}) '
         f"SELECT {columns} FROM {STAGED} AS s SEMI JOIN "
-        f"(SELECT * FROM {DIFFERENCE} WHERE change IN ('new', 'other')) AS d ON {_same('s', 'd', difference.key)} "
+        f"(SELECT * FROM {DIFFERENCE} WHERE _mp_change IN ('new', 'other')) AS d ON {_same('s', 'd', difference.key)} "
         f"WHERE {good()}"
     )
 
@@ -101,7 +103,7 @@ def _same(left: str, right: str, key: tuple[str, ...]) -> str:
 
 
 def _in_groups(left: str, key: tuple[str, ...]) -> str:
-    return " AND ".join(f"{left}.{quote(name)} IS NOT DISTINCT FROM g._g{i}" for i, name in enumerate(key))
+    return " AND ".join(f"{left}.{quote(name)} IS NOT DISTINCT FROM g._mp_g{i}" for i, name in enumerate(key))
 
 
 def create_narrowed(name: str, table: TableName, expressions: tuple[str, ...]) -> str:
@@ -110,5 +112,5 @@ def create_narrowed(name: str, table: TableName, expressions: tuple[str, ...]) -
 
 
 def _restricted(table: TableName, expressions: tuple[str, ...]) -> str:
-    pairs = " AND ".join(f"({expression}) IS NOT DISTINCT FROM g._g{i}" for i, expression in enumerate(expressions))
+    pairs = " AND ".join(f"({expression}) IS NOT DISTINCT FROM g._mp_g{i}" for i, expression in enumerate(expressions))
     return f'SELECT i.* FROM "lake".{table.quoted} AS i SEMI JOIN {GROUPS} AS g ON {pairs}'

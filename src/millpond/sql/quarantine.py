@@ -11,7 +11,7 @@ RECORDS = TableName(QUARANTINE, "records")
 
 SCHEMA = Schema(
     (
-        Column("id", "VARCHAR", doc="md5 of model, origin, position and rule: the same record is never listed twice"),
+        Column("id", "VARCHAR", doc="md5 of model, rule, raw record and place: the same record is never listed twice"),
         Column("model", "VARCHAR", doc="the table that the record was meant for"),
         Column("kind", "VARCHAR", doc="row (judged by a check), record (unreadable), file (no such file at all)"),
         Column("rule", "VARCHAR", doc="the rule that it broke"),
@@ -32,7 +32,8 @@ SCHEMA = Schema(
 class Rejects:
     """A relation of rejected records, by the SQL expressions that give each quarantine column.
 
-    `relation` is a relation name or a parenthesised query; the others are expressions over its columns.
+    `relation` is a relation name or a parenthesised query; the others are expressions over its columns. `by_content`
+    says that equal records are one, wherever they came from.
     """
 
     relation: str
@@ -48,6 +49,7 @@ class Rejects:
     load: str
     step: str
     at: str
+    by_content: bool = False
 
 
 def insert_rejects(rejects: Rejects, *, known: bool = False) -> str:
@@ -69,10 +71,9 @@ def insert_rejects(rejects: Rejects, *, known: bool = False) -> str:
 def _expressions(rejects: Rejects) -> tuple[str, ...]:
     """One expression for each column of the quarantine table, in order."""
     model = literal(str(rejects.model))
-    place = f"concat_ws('|', {rejects.origin}, ({rejects.position})::VARCHAR)"
+    parts = (model, rejects.rule, f"coalesce({rejects.raw}, '')", *(() if rejects.by_content else _place(rejects)))
     named = {
-        "id": f"md5(concat_ws('|', {model}, CASE WHEN {rejects.origin} IS NULL THEN {rejects.raw} ELSE {place} END, "
-        f"{rejects.rule}))",
+        "id": f"md5(concat_ws('|', {', '.join(parts)}))",
         "model": model,
         "kind": literal(rejects.kind),
         "rule": rejects.rule,
@@ -87,6 +88,10 @@ def _expressions(rejects: Rejects) -> tuple[str, ...]:
         "at": rejects.at,
     }
     return tuple(f"{named[name]} AS {quote(name)}" for name in SCHEMA.names)
+
+
+def _place(rejects: Rejects) -> tuple[str, ...]:
+    return (f"coalesce({rejects.origin}, '')", f"coalesce(({rejects.position})::VARCHAR, '')")
 
 
 def list_records(model: str | None, rule: str | None) -> str:

@@ -9,10 +9,10 @@ from millpond.core.names import literal, quote
 from millpond.project.check import CheckSeverity
 
 STAGED = "staged"
-HASH = "_hash"
-REJECT = "_reject"
-ROW = "_in_row"
-CARRIED = ("_in_origin", "_in_position", "_in_load")
+HASH = "_mp_hash"
+REJECT = "_mp_reject"
+ROW = "_mp_row"
+CARRIED = ("_mp_origin", "_mp_position", "_mp_load")
 """What row-preserving queries pass through: the whole input row as a struct, and where it came from."""
 
 _WORD = 60
@@ -59,7 +59,7 @@ def create_input(name: str, rows: str, columns: tuple[str, ...], origin: tuple[s
 
 
 def create_staged(staging: Staging) -> str:
-    """CREATE TEMP TABLE staged: the outputs, a hash of the key, failure words, and `_reject` (JSON) for bad rows."""
+    """CREATE TEMP TABLE staged: the outputs, a hash of the key, failure words, and `_mp_reject` (JSON) for bad rows."""
     outputs = ", ".join(quote(name) for name in staging.outputs)
     words = "".join(f", {_word(staging.rules, index)} AS {quote(_word_name(index))}" for index in _words(staging.rules))
     hashed = f", {key_hash(staging.key)} AS {HASH}" if staging.key else ""
@@ -87,7 +87,7 @@ def counts(rules: tuple[Rule, ...]) -> str:
 
 
 def reject_field(name: str, as_type: str = "VARCHAR") -> str:
-    """The expression that reads one field of `_reject`: rule, value, reason, raw, origin, position or load."""
+    """The expression that reads one field of `_mp_reject`: rule, value, reason, raw, origin, position or load."""
     return f"({REJECT} ->> {literal('$.' + name)})::{as_type}"
 
 
@@ -132,7 +132,7 @@ def _words(rules: tuple[Rule, ...]) -> range:
 
 
 def _word_name(index: int) -> str:
-    return f"_failed_{index}"
+    return f"_mp_failed_{index}"
 
 
 def _word(rules: tuple[Rule, ...], index: int) -> str:

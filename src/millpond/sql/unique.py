@@ -32,6 +32,7 @@ def reject_repeated(table: TableName | None, columns: tuple[str, ...], outputs: 
         f"FROM {STAGED} WHERE {good()} AND {known}) WHERE n > 1"
     )
     if table is not None:
-        same = " AND ".join(f"s.{quote(name)} = t.{quote(name)}" for name in columns)
-        later = f'{later} UNION SELECT s.rowid FROM {STAGED} AS s SEMI JOIN "lake".{table.quoted} AS t ON {same}'
+        same = " AND ".join(f"s.{quote(name)} IS NOT DISTINCT FROM t.{quote(name)}" for name in columns)
+        stands = f'SELECT s.rowid FROM {STAGED} AS s SEMI JOIN "lake".{table.quoted} AS t ON {same} WHERE {known}'
+        later = f"{later} UNION {stands}"
     return f"UPDATE {STAGED} SET {REJECT} = {reject} WHERE {good()} AND rowid IN ({later})"
