@@ -1,0 +1,161 @@
+"""Steps on small lakes: awkward names and values, inputs that change shape, tables of others."""
+
+from __future__ import annotations
+
+import pytest
+
+from millpond.catalog.commits import Commit
+from millpond.core.errors import RunError
+from millpond.core.names import TableName
+from millpond.core.schema import Column, Schema
+from millpond.testing import TemporaryLake, temporary_lake
+
+BASE = {
+    "millpond.yaml": "version: 1\nname: shop\n",
+    "sources/o.yaml": "kind: files\npaths: ['data/*.csv']\non_change: replace\nsettle_seconds: 0\n",
+}
+
+
+def model(sql: str, kind: str = "append", key: str = "id", more: str = "") -> str:
+    """A model's file."""
+    keyed = f"key: [{key}]\n" if key else ""
+    return f"/*---\nkind: {kind}\n{keyed}{more}---*/\n{sql}\n"
+
+
+def run(lake: TemporaryLake, **files: str) -> None:
+    """Deliver some files and run; every step must end well."""
+    for name, text in files.items():
+        lake.deliver(f"data/{name}.csv", text)
+    report = lake.run()
+    assert report.ok, report.failures
+
+
+def test_columns_may_be_called_as_the_staging_relations_words_are() -> None:
+    """rank, copy, change and the like are the author's to use, in payloads and keys."""
+    sql = "SELECT id, rank::INT AS rank, copy, change FROM bronze.o"
+    gold = model("SELECT change, count(*) AS n FROM silver.o GROUP BY change", "aggregate", "change")
+    with temporary_lake({**BASE, "models/silver/o.sql": model(sql), "models/gold/c.sql": gold}) as lake:
+        run(lake, a="id,rank,copy,change\n1,5,7,x\n1,5,7,x\n2,1,9,y\n")
+        run(lake, b="id,rank,copy,change\n3,2,2,y\n3,2,2,y\n")
+        assert lake.rows("SELECT id, rank FROM silver.o ORDER BY id") == [
+            {"id": "1", "rank": 5},
+            {"id": "2", "rank": 1},
+            {"id": "3", "rank": 2},
+        ]
+        assert lake.rows("SELECT * FROM gold.c ORDER BY ALL") == [{"change": "x", "n": 1}, {"change": "y", "n": 2}]
+
+
+def test_names_of_the_staging_relations_are_refused() -> None:
+    """The one reserved prefix is told before anything is built."""
+    with temporary_lake({**BASE, "models/silver/o.sql": model("SELECT id, id AS _mp_reject FROM bronze.o")}) as lake:
+        lake.deliver("data/a.csv", "id\n1\n")
+        failed = lake.run().failures[TableName("silver", "o")]
+        assert failed.code == "MP-2006"
+
+
+def test_what_stands_on_a_table_made_anew_is_made_anew() -> None:
+    """A replaced table that gets other columns takes its old rows away downstream as well."""
+    files = {
+        **BASE,
+        "models/silver/o.sql": model(
+            "SELECT * EXCLUDE (_load) FROM bronze.o WHERE d = (SELECT max(d) FROM bronze.o)", "replace", ""
+        ),
+        "models/gold/b.sql": model("SELECT id, d FROM silver.o"),
+        "models/gold/c.sql": model("SELECT d, count(*) AS n FROM silver.o GROUP BY d", "aggregate", "d"),
+    }
+    with temporary_lake(files) as lake:
+        run(lake, a="id,d\n1,2026-01-01\n2,2026-01-01\n")
+        run(lake, b="id,d,w\n3,2026-01-02,x\n")
+        assert lake.rows("SELECT id FROM gold.b") == [{"id": "3"}]
+        assert lake.rows("SELECT d, n FROM gold.c") == [{"d": "2026-01-02", "n": 1}]
+
+
+def test_a_replaced_file_opens_its_own_rejects() -> None:
+    """The record that stands where a rejected one stood is another record."""
+    with temporary_lake({**BASE, "models/silver/o.sql": model("SELECT id, v::INT AS v FROM bronze.o")}) as lake:
+        run(lake, a="id,v\n1,bad\n2,9\n")
+        run(lake, a="id,v\n7,worse\n2,9\n")
+        assert lake.rows("SELECT value FROM quarantine.records ORDER BY value") == [
+            {"value": "bad"},
+            {"value": "worse"},
+        ]
+
+
+def test_not_a_number_is_one_key() -> None:
+    """NaN equals itself in a key, whatever file it came in."""
+    with temporary_lake(
+        {**BASE, "models/silver/o.sql": model("SELECT v::DOUBLE AS k, w FROM bronze.o", key="k")}
+    ) as lake:
+        run(lake, a="v,w\nnan,5\n1.5,7\n")
+        run(lake, b="v,w\nnan,1\n2.5,7\n")
+        assert lake.rows("SELECT w FROM silver.o WHERE isnan(k)") == [{"w": "1"}]
+
+
+@pytest.mark.parametrize("kind", ["append", "replace"])
+def test_a_star_takes_in_columns_that_its_input_got(kind: str) -> None:
+    """A model that selects everything grows with its input; older rows have NULL there."""
+    sql = "SELECT * EXCLUDE (_load, _loaded_at) FROM bronze.o"
+    with temporary_lake({**BASE, "models/silver/o.sql": model(sql, kind)}) as lake:
+        run(lake, a="id,v\n1,x\n")
+        run(lake, b="id,v,w\n2,y,z\n")
+        assert lake.rows("SELECT id, w FROM silver.o ORDER BY id") == [{"id": "1", "w": None}, {"id": "2", "w": "z"}]
+
+
+def test_a_table_of_others_is_never_overwritten_by_a_first_build() -> None:
+    """Only --rebuild, which names it, replaces what somebody else made."""
+    theirs = TableName("gold", "theirs")
+    with temporary_lake({**BASE, "models/gold/theirs.sql": "SELECT count(*) AS n FROM bronze.o\n"}) as lake:
+        stage = lake.lakehouse.catalog.begin("made outside")
+        stage.create_table(theirs, Schema((Column("id", "BIGINT"),)))
+        stage.publish(Commit("made outside", "external", "somebody"))
+        lake.deliver("data/a.csv", "id\n1\n")
+        with pytest.raises(RunError) as refused:
+            lake.run()
+        assert refused.value.code == "MP-7012"
+        assert lake.run(rebuild=("gold.theirs",)).ok
+        assert lake.rows("FROM gold.theirs") == [{"n": 1}]
+
+
+def test_a_model_whose_input_is_not_there_is_said_to_wait() -> None:
+    """A run with nothing it can do does not say that all is up to date."""
+    with temporary_lake({**BASE, "models/silver/o.sql": model("SELECT id FROM silver.typo")}) as lake:
+        assert lake.run().waiting == ((TableName("silver", "o"), TableName("silver", "typo")),)
+
+
+def test_an_input_that_moved_without_rows_is_done_with() -> None:
+    """A file that only brings a column is no news for ever."""
+    with temporary_lake({**BASE, "models/silver/o.sql": model("SELECT id FROM bronze.o")}) as lake:
+        run(lake, a="id\n1\n")
+        run(lake, b="id,w\n")
+        assert lake.lakehouse.runner.plan().empty
+
+
+def test_an_unknown_failure_of_one_step_is_told_and_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a step raises, the independent models are built and the run ends as failed."""
+    files = {
+        **BASE,
+        "models/silver/a.sql": "SELECT 1 AS x FROM bronze.o\n",
+        "models/silver/b.sql": "SELECT 2 AS y FROM bronze.o\n",
+    }
+    real = "millpond.pipeline.build.lineage"
+    with temporary_lake(files) as lake:
+        lake.deliver("data/a.csv", "id\n1\n")
+
+        def broken(query: object, schemas: object) -> tuple[()]:
+            if "AS x" in str(getattr(query, "sql", "")):
+                raise RecursionError("too deep")
+            return ()
+
+        monkeypatch.setattr(real, broken)
+        report = lake.run()
+        assert report.failures[TableName("silver", "a")].code == "MP-9999"
+        assert TableName("silver", "b") in report.outcomes
+        assert lake.lakehouse.runner.log.recent(1)[0].status == "failed"
+
+
+def test_a_check_may_end_in_a_comment() -> None:
+    """The expression of a sql check is its own line."""
+    more = "checks:\n  - sql: 'id::INT > 0 -- positive'\n"
+    with temporary_lake({**BASE, "models/silver/o.sql": model("SELECT id FROM bronze.o", more=more)}) as lake:
+        run(lake, a="id\n1\n0\n")
+        assert lake.rows("SELECT id FROM silver.o") == [{"id": "1"}]
