@@ -113,7 +113,7 @@ static long size_of(int fd) {
         if (refused(number, 1)) return -1;                                                                             \
         if (number == kill_at && manner == TORN) {                                                                     \
             ssize_t half = part;                                                                                       \
-            depart(number, "write", half, path, NULL);                                                                 \
+            depart(number, "write", half < 0 ? half : size_of(fd), path, NULL);                                        \
         }                                                                                                              \
         ssize_t done = whole;                                                                                          \
         depart(number, "write", size_of(fd), path, NULL);                                                              \

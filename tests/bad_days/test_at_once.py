@@ -45,7 +45,7 @@ def test_of_two_runs_at_once_one_says_who_holds_the_project(commands: Nursery, o
     """One does the work; the other is refused by name, or came after it; nothing is loaded twice."""
     arrivals = small_project(tmp_path)
     refused = 0
-    for _ in range(3):
+    for _ in range(2):
         arrivals.arrive()
         ended = {}
         both(
@@ -88,7 +88,7 @@ def served(project: Path) -> Iterator[str]:
 
 @dataclass
 class Writer:
-    """A stock client that appends rides to bronze, one at a time, until it is told to stop."""
+    """A stock client that appends rides to bronze, one at a time, until it is told to stop, or has done enough."""
 
     first: int
     append: Callable[[Ride], None]
@@ -100,7 +100,7 @@ class Writer:
     def work(self) -> None:
         """Append; a ride that was refused is not there, and is not tried again."""
         number = self.first
-        while not self.stop.is_set():
+        while not self.stop.is_set() and len(self.done) < 80:
             number += 1
             ride = (number, f"z{number % 7}", str(1 + number % 600))
             try:

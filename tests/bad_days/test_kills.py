@@ -18,10 +18,11 @@ Point = tuple[int, Manner]
 
 
 def points(calls: tuple[Call, ...]) -> list[Point]:
-    """Every moment that can leave something else on the disk. The run log's, alike for each event, are thinned out."""
+    """Every moment that can leave something else on the disk. SQLite's own writes, much alike, are thinned out."""
     found: list[Point] = []
     for call in calls:
-        if call.path.name.startswith("runs.db") and call.number % 10:
+        every = 10 if call.path.name.startswith("runs.db") else 4 if call.path.name.startswith("catalog.db") else 1
+        if call.number % every and call.name != "fsync":
             continue
         found.append((call.number, "before"))
         if call.name == "write":

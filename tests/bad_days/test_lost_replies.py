@@ -28,11 +28,10 @@ class Kind:
     match: Callable[[str, str], bool]
 
 
-KINDS = (
-    Kind("config", lambda method, path: path.split("?")[0].endswith("/config")),
-    Kind("load", lambda method, path: method == "GET" and "/tables/" in path),
-    Kind("commit", lambda method, path: path.endswith("/transactions/commit")),
-)
+CONFIG = Kind("config", lambda method, path: path.split("?")[0].endswith("/config"))
+LOAD = Kind("load", lambda method, path: method == "GET" and "/tables/" in path)
+COMMIT = Kind("commit", lambda method, path: path.endswith("/transactions/commit"))
+KINDS = (CONFIG, LOAD, COMMIT)
 
 
 def harmed_run(arrivals: Arrivals, harm: Harm, kind: Kind, first: int, times: int) -> bool:
@@ -57,15 +56,9 @@ def harmed_run(arrivals: Arrivals, harm: Harm, kind: Kind, first: int, times: in
 
 @pytest.mark.parametrize("harm", HARMS)
 def test_a_harmed_request_of_a_run_does_no_harm(harm: Harm, tmp_path: Path) -> None:
-    """Each kind of request once, and a commit whose every answer is lost: the next run ends right."""
+    """A commit once, another one for good, and the reading of a table: the next run ends right."""
     arrivals = small_project(tmp_path)
-    for kind, first, times in (
-        (KINDS[2], 1, 1),
-        (KINDS[2], 4, 1),
-        (KINDS[0], 2, 1),
-        (KINDS[1], 3, 1),
-        (KINDS[2], 3, 5),
-    ):
+    for kind, first, times in ((COMMIT, 4, 1), (COMMIT, 3, 1000), (LOAD, 3, 1)):
         arrivals.arrive()
         harmed_run(arrivals, harm, kind, first, times)
         mend(tmp_path, arrivals)

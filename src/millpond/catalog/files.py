@@ -70,7 +70,7 @@ def write_bytes(path: str, content: bytes) -> None:
             with suppress(OSError):
                 draft.unlink()
             raise
-        _sync(final.parent)
+        sync(final.parent)
     except OSError as failure:
         raise unwritable(path, failure) from failure
 
@@ -97,7 +97,7 @@ def fsync_files(paths: Iterable[str], root: str | None = None) -> None:
         list(pool.map(_sync_file, named))
     for folder in _folders(named, None if root is None else Path(local(root))):
         try:
-            _sync(folder)
+            sync(folder)
         except OSError as failure:
             raise unwritable(str(folder), failure) from failure
 
@@ -107,7 +107,7 @@ _SYNCS_AT_ONCE = 8
 
 def _sync_file(path: str) -> None:
     try:
-        _sync(Path(local(path)))
+        sync(Path(local(path)))
     except FileNotFoundError as missing:
         raise missing_file(path) from missing
     except OSError as failure:
@@ -136,7 +136,7 @@ def make_folder(folder: Path) -> None:
     missing = missing[: next(index for index, place in enumerate(missing) if place.exists())]
     folder.mkdir(parents=True, exist_ok=True)
     for place in missing:
-        _sync(place.parent)
+        sync(place.parent)
 
 
 def missing_file(path: str) -> CatalogError:
@@ -148,7 +148,8 @@ def missing_file(path: str) -> CatalogError:
     )
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Put a file, or a folder's entries, on the disk. Raises OSError when the disk refuses."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from millpond.catalog import mounts
-from millpond.catalog.files import make_folder
+from millpond.catalog.files import make_folder, sync
 from millpond.core import plugins
 from millpond.core.errors import CatalogError, HostError, MillpondError
 
@@ -50,6 +50,8 @@ class Store:
             )
         try:
             make_folder(path.parent)
+            if not path.exists():
+                sync(path.parent.parent)  # the folder may be new, and made by another part of the program
         except OSError as refused:
             raise _unopened(path, str(refused)) from refused
         store = cls(path, _engine(path))
