@@ -70,7 +70,6 @@ class Lakehouse:
     @cached_property
     def gate(self) -> Gate:
         """The only way in which people read."""
-        self.engine.warm()
         policy = lookup("millpond.governance.policy:OwnerPolicy")()
         made = lookup("millpond.governance.gate:Gate")(
             self.catalog, self.engine, self.endpoint, policy, self._audit, self.clock

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from millpond.lakehouse import open_lakehouse
-from millpond.pipeline.runner import Request
+from millpond.pipeline.request import Request
 from tests.bad_days.doom import Ended
 from tests.bad_days.small import Arrivals, check_answers, check_files, small_project
 

@@ -11,7 +11,7 @@ import pytest
 
 from millpond.core.errors import MillpondError
 from millpond.lakehouse import open_lakehouse
-from millpond.pipeline.runner import Request
+from millpond.pipeline.request import Request
 from tests.bad_days.scene import mend
 from tests.bad_days.small import Arrivals, check_files, small_project
 from tests.catalog.proxy import HARMS, Harm, Plan, Proxy

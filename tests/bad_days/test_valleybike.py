@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from millpond.lakehouse import open_lakehouse
-from millpond.pipeline.runner import Request
+from millpond.pipeline.request import Request
 from millpond.project.scaffold import scaffold
 from tests.bad_days.doom import MANNERS, Nursery
 from tests.bad_days.small import check_files

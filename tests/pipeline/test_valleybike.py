@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from millpond.lakehouse import Lakehouse, open_lakehouse
-from millpond.pipeline.runner import Request
+from millpond.pipeline.request import Request
 from millpond.project.scaffold import scaffold
 
 ANSWERS = {

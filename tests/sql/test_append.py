@@ -24,20 +24,28 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def arrive(con: duckdb.DuckDBPyConnection, rows: list[Row]) -> None:
-    """Take a batch in as an append step does."""
-    for name in (staging.STAGED, append.DOUBLED, append.CONTESTED, "arrived"):
-        con.execute(f"DROP TABLE IF EXISTS {name}")
+def arrive(con: duckdb.DuckDBPyConnection, rows: list[Row], *, again: bool) -> None:
+    """Take a batch in as an append step does, whose query may or may not be read again."""
+    clear(con)
     con.execute("CREATE TEMP TABLE arrived (k INTEGER, v INTEGER)")
     con.executemany("INSERT INTO arrived VALUES (?, ?)", rows)
     plan = append.Append(TABLE, ("k", "v"), ("k",), exists=True, carried=staging.CARRIED)
-    con.execute(staging.create_staged(staging.Staging("FROM arrived", ("k", "v"), (), ("k",), carried=True)))
+    staged = staging.Staging("FROM arrived", ("k", "v"), (), ("k",), carried=True, again=again)
+    con.execute(staging.create_staged(staged))
+    con.execute(staging.create_judged(staged))
     con.execute(append.create_doubled(plan))
     (doubled,) = con.execute(f"SELECT count(*) FROM {append.DOUBLED}").fetchone() or (0,)
     if doubled:
         con.execute(append.create_contested(plan))
         con.execute(append.delete_losers(plan))
     con.execute(append.insert_new(plan, contested=doubled > 0))
+
+
+def clear(con: duckdb.DuckDBPyConnection) -> None:
+    """Take away what an earlier step left."""
+    made = con.execute("SELECT table_name, table_type FROM information_schema.tables WHERE table_catalog = 'temp'")
+    for name, kind in made.fetchall():
+        con.execute(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} {name}")
 
 
 def reference(rows: list[Row]) -> list[Row]:
@@ -57,15 +65,16 @@ def reference(rows: list[Row]) -> list[Row]:
         st.lists(st.tuples(st.integers(0, 5), st.none() | st.integers(0, 3)), min_size=1, max_size=6),
         min_size=1,
         max_size=4,
-    )
+    ),
+    st.booleans(),
 )
 def test_any_batching_keeps_one_row_a_key_chosen_by_content(
-    con: duckdb.DuckDBPyConnection, batches: list[list[Row]]
+    con: duckdb.DuckDBPyConnection, batches: list[list[Row]], again: bool
 ) -> None:
     """However rows arrive, the table is what one look at all of them would give."""
     con.execute("CREATE OR REPLACE TABLE lake.silver.t (k INTEGER, v INTEGER)")
     for batch in batches:
-        arrive(con, batch)
+        arrive(con, batch, again=again)
     every = [row for batch in batches for row in batch]
     assert con.execute("SELECT k, v FROM lake.silver.t ORDER BY k").fetchall() == reference(every)
 

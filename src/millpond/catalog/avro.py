@@ -23,6 +23,22 @@ T = TypeVar("T")
 Record = dict[str, Any]
 
 
+_DAMAGE = (
+    AttributeError,
+    EOFError,
+    IndexError,
+    KeyError,
+    MemoryError,
+    OSError,
+    OverflowError,
+    TypeError,
+    ValueError,
+    fastavro.schema.SchemaParseException,
+    zlib.error,
+)
+"""What reading a damaged file has been seen to raise."""
+
+
 def unreadable(path: str, reason: str) -> CatalogError:
     """The error for a manifest or manifest list that cannot be read."""
     return CatalogError(
@@ -42,7 +58,7 @@ def read(path: str) -> list[Record]:
         reader = fastavro.reader(io.BytesIO(content))
         wrong = _wrong_schema(reader.metadata["avro.schema"])
         records: list[Any] = [] if wrong else list(reader)
-    except (ValueError, EOFError, KeyError, IndexError, TypeError, OSError, zlib.error) as damage:
+    except _DAMAGE as damage:
         raise unreadable(path, f"{type(damage).__name__} {damage}") from damage
     if wrong:
         raise unreadable(path, wrong)

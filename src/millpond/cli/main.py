@@ -188,5 +188,5 @@ def main() -> None:
 def _request(
     select: list[str] | None, rebuild: list[str] | None, drop: list[str] | None, failed: bool, wait: bool
 ) -> object:
-    make = lookup("millpond.pipeline.runner:Request")
+    make = lookup("millpond.pipeline.request:Request")
     return make(tuple(select or ()), tuple(rebuild or ()), tuple(drop or ()), failed, wait)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from millpond.cli.edge import show_findings
 from millpond.cli.output import counted, json_line, line, said, table
 from millpond.pipeline.plan import BuildStep, LandStep, Step
-from millpond.pipeline.runner import Request
+from millpond.pipeline.request import Request
 
 if TYPE_CHECKING:
     from millpond.cli.options import Context
@@ -21,7 +21,6 @@ def run(context: Context, request: Request, *, dry_run: bool) -> int:
     if dry_run:
         return plan(context, request)
     with context.open() as lake:
-        lake.engine.warm()
         printer = _Printer(context)
         report = lake.runner.run(request, printer.listen)
     show_findings(report.notes, as_json=context.json)

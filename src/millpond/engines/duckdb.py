@@ -7,10 +7,10 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -111,57 +111,26 @@ class DuckDBEngine:
         self._limits = limits
         self._time_zone = time_zone
         self._spill = ScratchFolder(limits.scratch, "spill-")
-        self._paths: dict[str, str] = {}
-        self._idle: list[duckdb.DuckDBPyConnection] = []
-        self._warming: Thread | None = None
-
-    def warm(self) -> None:
-        """Begin to load the extensions, which takes 0.2 s and no interpreter's lock, and return at once."""
-        if self._warming is None and not self._idle:
-            self._warming = Thread(target=self._make_ready, name="millpond-engine-warming", daemon=True)
-            self._warming.start()
 
     @contextmanager
     def session(self, endpoint: str | None = None, token: str | None = None) -> Iterator[DuckDBSession]:
-        """A session on the lake at `endpoint` (none: without a lake), seen with the rights of `token`.
-
-        Databases are kept for later sessions, because loading the extensions costs 0.2 s; each serves one session at a
-        time, and a session's temporary relations end with its own connection.
-        """
-        self._await_warming()
-        database = self._idle.pop() if self._idle else self._connect()
-        session = DuckDBSession(database.cursor())
+        """A session on the lake at `endpoint` (none: without a lake), seen with the rights of `token`."""
+        session = DuckDBSession(self._connect())
         try:
+            if endpoint is not None:
+                _load_extensions(session)
+            session.execute("SET allow_unsigned_extensions = false")
             session.execute(f"SET TimeZone = {literal(self._time_zone)}")
             session.execute("SET errors_as_json = true")
             if endpoint is not None:
-                self._attach(session, endpoint, token or "")
+                _attach(session, endpoint, token or "")
             yield session
         finally:
             session.close()
-            if endpoint is not None:
-                with _told():
-                    database.execute("DETACH DATABASE IF EXISTS lake")
-            self._idle.append(database)
 
     def close(self) -> None:
-        """Close every database and remove what was spilled."""
-        self._await_warming()
-        for database in self._idle:
-            database.close()
-        self._idle.clear()
+        """Remove what was spilled."""
         self._spill.close()
-
-    def _make_ready(self) -> None:
-        database = self._connect()
-        with suppress(MillpondError):  # the first session meets the same error, and tells it
-            self._load_extensions(DuckDBSession(database))
-        self._idle.append(database)
-
-    def _await_warming(self) -> None:
-        if self._warming is not None:
-            self._warming.join()
-            self._warming = None
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         with _told():
@@ -172,6 +141,9 @@ class DuckDBEngine:
                     "threads": str(self._limits.threads),
                     "temp_directory": str(self._spill.path),
                     "preserve_insertion_order": "false",
+                    # Until the installed extensions are loaded: docs/decisions/0006-extensions-of-the-installation.md.
+                    "allow_unsigned_extensions": "true",
+                    "allow_community_extensions": "false",
                     "autoinstall_known_extensions": "false",
                     "autoload_known_extensions": "false",
                     "python_enable_replacements": "false",
@@ -179,30 +151,24 @@ class DuckDBEngine:
                 },
             )
 
-    def _attach(self, session: DuckDBSession, endpoint: str, token: str) -> None:
-        self._load_extensions(session)
-        session.execute(
-            f"ATTACH '' AS lake (TYPE iceberg, ENDPOINT {literal(endpoint)}, TOKEN {literal(token)}, "
-            "AUTHORIZATION_TYPE 'oauth2')"
-        )
-        session.execute("USE lake.bronze")
 
-    def _load_extensions(self, session: DuckDBSession) -> None:
-        for name in EXTENSIONS:
-            session.execute(f"LOAD {literal(self._extension(session, name))}")
+def _attach(session: DuckDBSession, endpoint: str, token: str) -> None:
+    session.execute(
+        f"ATTACH '' AS lake (TYPE iceberg, ENDPOINT {literal(endpoint)}, TOKEN {literal(token)}, "
+        "AUTHORIZATION_TYPE 'oauth2')"
+    )
+    session.execute("USE lake.bronze")
 
-    def _extension(self, session: DuckDBSession, name: str) -> str:
-        """Where the wheel put an extension; where no wheel is installed, DuckDB's own installation is used."""
-        if name not in self._paths:
-            self._paths[name] = self._find_extension(session, name)
-        return self._paths[name]
 
-    def _find_extension(self, session: DuckDBSession, name: str) -> str:
-        spec = importlib.util.find_spec(f"duckdb_extension_{name}")
-        if spec is not None and spec.origin is not None:
-            folder = Path(spec.origin).parent / "extensions" / f"v{duckdb.__version__}"
-            for path in sorted(folder.rglob(f"{name}.duckdb_extension")):
-                return str(path)
+def _load_extensions(session: DuckDBSession) -> None:
+    """Load those of the installed wheels; then the others, fetched by DuckDB, whose signatures it checks."""
+    paths = {name: _installed(name) for name in EXTENSIONS}
+    for path in filter(None, paths.values()):
+        session.execute(f"LOAD {literal(path)}")
+    missing = [name for name, path in paths.items() if path is None]
+    if missing:
+        session.execute("SET allow_unsigned_extensions = false")
+    for name in missing:
         try:
             session.execute(f"INSTALL {name}")
         except EngineError as failed:
@@ -211,7 +177,17 @@ class DuckDBEngine:
                 f"the DuckDB extension {name!r} is not installed and could not be fetched",
                 next_step=f"pip install duckdb-extension-{name}=={duckdb.__version__}",
             ) from failed
-        return name
+        session.execute(f"LOAD {name}")
+
+
+@cache
+def _installed(name: str) -> str | None:
+    """Where the wheel of an extension put it; None where there is no such wheel."""
+    spec = importlib.util.find_spec(f"duckdb_extension_{name}")
+    if spec is None or spec.origin is None:
+        return None
+    folder = Path(spec.origin).parent / "extensions" / f"v{duckdb.__version__}"
+    return next(map(str, sorted(folder.rglob(f"{name}.duckdb_extension"))), None)
 
 
 @contextmanager
@@ -315,7 +291,7 @@ def parse_bytes(text: str) -> int:
     unit = text.strip().upper()[len(number) :].strip()
     try:
         return int(float(number) * units[unit])
-    except (KeyError, ValueError) as wrong:
+    except (KeyError, ValueError, OverflowError) as wrong:
         raise ProjectError(
             "MP-1090", f"not an amount of memory: {text!r}", next_step="write it like 500MB or 4GB"
         ) from wrong

@@ -43,10 +43,6 @@ class Session(Protocol):
 class Engine(Protocol):
     """Opens sessions; holds memory, threads and scratch space within what it was given."""
 
-    def warm(self) -> None:
-        """Begin to load what the first session will need, and return at once."""
-        ...
-
     def session(self, endpoint: str | None = None, token: str | None = None) -> AbstractContextManager[Session]:
         """A session on the lake at `endpoint` (none: without a lake), seen with the rights of `token`."""
         ...

@@ -10,7 +10,7 @@ from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.inputs import InputChanges
 from millpond.pipeline.staged import Judged, quarantine_losers, quarantine_rejected, stage_rows
 from millpond.pipeline.target import ensure_quarantine
-from millpond.pipeline.unique import reject_repeats
+from millpond.pipeline.unique import reject_repeats, rejects_repeats
 from millpond.pipeline.workbench import Workbench
 from millpond.quality.rules import row_rules
 from millpond.sql.append import (
@@ -30,6 +30,7 @@ from millpond.sql.staging import CARRIED, ROW, Staging
 from millpond.sql.statements import count_rows
 
 _BOUNDED = ("TIMESTAMP", "DATE", "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "DECIMAL")
+"""Types of ordered key columns, those that tell old files from new ones first."""
 
 
 def append_rows(
@@ -45,10 +46,10 @@ def append_rows(
     """Add what is new to the model's table. `filled` says that the table may hold rows."""
     traced = model.shape.row_preserving
     read = _open_input(session, news[0]) if traced else None
-    staging = _staging(model, schema.names, traced)
+    staging = _staging(model, schema, traced, filled)
     judged = stage_rows(session, model.model, staging)
     judged = reject_repeats(session, model.model, judged, staging, filled=filled)
-    append = _append(session, model, schema, filled)
+    append = _append(session, model, schema, filled, staging.bounding)
     session.execute(create_doubled(append))
     ledger = _change(bench, session, stage, model, append, judged)
     if read is not None:
@@ -65,7 +66,7 @@ def _view(news: InputChanges) -> str:
     return f"new_{news.table.name}"
 
 
-def _staging(model: CompiledModel, outputs: tuple[str, ...], traced: bool) -> Staging:
+def _staging(model: CompiledModel, schema: Schema, traced: bool, filled: bool) -> Staging:
     query = model.query
     casts: tuple[SoftCast, ...] = ()
     if traced:
@@ -73,25 +74,32 @@ def _staging(model: CompiledModel, outputs: tuple[str, ...], traced: bool) -> St
         casts = softened.casts
         query = add_columns(softened.query, (*CARRIED, ROW))
         query = replace_inputs(query, {model.inputs[0]: f"new_{model.inputs[0].name}"})
-    carried = bool(set(outputs) - set(model.model.key))
-    rules = row_rules(model.model, casts)
-    return Staging(query.text(), outputs, rules, model.model.key, traced=traced, carried=carried)
+    return Staging(
+        query.text(),
+        schema.names,
+        row_rules(model.model, casts),
+        model.model.key,
+        traced=traced,
+        carried=bool(set(schema.names) - set(model.model.key)),
+        again=traced and not rejects_repeats(model.model),
+        bounding=_bounding(model.model.key, schema) if filled else None,
+    )
 
 
-def _append(session: Session, model: CompiledModel, schema: Schema, filled: bool) -> Append:
-    bounds = _bounds(session, model.model.key, schema) if filled else ""
+def _append(session: Session, model: CompiledModel, schema: Schema, filled: bool, bounding: str | None) -> Append:
+    history = ""
+    if bounding:
+        low, high = session.rows(key_bounds(bounding))[0]
+        history = within(bounding, low, high) if low is not None else ""
     payload = set(schema.names) - set(model.model.key)
-    return Append(model.table, schema.names, model.model.key, filled, bounds, carried=CARRIED if payload else ())
+    return Append(model.table, schema.names, model.model.key, filled, history, carried=CARRIED if payload else ())
 
 
-def _bounds(session: Session, key: tuple[str, ...], schema: Schema) -> str:
-    """Bounds on one ordered key column, so that the history search reads only the files that can match."""
-    for name in key:
-        column = schema.get(name)
-        if column is not None and column.type.startswith(_BOUNDED) and "ZONE" not in column.type:
-            low, high = session.rows(key_bounds(column.name))[0]
-            return within(column.name, low, high) if low is not None else ""
-    return ""
+def _bounding(key: tuple[str, ...], schema: Schema) -> str | None:
+    """The ordered key column whose bounds let the history search read only the files that can match."""
+    columns = [column for column in schema.columns if column.name in key and "ZONE" not in column.type]
+    found = (column.name for kind in _BOUNDED for column in columns if column.type.startswith(kind))
+    return next(found, None)
 
 
 def _change(

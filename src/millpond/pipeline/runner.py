@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from millpond.catalog.catalog import Catalog
 from millpond.core.clock import Clock
@@ -18,25 +18,10 @@ from millpond.pipeline.graph import Graph, build_graph, select
 from millpond.pipeline.lock import project_lock
 from millpond.pipeline.plan import LandStep, Plan
 from millpond.pipeline.planner import LakeState, Wishes, plan
+from millpond.pipeline.request import Request
 from millpond.pipeline.runs import RunLog
 from millpond.pipeline.workbench import Workbench
 from millpond.project.model import Project, Source
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to run: selectors (see `graph.select`), models to rebuild, removed tables to drop.
-
-    `failed` means the tables that the newest run did not bring to an end; `wait` waits for a run that holds the
-    project.
-    """
-
-    select: tuple[str, ...] = ()
-    rebuild: tuple[str, ...] = ()
-    drop: tuple[str, ...] = ()
-    failed: bool = False
-    wait: bool = False
-
 
 EVERYTHING = Request()
 

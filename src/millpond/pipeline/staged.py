@@ -20,6 +20,7 @@ from millpond.sql.staging import (
     Staging,
     as_json,
     counts,
+    create_judged,
     create_staged,
     key_text,
     reject_field,
@@ -40,6 +41,7 @@ class Judged:
 def stage_rows(session: Session, model: Model, staging: Staging) -> Judged:
     """Make the staged relation and judge it. Raises QualityError MP-6001 when a check with severity stop fails."""
     session.execute(create_staged(staging))
+    session.execute(create_judged(staging))
     staged, rejected, *failed = session.rows(counts(staging.rules))[0]
     pairs = tuple(zip(staging.rules, failed, strict=True))
     verdicts = tuple(Verdict(model.table, rule.name, _outcome(rule, count), count, staged) for rule, count in pairs)

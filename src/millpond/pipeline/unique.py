@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from millpond.catalog.commits import Verdict
 from millpond.engines.engine import Session
 from millpond.pipeline.staged import Judged, stopped
@@ -9,6 +11,11 @@ from millpond.project.check import Check
 from millpond.project.model import Model
 from millpond.sql.staging import Rule, Staging, reject_later
 from millpond.sql.unique import reject_repeated, repeated
+
+
+def rejects_repeats(model: Model) -> bool:
+    """Whether a check of the model rejects staged rows that broke no rule by themselves."""
+    return bool(_unique(model, "quarantine"))
 
 
 def reject_repeats(session: Session, model: Model, judged: Judged, staging: Staging, *, filled: bool) -> Judged:
@@ -20,7 +27,7 @@ def reject_repeats(session: Session, model: Model, judged: Judged, staging: Stag
         failed = session.execute(reject_repeated(table, check.columns, staging.outputs, reject_later(staging, rule)))
         rejected += failed
         verdicts += (Verdict(model.table, check.rule, "quarantine" if failed else "pass", failed, judged.staged),)
-    return Judged(judged.staged, rejected, verdicts)
+    return replace(judged, rejected=rejected, verdicts=verdicts)
 
 
 def judge_unique(session: Session, model: Model, staged: int) -> tuple[Verdict, ...]:

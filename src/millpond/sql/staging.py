@@ -9,7 +9,9 @@ from millpond.core.names import literal, quote
 from millpond.project.check import CheckSeverity
 
 STAGED = "staged"
+JUDGED = "judged"
 HASH = "_mp_hash"
+BAD = "_mp_bad"
 REJECT = "_mp_reject"
 ROW = "_mp_row"
 CARRIED = ("_mp_origin", "_mp_position", "_mp_load")
@@ -38,7 +40,8 @@ class Staging:
     """How a step's rows are made and judged.
 
     `query` gives `outputs`, and with `traced` also CARRIED and ROW. `carried` keeps the origin for every row, for the
-    steps that may yet reject a row that broke no rule.
+    steps that may yet reject a row that broke no rule. `again` says that the query may be read more than once: it
+    gives the same rows each time, so that they need not be kept; `bounding` is the output whose bounds are asked for.
     """
 
     query: str
@@ -47,6 +50,8 @@ class Staging:
     key: tuple[str, ...] = ()
     traced: bool = False
     carried: bool = False
+    again: bool = False
+    bounding: str | None = None
 
 
 def create_input(name: str, rows: str, columns: tuple[str, ...], origin: tuple[str, str, str]) -> str:
@@ -59,17 +64,32 @@ def create_input(name: str, rows: str, columns: tuple[str, ...], origin: tuple[s
 
 
 def create_staged(staging: Staging) -> str:
-    """CREATE TEMP TABLE staged: the outputs, a hash of the key, failure words, and `_mp_reject` (JSON) for bad rows."""
+    """Temporary relation of the outputs, a hash of the key, failure words, whether the row is bad, and `_mp_reject`.
+
+    `_mp_reject` is the JSON of a bad row. Where the query may be read again this is a view, for memory that is touched
+    for the first time costs more than reading twice.
+    """
     outputs = ", ".join(quote(name) for name in staging.outputs)
     words = "".join(f", {_word(staging.rules, index)} AS {quote(_word_name(index))}" for index in _words(staging.rules))
     hashed = f", {key_hash(staging.key)} AS {HASH}" if staging.key else ""
     carried = _carried(staging) if staging.carried else ""
     kept = "".join(f", {quote(_word_name(index))}" for index in _words(staging.rules))
     return (
-        f"CREATE TEMP TABLE {STAGED} AS "
-        f"SELECT {outputs}{hashed}{carried}{kept}, {_reject(staging)} AS {REJECT} "
+        f"CREATE TEMP {'VIEW' if staging.again else 'TABLE'} {STAGED} AS "
+        f"SELECT {outputs}{hashed}{carried}{kept}, {_broken(staging.rules)} AS {BAD}, {_reject(staging)} AS {REJECT} "
         f"FROM (SELECT *{words} FROM ({staging.query}) AS q) AS judged"
     )
+
+
+def create_judged(staging: Staging) -> str:
+    """Temporary relation of each staged row: the hash, failure words, bounding output, and whether it is bad.
+
+    Where the staged rows are not kept, these few bytes of each are.
+    """
+    words = [quote(_word_name(index)) for index in _words(staging.rules)]
+    bounding = [quote(staging.bounding)] if staging.bounding else []
+    columns = ", ".join([HASH] * bool(staging.key) + words + bounding + [BAD])
+    return f"CREATE TEMP {'TABLE' if staging.again else 'VIEW'} {JUDGED} AS SELECT {columns} FROM {STAGED}"
 
 
 def key_hash(key: tuple[str, ...]) -> str:
@@ -83,7 +103,7 @@ def counts(rules: tuple[Rule, ...]) -> str:
         f", count(*) FILTER (WHERE ({quote(_word_name(i // _WORD))} & {1 << (i % _WORD)}) <> 0)"
         for i in range(len(rules))
     )
-    return f"SELECT count(*), count({REJECT}){failed} FROM {STAGED}"
+    return f"SELECT count(*), count(*) FILTER (WHERE {BAD}){failed} FROM {JUDGED}"
 
 
 def reject_field(name: str, as_type: str = "VARCHAR") -> str:
@@ -102,7 +122,7 @@ def reject_later(staging: Staging, rule: Rule) -> str:
 
 def rejected() -> str:
     """The rejected rows, as a parenthesised query."""
-    return f"(SELECT {REJECT} FROM {STAGED} WHERE {REJECT} IS NOT NULL)"
+    return f"(SELECT {REJECT} FROM {STAGED} WHERE {BAD})"
 
 
 def key_text(key: tuple[str, ...]) -> str:
@@ -117,7 +137,7 @@ def as_json(outputs: tuple[str, ...]) -> str:
 
 def good() -> str:
     """The condition of staged rows that no rule rejected."""
-    return f"{REJECT} IS NULL"
+    return f"NOT {BAD}"
 
 
 def _carried(staging: Staging) -> str:
@@ -138,18 +158,26 @@ def _word_name(index: int) -> str:
 def _word(rules: tuple[Rule, ...], index: int) -> str:
     part = rules[index * _WORD : (index + 1) * _WORD]
     bits = " | ".join(f"CASE WHEN {rule.failing} THEN {1 << bit} ELSE 0 END" for bit, rule in enumerate(part))
-    return f"({bits})::UBIGINT"
+    return f"({bits})::{'UTINYINT' if len(part) <= 8 else 'UBIGINT'}"
+
+
+def _rejecting(rules: tuple[Rule, ...]) -> list[tuple[int, Rule]]:
+    return [(i, rule) for i, rule in enumerate(rules) if rule.severity == "quarantine"]
+
+
+def _broken(rules: tuple[Rule, ...]) -> str:
+    """The condition that some rule with severity quarantine is broken; never NULL."""
+    masks: dict[int, int] = {}
+    for i, _ in _rejecting(rules):
+        masks[i // _WORD] = masks.get(i // _WORD, 0) | 1 << (i % _WORD)
+    return " OR ".join(f"({quote(_word_name(word))} & {mask}) <> 0" for word, mask in masks.items()) or "FALSE"
 
 
 def _reject(staging: Staging) -> str:
     """JSON for the rows that a rule with severity quarantine rejects, named by the first one broken; else NULL."""
-    rejecting = [(i, rule) for i, rule in enumerate(staging.rules) if rule.severity == "quarantine"]
+    rejecting = _rejecting(staging.rules)
     if not rejecting:
         return "NULL::VARCHAR"
-    masks: dict[int, int] = {}
-    for i, _ in rejecting:
-        masks[i // _WORD] = masks.get(i // _WORD, 0) | 1 << (i % _WORD)
-    broken = " OR ".join(f"({quote(_word_name(word))} & {mask}) <> 0" for word, mask in masks.items())
     fields = {
         "rule": _first(rejecting, lambda rule: literal(rule.name)),
         "value": _first(rejecting, lambda rule: rule.value),
@@ -158,7 +186,7 @@ def _reject(staging: Staging) -> str:
     }
     if staging.traced:
         fields |= dict(zip(("origin", "position", "load"), CARRIED, strict=True))
-    return f"CASE WHEN {broken} THEN {_reject_json(fields)} END"
+    return f"CASE WHEN {_broken(staging.rules)} THEN {_reject_json(fields)} END"
 
 
 def _reject_json(fields: dict[str, str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from millpond.core.names import TableName, quote
-from millpond.sql.staging import REJECT, STAGED, good
+from millpond.sql.staging import BAD, REJECT, STAGED, good
 
 
 def repeated(table: TableName, columns: tuple[str, ...]) -> str:
@@ -35,4 +35,4 @@ def reject_repeated(table: TableName | None, columns: tuple[str, ...], outputs: 
         same = " AND ".join(f"s.{quote(name)} IS NOT DISTINCT FROM t.{quote(name)}" for name in columns)
         stands = f'SELECT s.rowid FROM {STAGED} AS s SEMI JOIN "lake".{table.quoted} AS t ON {same} WHERE {known}'
         later = f"{later} UNION {stands}"
-    return f"UPDATE {STAGED} SET {REJECT} = {reject} WHERE {good()} AND rowid IN ({later})"
+    return f"UPDATE {STAGED} SET {REJECT} = {reject}, {BAD} = TRUE WHERE {good()} AND rowid IN ({later})"

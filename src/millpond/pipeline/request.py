@@ -1,0 +1,20 @@
+"""What a user asks a run to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to run: selectors (see `graph.select`), models to rebuild, removed tables to drop.
+
+    `failed` means the tables that the newest run did not bring to an end; `wait` waits for a run that holds the
+    project.
+    """
+
+    select: tuple[str, ...] = ()
+    rebuild: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    failed: bool = False
+    wait: bool = False
