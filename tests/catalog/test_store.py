@@ -14,8 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
-from millpond.catalog import mounts
-from millpond.catalog import store as stores
+from millpond.catalog import mounts, sqlite
 from millpond.catalog.migrations.upgrade import FOLDER, upgrade
 from millpond.catalog.relations import SCHEMA
 from millpond.catalog.store import REVISION, Store
@@ -190,7 +189,7 @@ def test_a_reader_sees_one_state(path: Path) -> None:
 
 def test_a_writer_that_does_not_end_is_reported(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiting for another writer ends with an error that names the file."""
-    monkeypatch.setattr(stores, "_WAIT_S", 0.05)
+    monkeypatch.setattr(sqlite, "WAIT_S", 0.05)
     store = Store.open(path)
     with store.write(), pytest.raises(CatalogError) as refused, store.write():
         pass
