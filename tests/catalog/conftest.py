@@ -19,7 +19,9 @@ from .clients import attach, loaded_duckdb
 Duck = Callable[..., duckdb.DuckDBPyConnection]
 
 
-BOTH_STORES = frozenset({"test_catalog", "test_publishing", "test_staging", "test_gateway_protocol", "test_tokens"})
+BOTH_STORES = frozenset(
+    {"test_catalog", "test_publishing", "test_staging", "test_gateway_protocol", "test_client_tokens"}
+)
 """The contract of the pointer store: these modules run over each kind, but for tests marked `sqlite`."""
 
 
