@@ -43,11 +43,11 @@ class Server:
         options = f"?options=-csearch_path%3D{schema}" if schema else ""
         return f"postgresql://{user}@127.0.0.1:{port or self.port}/lake{options}"
 
-    def schema(self) -> str:
+    def schema(self, owner: str = "postgres") -> str:
         """A new empty schema; its name."""
         name = f"t{uuid.uuid4().hex[:12]}"
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f"CREATE SCHEMA {name}".encode())
+            connection.execute(f"CREATE SCHEMA {name} AUTHORIZATION {owner}".encode())
         return name
 
     def stop(self) -> None:
