@@ -161,8 +161,7 @@ class Catalog:
         return self.head() if at is None else at
 
     def _ask(self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        with self.store.read() as connection:
-            return question(connection, *args, **kwargs)
+        return self.store.ask(lambda connection: question(connection, *args, **kwargs))
 
 
 def open_stage(catalog: Catalog, step_key: str, base: int, client: str, keeper: Keeper | None = None) -> Stage:

@@ -131,8 +131,7 @@ class ClientTokens:
 
     def all(self) -> tuple[ClientToken, ...]:
         """Every token that was ever made, the newest first."""
-        with self._store.read() as connection:
-            return _listed(connection)
+        return self._store.ask(_listed)
 
     def revoke(self, name: str) -> ClientToken:
         """End a token, and what was given for it, from the next request on. Raises CatalogError MP-3092 for none."""
@@ -157,8 +156,7 @@ class ClientTokens:
         Raises CatalogError MP-3019 for an unknown token, MP-3093 for a revoked and MP-3094 for an expired one, MP-3095
         for an access token whose hour is over.
         """
-        with self._store.read() as connection:
-            return self._resolve(connection, text)
+        return self._store.ask(lambda connection: self._resolve(connection, text))
 
     def access(self, text: str, client: str | None = None, scope: str = "") -> Access:
         """An access token in exchange for a token of either kind, as it is or with the wish for a smaller scope.

@@ -22,7 +22,7 @@ from millpond.core.errors import CatalogError, MillpondError
 WAIT_S = 30.0
 """How long a writer waits for another one, and how long a lost commit's fate is looked for."""
 
-_IDLE_S = 15
+_IDLE_S = 15.0
 """How long the server keeps a transaction whose client says nothing: its lock is free again before others give up."""
 
 _PORT = 5432
@@ -79,42 +79,50 @@ class Postgres:
             yield connection
 
     def unread(self, failed: DBAPIError) -> MillpondError:
-        """CatalogError MP-3080 without an answer, MP-3081 where the server refuses, MP-3053 for what is no store."""
-        reason = self._reason(failed)
-        if isinstance(failed.orig, psycopg.OperationalError) or _ended(failed):
-            if _refused(failed):
-                return CatalogError(
-                    "MP-3081",
-                    f"the Postgres server of the catalog {self.place} refuses: {reason}",
-                    next_step="check user, password and database that catalog.url in millpond.yaml refers to",
-                )
+        """CatalogError MP-3080 without an answer, MP-3081 where the server refuses, MP-3082 for a lost connection,
+        MP-3083 for options that the driver does not know, MP-3053 for what is no pointer store.
+        """
+        if isinstance(failed.orig, psycopg.ProgrammingError) and failed.statement is None:
+            return _unreadable(self._reason(failed))
+        if not _ended(failed):
             return CatalogError(
-                "MP-3080",
-                f"the catalog {self.place} does not answer: {reason}",
-                next_step="check that the Postgres server runs and can be reached from here",
+                "MP-3053",
+                f"the catalog {self.place} is damaged or no pointer store: {self._reason(failed)}",
+                next_step="check database and schema in catalog.url; the tables' own files are untouched",
             )
-        return CatalogError(
-            "MP-3053",
-            f"the catalog {self.place} is damaged or no pointer store: {reason}",
-            next_step="check database and schema in catalog.url; the tables' own files are untouched",
-        )
+        return self._lost(failed) if _connected(failed) else self._unreached(failed)
 
     def unwritten(self, failed: DBAPIError) -> MillpondError:
-        """MP-3054 where another writer did not end, MP-3082 for a lost connection, MP-3018 for a refused change."""
+        """MP-3054 where another writer did not end, MP-3080 to MP-3082 without a connection, else MP-3018."""
         if getattr(failed.orig, "sqlstate", None) == _LOCK_WAITED:
             return self._busy()
-        if _unconnected(failed):
-            return self.unread(failed)
         if _ended(failed):
-            return CatalogError(
-                "MP-3082",
-                f"the connection to the catalog {self.place} was lost: {self._reason(failed)}",
-                next_step="run again when the Postgres server answers",
-            )
+            return self._lost(failed) if _connected(failed) else self._unreached(failed)
         return CatalogError(
             "MP-3018",
             f"the catalog {self.place} did not take the change: {self._reason(failed)}",
             next_step="correct what the server names, then run again: nothing was committed",
+        )
+
+    def _unreached(self, failed: DBAPIError) -> CatalogError:
+        reason = self._reason(failed)
+        if "FATAL" in reason:
+            return CatalogError(
+                "MP-3081",
+                f"the Postgres server of the catalog {self.place} refuses: {reason}",
+                next_step="check user, password and database that catalog.url in millpond.yaml refers to",
+            )
+        return CatalogError(
+            "MP-3080",
+            f"the catalog {self.place} does not answer: {reason}",
+            next_step="check that the Postgres server runs and can be reached from here",
+        )
+
+    def _lost(self, failed: DBAPIError) -> CatalogError:
+        return CatalogError(
+            "MP-3082",
+            f"the connection to the catalog {self.place} was lost: {self._reason(failed)}",
+            next_step="run again when the Postgres server answers",
         )
 
     def _absent(self) -> bool:
@@ -144,13 +152,17 @@ def _parsed(url: str) -> URL:
         parsed = make_url(url).set(drivername="postgresql+psycopg")
         parsed.render_as_string()
     except (ArgumentError, ValueError):
-        # The reason is left out, and the cause too: both may hold the password.
-        raise CatalogError(
-            "MP-3083",
-            "catalog.url in millpond.yaml is no URL of a Postgres database",
-            next_step="write postgresql://USER:${PASSWORD}@HOST:5432/DATABASE, with : / @ in a password as %3A %2F %40",
-        ) from None
+        # Neither reason nor cause is passed on: both may hold the password.
+        raise _unreadable("a part of it is missing or not encoded") from None
     return parsed
+
+
+def _unreadable(reason: str) -> CatalogError:
+    return CatalogError(
+        "MP-3083",
+        f"catalog.url in millpond.yaml is no URL of a Postgres database: {reason}",
+        next_step="write postgresql://USER:${PASSWORD}@HOST:5432/DATABASE, with : / @ in a password as %3A %2F %40",
+    )
 
 
 def _place(url: URL) -> str:
@@ -183,23 +195,20 @@ def _begin(connection: Connection) -> None:
     """Take the writers' lock of this schema; it is held until the transaction ends, on the server's side too."""
     if connection.get_execution_options().get("immediate", False):
         connection.exec_driver_sql(
-            f"SET LOCAL lock_timeout = '{WAIT_S:.0f}s'; SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_S}s'"
+            f"SET LOCAL lock_timeout = {WAIT_S * 1000:.0f};"
+            f"SET LOCAL idle_in_transaction_session_timeout = {_IDLE_S * 1000:.0f}"
         )
         connection.exec_driver_sql(_LOCK)
 
 
-def _unconnected(failed: DBAPIError) -> bool:
-    """Whether there was no connection to begin with: nothing was sent."""
-    return failed.statement is None and not failed.connection_invalidated and _ended(failed)
-
-
 def _ended(failed: DBAPIError) -> bool:
+    """Whether there is no session, or none any more."""
     state = getattr(failed.orig, "sqlstate", None)
     if state is not None:
         return str(state).startswith(_ENDED)
     return failed.connection_invalidated or isinstance(failed.orig, psycopg.OperationalError)
 
 
-def _refused(failed: DBAPIError) -> bool:
-    """Whether a server answered and sent the client away."""
-    return "FATAL" in str(failed.orig)
+def _connected(failed: DBAPIError) -> bool:
+    """Whether there was a session before: then something may have been sent."""
+    return failed.connection_invalidated or failed.statement is not None

@@ -85,8 +85,7 @@ class Publisher:
                 next_step="nothing was changed; report this defect with the run's log",
             )
         if commit.step_key:
-            with self._store.read() as connection:
-                known = records.published(connection, commit.step_key)
+            known = self._store.ask(lambda connection: records.published(connection, commit.step_key))
             if known is not None:
                 return Published(known, repeated=True)
         try:

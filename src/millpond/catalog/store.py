@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
@@ -24,6 +24,8 @@ REVISION = "0002"
 
 LOST = "MP-3082"
 """The code of a connection that was lost inside a transaction."""
+
+T = TypeVar("T")
 
 _POSTGRES = ("postgresql", "postgres")
 
@@ -93,13 +95,24 @@ class Store:
     def read(self) -> Iterator[Connection]:
         """A connection whose statements all see one state of the store.
 
-        Raises HostError MP-9021, or CatalogError MP-3053, MP-3080, MP-3081 when the store cannot be read.
+        Raises HostError MP-9021, or CatalogError MP-3053, MP-3080, MP-3081, MP-3082 when the store cannot be read.
         """
         try:
             with self._engine.connect().execution_options(**self._vendor.reading) as connection, connection.begin():
                 yield connection
         except DBAPIError as failed:
             raise self._vendor.unread(failed) from failed
+
+    def ask(self, question: Callable[[Connection], T]) -> T:
+        """What a question of one read is answered; asked once more where the connection is lost on the way."""
+        try:
+            with self.read() as connection:
+                return question(connection)
+        except CatalogError as failed:
+            if failed.code != LOST:
+                raise
+        with self.read() as connection:
+            return question(connection)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
