@@ -10,10 +10,10 @@ import pyarrow as pa
 import pytest
 from pyiceberg.catalog import load_catalog
 
-from catalog.clients import loaded_duckdb
 from millpond.catalog.connections import CLIENTS, Door, configuration
 from millpond.core.errors import ProjectError
 from millpond.core.names import TableName
+from tests.catalog.clients import loaded_duckdb
 
 ODD = TableName("silver", "it's odd")
 
