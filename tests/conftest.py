@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.services import postgres as postgres_server
 
 _REQUIRED = os.environ.get("MILLPOND_REQUIRE_SERVICES") == "1"
 
@@ -21,3 +24,15 @@ def shared_data() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgres_server.Server]:
+    """A Postgres server; skips where there are no programs of one, fails where they must be there."""
+    try:
+        with postgres_server.server() as made:
+            yield made
+    except postgres_server.MissingError as missing:
+        if _REQUIRED:
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))

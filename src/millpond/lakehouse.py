@@ -39,9 +39,10 @@ class Lakehouse:
     def catalog(self) -> Catalog:
         """Pointers, commits and staging."""
         storage = self.project.folder / self.project.settings.storage.root
-        pointers = self.project.folder / self.project.settings.catalog.url
+        url = self.project.settings.catalog.url
+        pointers = url if "://" in url else str(self.project.folder / url)
         opened = lookup("millpond.catalog.catalog:Catalog").open(
-            str(pointers), str(storage), self.project.environment, self.clock
+            pointers, str(storage), self.project.environment, self.clock
         )
         return cast("Catalog", opened)
 

@@ -16,6 +16,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "duckdb": ("engines/duckdb.py", "governance/guard.py"),
     "sqlalchemy": ("catalog/*",),
     "alembic": ("catalog/*",),
+    "psycopg": ("catalog/postgres.py",),
     "starlette": ("catalog/*",),
     "uvicorn": ("catalog/*",),
     "anyio": ("catalog/*",),
@@ -32,7 +33,18 @@ HOMES: dict[str, tuple[str, ...]] = {
 ANYWHERE = ("millpond", "pyarrow")
 """pyarrow is the currency between floors: its types may be named wherever results pass."""
 
-HEAVY = ("duckdb", "sqlglot", "pyarrow", "sqlalchemy", "alembic", "starlette", "uvicorn", "fastavro", "pyiceberg")
+HEAVY = (
+    "duckdb",
+    "sqlglot",
+    "pyarrow",
+    "sqlalchemy",
+    "alembic",
+    "psycopg",
+    "starlette",
+    "uvicorn",
+    "fastavro",
+    "pyiceberg",
+)
 
 
 @pytest.mark.parametrize("library", HOMES)

@@ -12,16 +12,41 @@ import pytest
 from millpond.catalog.catalog import Catalog
 from millpond.catalog.gateway.server import Gateway
 from millpond.core.clock import SystemClock
+from tests.services.postgres import Server
 
 from .clients import attach, loaded_duckdb
 
 Duck = Callable[..., duckdb.DuckDBPyConnection]
 
 
+BOTH_STORES = frozenset(
+    {"test_catalog", "test_publishing", "test_staging", "test_gateway_protocol", "test_client_tokens"}
+)
+"""The contract of the pointer store: these modules run over each kind, but for tests marked `sqlite`."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of the contract over both stores."""
+    if "store_url" in metafunc.fixturenames:
+        kinds = ["sqlite"]
+        if metafunc.module.__name__.rpartition(".")[2] in BOTH_STORES:
+            kinds += [] if metafunc.definition.get_closest_marker("sqlite") else ["postgres"]
+        metafunc.parametrize("store_url", kinds, indirect=True)
+
+
 @pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where an empty pointer store is to be made: a path, or the URL of a Postgres schema."""
+    if request.param == "sqlite":
+        return str(tmp_path / "catalog.db")
+    server: Server = request.getfixturevalue("postgres")
+    return server.url(schema=server.schema())
+
+
+@pytest.fixture
+def catalog(store_url: str, tmp_path: Path) -> Iterator[Catalog]:
     """A catalog of the environment prod, empty."""
-    opened = Catalog.open(str(tmp_path / "catalog.db"), str(tmp_path / "lake"), "prod", SystemClock())
+    opened = Catalog.open(store_url, str(tmp_path / "lake"), "prod", SystemClock())
     yield opened
     opened.close()
 

@@ -73,7 +73,7 @@ def test_an_outcome_that_cannot_be_told_keeps_every_file(catalog: Catalog, monke
 
     @contextmanager
     def broken(_store: Store) -> Iterator[Connection]:
-        monkeypatch.setattr(Store, "read", broken)
+        monkeypatch.setattr(Store, "settled", broken)
         raise BROKEN
         yield
 
@@ -106,6 +106,7 @@ def test_a_full_disk_is_told_before_anything_is_changed(catalog: Catalog, monkey
     assert stage.publish(step("a")).number == 1
 
 
+@pytest.mark.sqlite
 def test_a_store_without_room_is_told_and_left_as_it_was(catalog: Catalog) -> None:
     """SQLite's own refusal, met inside the transaction."""
     stage = catalog.begin("a")
@@ -120,11 +121,12 @@ def test_a_store_without_room_is_told_and_left_as_it_was(catalog: Catalog) -> No
     assert (catalog.head(), catalog.seen_files("s"), metadata_files(catalog)) == (0, (), [])
 
 
+@pytest.mark.sqlite
 def test_a_store_that_is_damaged_while_open_says_so(catalog: Catalog) -> None:
     """Reading a file that somebody overwrote is an error with a next step."""
     catalog.begin("a").publish(step("a"))
     catalog.close()
-    catalog.store.path.write_bytes(b"overwritten" * 10_000)
+    Path(catalog.store.place).write_bytes(b"overwritten" * 10_000)
     for question in (catalog.head, catalog.tables, catalog.history):
         with pytest.raises(CatalogError) as damaged:
             question()

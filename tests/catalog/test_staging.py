@@ -280,10 +280,10 @@ def test_a_blind_step_is_tried_again_when_it_is_overtaken(
 def _between(original: Callable[..., object], waiting: list[Stage]) -> Callable[..., object]:
     """A publication that lets another one in first."""
 
-    def record(self: object, commit: object, moves: object) -> object:
+    def record(*given: object) -> object:
         if waiting:
             waiting.pop().publish(step("quick", blind=True))
-        return original(self, commit, moves)
+        return original(*given)
 
     return record
 
@@ -311,10 +311,10 @@ def test_a_renamed_table_keeps_its_file_and_its_age(catalog: Catalog) -> None:
     assert (renamed.metadata_location, renamed.uuid, renamed.created) == (entry.metadata_location, entry.uuid, 1)
 
 
-def test_two_processes_share_one_store(tmp_path: Path, catalog: Catalog, closed_door: str, duck: Duck) -> None:
+def test_two_processes_share_one_store(store_url: str, catalog: Catalog, closed_door: str, duck: Duck) -> None:
     """Steps of two processes interleave; each is in once, and every number is used once."""
     made(catalog, NAME)
-    where = (str(tmp_path / "catalog.db"), catalog.warehouse.root)
+    where = (store_url, catalog.warehouse.root)
     script = Path(__file__).with_name("appender.py")
     workers = [subprocess.Popen([sys.executable, script, *where, str(first), "6"]) for first in (0, 100)]
     assert [worker.wait(timeout=120) for worker in workers] == [0, 0]

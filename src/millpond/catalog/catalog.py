@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
@@ -30,7 +29,6 @@ from millpond.catalog.store import Store
 from millpond.catalog.tokens import Tokens
 from millpond.catalog.warehouse import Warehouse
 from millpond.core.clock import Clock
-from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
 
 P = ParamSpec("P")
@@ -68,27 +66,14 @@ class Catalog:
 
     @classmethod
     def open(cls, url: str, warehouse: str, environment: str, clock: Clock) -> Catalog:
-        """Open the pointer store at `url`, a path or `sqlite:///PATH`, made where it is not.
+        """Open the pointer store at `url`, a path, `sqlite:///PATH` or `postgresql://...`, made where it is not.
 
-        `warehouse` is the folder of all tables. Raises CatalogError or HostError as `Store.open` does, CatalogError
-        MP-3056 for a store of another kind, MP-3055 for a warehouse that is no folder, and MP-3057 when there is no
-        store though the warehouse holds tables.
+        `warehouse` is the folder of all tables. Raises as `Store.open` does, also CatalogError MP-3057 when there is no
+        store though the warehouse holds tables, and MP-3055 for a warehouse that is no folder.
         """
-        path = url.removeprefix("sqlite:///")
-        if "://" in path:
-            raise CatalogError(
-                "MP-3056",
-                f"the catalog {url} is of a kind that this version cannot open",
-                next_step="set catalog.url in millpond.yaml to the path of a file",
-            )
         place = Warehouse(warehouse)
-        if _absent(Path(path)) and place.holds_tables():
-            raise CatalogError(
-                "MP-3057",
-                f"the catalog {path} is gone, but {place.root} holds tables that it knew",
-                next_step="restore the catalog from a backup, or move that folder away too and begin anew",
-            )
-        return cls(Store.open(Path(path)), place, environment, clock, Tokens(), MetadataCache())
+        store = Store.open(url, lambda: not place.holds_tables())
+        return cls(store, place, environment, clock, Tokens(), MetadataCache())
 
     def close(self) -> None:
         """Close the store's connections."""
@@ -178,10 +163,6 @@ class Catalog:
     def _ask(self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         with self.store.read() as connection:
             return question(connection, *args, **kwargs)
-
-
-def _absent(store: Path) -> bool:
-    return not store.exists() or (store.is_file() and store.stat().st_size == 0)
 
 
 def open_stage(catalog: Catalog, step_key: str, base: int, client: str, keeper: Keeper | None = None) -> Stage:

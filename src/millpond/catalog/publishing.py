@@ -15,9 +15,14 @@ from millpond.catalog.keeper import Held, Keeper
 from millpond.catalog.metadata import TableMetadata, trim
 from millpond.catalog.recording import Author, Move, micros
 from millpond.catalog.staging import Draft, Ground, Stage, next_version
-from millpond.catalog.store import Store
+from millpond.catalog.store import LOST, Store
 from millpond.core.errors import CatalogError, ConflictError, MillpondError
 from millpond.core.retry import Backoff, retry
+
+_UNSURE = ("MP-3018", LOST)
+"""After these a commit may be in nevertheless."""
+
+_RECONNECT = Backoff(tries=4, first=0.1)
 
 KEPT_SNAPSHOTS = 100
 """How many snapshots metadata names for clients that travel in time on their own; the pointer store has them all."""
@@ -29,6 +34,14 @@ class OvertakenError(Exception):
     def __init__(self, conflict: ConflictError) -> None:
         super().__init__(str(conflict))
         self.conflict = conflict
+
+
+class LostError(Exception):
+    """The connection was lost before the commit was in; it is tried again."""
+
+    def __init__(self, failed: CatalogError) -> None:
+        super().__init__(str(failed))
+        self.failed = failed
 
 
 @dataclass(frozen=True)
@@ -86,7 +99,7 @@ class Publisher:
         try:
             for draft in stage.drafts():
                 ready.append(self._prepare(draft, commit.blind))  # noqa: PERF401 - what is ready is removed on failure
-            published = self._record(commit, [item.move for item in ready])
+            published = self._record(commit, [item.move for item in ready], stage.base)
         except OvertakenError:
             self._undo(ready)
             raise
@@ -141,37 +154,43 @@ class Publisher:
             path = written = files.write(now, f"{now.location}/metadata", next_version(before))
         return Ready(Move(draft.name, before, path, now.uuid, now.location, created or None), written, now, held)
 
-    def _record(self, commit: Commit, moves: Sequence[Move]) -> Published:
-        author = Author(self._ground.environment, self._client, self._now())
+    def _record(self, commit: Commit, moves: Sequence[Move], base: int) -> Published:
+        """Write the commit; where the connection is lost on the way and it is not in, once more, some times."""
+
+        def once(_attempt: int) -> Published:
+            author = Author(self._ground.environment, self._client, self._now())
+            try:
+                with self._store.write() as connection:
+                    return recording.record(connection, author, commit, moves)
+            except CatalogError as failed:
+                number = self._outcome(commit, moves, base, failed) if failed.code in _UNSURE else None
+                if number is not None:
+                    return Published(number)
+                if failed.code == LOST:
+                    raise LostError(failed) from failed
+                raise
+
         try:
-            with self._store.write() as connection:
-                return recording.record(connection, author, commit, moves)
+            return retry(once, on=LostError, backoff=_RECONNECT)
+        except LostError as lost:
+            raise lost.failed from lost
         except ConflictError as conflict:
             if commit.blind:
                 raise OvertakenError(conflict) from conflict
             raise
-        except CatalogError as failed:
-            number = self._outcome(commit, moves, failed) if failed.code == "MP-3018" else None
-            if number is None:
-                raise
-            return Published(number)
 
-    def _outcome(self, commit: Commit, moves: Sequence[Move], failed: CatalogError) -> int | None:
+    def _outcome(self, commit: Commit, moves: Sequence[Move], base: int, failed: CatalogError) -> int | None:
         """The number of a commit whose transaction failed at its end, None when it is not in."""
         try:
-            with self._store.read() as connection:
+            with self._store.settled() as connection:
                 if commit.step_key:
                     return records.published(connection, commit.step_key)
-                for move in moves:
-                    entry = records.find(connection, self._ground.environment, move.name, None)
-                    if move.after is not None and _path(entry) == move.after:
-                        return entry.commit if entry is not None else None
-                return None
+                return records.moved(connection, self._ground.environment, moves[0], base) if moves else None
         except MillpondError as silent:
             raise CatalogError(
                 "MP-3015",
                 f"the catalog failed while committing and cannot be read: {silent.finding.message}",
-                next_step="do not delete any file; when the disk works again, ask whether the commit is in",
+                next_step="do not delete any file; when the catalog answers again, ask whether the commit is in",
             ) from failed
 
 

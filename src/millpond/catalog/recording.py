@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, Table, and_, delete, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import Connection, Table, and_, delete, exists, insert, select, update
 
 from millpond.catalog import relations
 from millpond.catalog.commits import Commit, Published
@@ -60,7 +59,9 @@ def record(connection: Connection, author: Author, commit: Commit, moves: Sequen
     number = _number(connection, author, commit)
     for move in moves:
         _swap(connection, author.environment, number, move)
-    _namespaces(connection, author.environment, {move.name.layer for move in moves if move.after})
+    layers = {move.name.layer for move in moves if move.after}
+    if layers:
+        _namespaces(connection, author.environment, layers)
     _details(connection, author.environment, number, commit)
     return Published(number)
 
@@ -74,11 +75,15 @@ def _published(connection: Connection, step_key: str) -> int | None:
 
 
 def _number(connection: Connection, author: Author, commit: Commit) -> int:
+    """Write the commit's row. Writers take turns, so the next number follows on the newest that anyone can see."""
     commits = relations.commits
-    newest = connection.scalar(select(commits.c.at).order_by(commits.c.number.desc()).limit(1))
+    last = select(commits.c.number, commits.c.at).order_by(commits.c.number.desc()).limit(1)
+    newest = connection.execute(last).first()
+    number: int = newest.number + 1 if newest else 1
     row = {
+        "number": number,
         "environment": author.environment,
-        "at": max(micros(author.at), newest or 0),
+        "at": max(micros(author.at), newest.at if newest else 0),
         "kind": commit.kind,
         "principal": commit.principal,
         "client": author.client,
@@ -89,7 +94,7 @@ def _number(connection: Connection, author: Author, commit: Commit) -> int:
         "blind": commit.blind,
         "ledger": json.dumps(asdict(commit.ledger)) if commit.ledger else None,
     }
-    number: int = connection.execute(insert(commits).values(row).returning(commits.c.number)).scalar_one()
+    connection.execute(insert(commits).values(row))
     return number
 
 
@@ -106,8 +111,9 @@ def _swap(connection: Connection, environment: str, number: int, move: Move) -> 
         "created": created,
     }
     if move.before is None:
-        statement = sqlite_insert(pointers).values(key | target).on_conflict_do_nothing()
-        changed = connection.execute(statement).rowcount
+        changed = 0 if connection.scalar(select(exists().where(where))) else 1
+        if changed:
+            connection.execute(insert(pointers).values(key | target))
     elif move.after is None:
         changed = connection.execute(
             delete(pointers).where(where, pointers.c.metadata_location == move.before)
@@ -132,10 +138,12 @@ def moved(name: TableName) -> ConflictError:
     )
 
 
-def _namespaces(connection: Connection, environment: str, layers: Iterable[str]) -> None:
-    rows = [{"environment": environment, "name": layer, "properties": "{}"} for layer in sorted(layers)]
-    if rows:
-        connection.execute(sqlite_insert(relations.namespaces).on_conflict_do_nothing(), rows)
+def _namespaces(connection: Connection, environment: str, layers: set[str]) -> None:
+    namespaces = relations.namespaces
+    own = namespaces.c.environment == environment
+    known = set(connection.scalars(select(namespaces.c.name).where(own, namespaces.c.name.in_(layers))))
+    new = sorted(layers - known)
+    _insert(connection, namespaces, [{"environment": environment, "name": layer, "properties": "{}"} for layer in new])
 
 
 def _details(connection: Connection, environment: str, number: int, commit: Commit) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Row, Table, and_, 
 
 from millpond.catalog import relations
 from millpond.catalog.commits import CommitRecord, Edge, Ledger, ModelState, SeenFile, TableEntry, Verdict
-from millpond.catalog.recording import EPOCH, micros
+from millpond.catalog.recording import EPOCH, Move, micros
 from millpond.catalog.relations import (
     commit_tables,
     commits,
@@ -38,6 +38,20 @@ def number_at(connection: Connection, when: datetime) -> int:
 def published(connection: Connection, step_key: str) -> int | None:
     """The number of the commit with a step key."""
     number: int | None = connection.scalar(select(commits.c.number).where(commits.c.step_key == step_key))
+    return number
+
+
+def moved(connection: Connection, environment: str, move: Move, since: int) -> int | None:
+    """The number of the commit later than `since` that made a move; None when none did."""
+    target = move.before if move.after is None else move.after
+    query = select(commit_tables.c.commit).where(
+        _named(commit_tables, environment, move.name),
+        commit_tables.c.commit > since,
+        commit_tables.c.metadata_location == target,
+        commit_tables.c.previous.is_not_distinct_from(move.before),
+        commit_tables.c.dropped == (move.after is None),
+    )
+    number: int | None = connection.scalar(query.order_by(commit_tables.c.commit).limit(1))
     return number
 
 

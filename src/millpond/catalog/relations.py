@@ -172,3 +172,29 @@ model_states = Table(
     Column("definition", Text, nullable=False),
     PrimaryKeyConstraint("environment", "layer", "name", "commit", name="model_states_key"),
 )
+
+client_tokens = Table(
+    "client_tokens",
+    SCHEMA,
+    Column("id", String, primary_key=True, comment="the public part of the token"),
+    Column("name", String, nullable=False, comment="the principal of its commits"),
+    Column("environment", String, nullable=False),
+    Column("scope", String, nullable=False),
+    Column("digest", String, nullable=False, comment="SHA-256 of the token, hex"),
+    Column("made_by", String, nullable=False),
+    Column("made", BigInteger, nullable=False, comment="microseconds since 1970 in UTC"),
+    Column("expires", BigInteger),
+    Column("revoked", BigInteger),
+    Index("client_tokens_name", "name"),
+)
+
+access_tokens = Table(
+    "access_tokens",
+    SCHEMA,
+    Column("id", String, primary_key=True, comment="the public part of the token"),
+    Column("client_token", String, ForeignKey("client_tokens.id"), nullable=False),
+    Column("scope", String, nullable=False),
+    Column("digest", String, nullable=False, comment="SHA-256 of the token, hex"),
+    Column("expires", BigInteger, nullable=False),
+    Index("access_tokens_expires", "expires"),
+)

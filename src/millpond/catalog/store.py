@@ -1,63 +1,89 @@
-"""The pointer store: one SQLite file that says which metadata file each table is, and what every commit carried.
+"""The pointer store: a database that says which metadata file each table is, and what every commit carried.
 
-SQLite in WAL mode with full sync: a transaction that was reported done survives a power cut, and several processes
-may use the file at once. Alembic is loaded only for a file that is new or of another version.
+It is one SQLite file, or a Postgres database that several machines share. What differs between the two lies in
+`sqlite.py` and `postgres.py`; this module and all above it are the same for both. Alembic is loaded only for a store
+that is new or of another version.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DatabaseError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
-from millpond.catalog import mounts
-from millpond.catalog.files import make_folder, sync
+from millpond.catalog.sqlite import SQLite
 from millpond.core import plugins
-from millpond.core.errors import CatalogError, HostError, MillpondError
+from millpond.core.errors import CatalogError, MillpondError
 
-REVISION = "0001"
+REVISION = "0002"
 """The schema version that this code reads and writes: the newest file under migrations/versions."""
 
-_WAIT_S = 30.0
+LOST = "MP-3082"
+"""The code of a connection that was lost inside a transaction."""
+
+_POSTGRES = ("postgresql", "postgres")
+
+
+class Vendor(Protocol):
+    """What differs from one database to the other."""
+
+    place: str
+    """The store as messages name it: never with a password."""
+    engine: Engine
+    reading: Mapping[str, Any]
+    """Execution options of a connection that only reads, and sees one state."""
+    absent: bool
+    """Whether there was no store when it was opened."""
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Wait for the turn among this process's writers. Raises CatalogError MP-3054."""
+        ...
+
+    def settled(self) -> Iterator[Connection]:
+        """Yield a connection once no transaction that began before can still become visible."""
+        ...
+
+    def unread(self, failed: DBAPIError) -> MillpondError:
+        """The error for a read that failed."""
+        ...
+
+    def unwritten(self, failed: DBAPIError) -> MillpondError:
+        """The error for a write that failed."""
+        ...
 
 
 class Store:
     """Connections to the pointer store. Make it with `Store.open`."""
 
-    def __init__(self, path: Path, engine: Engine) -> None:
-        self.path = path
-        self._engine = engine
+    def __init__(self, vendor: Vendor) -> None:
+        self._vendor = vendor
+        self._engine = vendor.engine
 
     @classmethod
-    def open(cls, path: Path) -> Store:
-        """Open the file, made and brought to this version's schema where it is not.
+    def open(cls, where: Path | str, begins: Callable[[], bool] = lambda: True) -> Store:
+        """Open a file, or the database that a URL names, made and brought to this version's schema where it is not.
 
-        Raises HostError MP-9020 on a network file system and MP-9021 where the file cannot be opened, CatalogError
-        MP-3052 for a file that a newer Millpond made and MP-3053 for one that is no pointer store or is damaged.
+        `begins` is asked when the store is not there; CatalogError MP-3057 where it denies. A file raises HostError
+        MP-9020 (network file system) and MP-9021 (cannot be opened); a database MP-3080 (no answer), MP-3081 (refused)
+        and MP-3083 (a wrong URL), HostError MP-9001 without its driver. Both raise CatalogError MP-3052 for a store
+        that a newer Millpond made, MP-3053 for one that is no pointer store or is damaged; MP-3056 is another kind.
         """
-        kind = mounts.file_system(path.parent)
-        if kind is not None and mounts.is_network(kind):
-            raise HostError(
-                "MP-9020",
-                f"the catalog {path} would lie on a network file system ({kind}), where SQLite cannot keep it safe",
-                next_step="set catalog.url in millpond.yaml to a file on a local disk",
-            )
+        store = cls(_vendor(where))
         try:
-            make_folder(path.parent)
-            if not path.exists():
-                sync(path.parent.parent)  # the folder may be new, and made by another part of the program
-        except OSError as refused:
-            raise _unopened(path, str(refused)) from refused
-        store = cls(path, _engine(path))
-        if store._revision() != REVISION:
-            plugins.lookup("millpond.catalog.migrations.upgrade:upgrade")(store, REVISION)
+            store._begin(begins)
+        except BaseException:
+            store.close()
+            raise
         return store
+
+    @property
+    def place(self) -> str:
+        """The store as messages name it: a path, or a URL without user and password."""
+        return self._vendor.place
 
     def close(self) -> None:
         """Close every connection."""
@@ -67,33 +93,39 @@ class Store:
     def read(self) -> Iterator[Connection]:
         """A connection whose statements all see one state of the store.
 
-        Raises HostError MP-9021 or CatalogError MP-3053 when the file cannot be read.
+        Raises HostError MP-9021, or CatalogError MP-3053, MP-3080, MP-3081 when the store cannot be read.
         """
-        with _answers(self.path), self._engine.connect() as connection, connection.begin():
-            yield connection
+        try:
+            with self._engine.connect().execution_options(**self._vendor.reading) as connection, connection.begin():
+                yield connection
+        except DBAPIError as failed:
+            raise self._vendor.unread(failed) from failed
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """The only writer's connection: everything done in the block is committed at its end, or nothing.
 
-        Waits up to 30 seconds for another writer; then raises CatalogError MP-3054. Raises CatalogError MP-3018 when
-        the disk does not take the change; whether it went in nevertheless must then be asked.
+        Writers take turns over all processes, so that what one commits is visible to the next. Waits up to 30 seconds
+        for another writer; then raises CatalogError MP-3054. Raises MP-3018 when the store does not take the change,
+        and MP-3082 when the connection was lost: whether it went in nevertheless must then be asked by `settled`.
+        """
+        with self._vendor.turn():
+            try:
+                with self._engine.connect().execution_options(immediate=True) as connection, connection.begin():
+                    yield connection
+            except DBAPIError as failed:
+                raise self._vendor.unwritten(failed) from failed
+
+    @contextmanager
+    def settled(self) -> Iterator[Connection]:
+        """A connection that sees what came of every write before, also of one whose answer was lost on the way.
+
+        Raises like `read` when the store stays silent.
         """
         try:
-            with self._engine.connect().execution_options(immediate=True) as connection, connection.begin():
-                yield connection
-        except DatabaseError as failed:
-            if "locked" in str(failed.orig):
-                raise CatalogError(
-                    "MP-3054",
-                    f"another process has been writing to the catalog {self.path} for more than {_WAIT_S:.0f} s",
-                    next_step="try again; if it stays so, look for a stuck process that has the file open",
-                ) from failed
-            raise CatalogError(
-                "MP-3018",
-                f"the catalog {self.path} did not take the change: {failed.orig}",
-                next_step="free space or give write permission on the folder, then run again: nothing was committed",
-            ) from failed
+            yield from self._vendor.settled()
+        except DBAPIError as failed:
+            raise self._vendor.unread(failed) from failed
 
     def ready(self) -> bool:
         """Whether the store answers."""
@@ -102,56 +134,33 @@ class Store:
         except MillpondError:
             return False
 
+    def _begin(self, begins: Callable[[], bool]) -> None:
+        if self._vendor.absent and not begins():
+            raise CatalogError(
+                "MP-3057",
+                f"the catalog {self.place} is gone, but the warehouse holds tables that it knew",
+                next_step="restore the catalog from a backup, or move the warehouse away too and begin anew",
+            )
+        if self._revision() != REVISION:
+            plugins.lookup("millpond.catalog.migrations.upgrade:upgrade")(self, REVISION)
+
     def _revision(self) -> str | None:
         with self.read() as connection:
-            if connection.scalar(text("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'")) is None:
+            if not connection.dialect.has_table(connection, "alembic_version"):
                 return None
             revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
             return revision
 
 
-def _engine(path: Path) -> Engine:
-    engine = create_engine(
-        f"sqlite+pysqlite:///{path}",
-        connect_args={"check_same_thread": False, "timeout": _WAIT_S},
-    )
-    event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:
-    """Settings that SQLite keeps for each connection; BEGIN is ours and not the driver's."""
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin(connection: Connection) -> None:
-    immediate = connection.get_execution_options().get("immediate", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
-
-
-@contextmanager
-def _answers(path: Path) -> Iterator[None]:
-    """Turn what SQLite says of a bad file into an error with a next step."""
-    try:
-        yield
-    except DatabaseError as failed:
-        if isinstance(failed.orig, sqlite3.OperationalError):
-            raise _unopened(path, str(failed.orig)) from failed
+def _vendor(where: Path | str) -> Vendor:
+    scheme, separator, rest = str(where).partition("://")
+    if separator and scheme.lower() in _POSTGRES:
+        return cast("Vendor", plugins.lookup("millpond.catalog.postgres:Postgres", extra="postgres")(str(where)))
+    if separator and scheme.lower() != "sqlite":
         raise CatalogError(
-            "MP-3053",
-            f"the catalog {path} is damaged or no pointer store: {failed.orig}",
-            next_step="restore the file from a backup; the tables' own files are untouched",
-        ) from failed
-
-
-def _unopened(path: Path, reason: str) -> HostError:
-    return HostError(
-        "MP-9021",
-        f"the catalog {path} cannot be opened: {reason}",
-        next_step="check that the folder exists, can be written, and has room",
-    )
+            "MP-3056",
+            f"a catalog of the kind {scheme!r} is none that this version can open",
+            next_step="set catalog.url in millpond.yaml to the path of a file, or to postgresql://HOST/DATABASE",
+        )
+    path = Path(rest.removeprefix("/")) if separator else Path(where)
+    return SQLite(path)

@@ -25,6 +25,8 @@ app = typer.Typer(
 )
 quarantine = typer.Typer(help="Records that were rejected, kept as they came.", no_args_is_help=True)
 app.add_typer(quarantine, name="quarantine")
+token = typer.Typer(help="Tokens for other programs that use the catalog.", no_args_is_help=True)
+app.add_typer(token, name="token")
 
 Select = Annotated[
     list[str] | None,
@@ -161,11 +163,35 @@ def quarantine_show(
 @command(app, "serve")
 def serve(
     context: Context,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="Port; 0 takes a free one.")] = 8787,
     open_access: Annotated[bool, typer.Option("--open", help="Without tokens, on loopback only.")] = False,
 ) -> int | None:
     """Serve the catalog to other engines."""
-    return int(lookup("millpond.cli.serving:serve")(context, port, open_access))
+    return int(lookup("millpond.cli.serving:serve")(context, host, port, open_access))
+
+
+@command(token, "create")
+def token_create(
+    context: Context,
+    name: Annotated[str, typer.Argument(help="Name of the program; its commits bear it.")],
+    scope: Annotated[str, typer.Option("--scope", help="catalog:read or catalog:write.")] = "catalog:read",
+    expires: Annotated[str | None, typer.Option("--expires", help="After 90m, 12h or 30d; else never.")] = None,
+) -> int | None:
+    """Make a token and show it, this once."""
+    return int(lookup("millpond.cli.tokens:create")(context, name, scope, expires))
+
+
+@command(token, "list")
+def token_list(context: Context) -> int | None:
+    """List tokens: whose they are, what they allow, and whether they are good."""
+    return int(lookup("millpond.cli.tokens:list_all")(context))
+
+
+@command(token, "revoke")
+def token_revoke(context: Context, name: Annotated[str, typer.Argument(help="Name of the token.")]) -> int | None:
+    """End a token at once, also for a gateway that is running."""
+    return int(lookup("millpond.cli.tokens:revoke")(context, name))
 
 
 @command(app, "connect")

@@ -14,6 +14,7 @@ from millpond.core.plugins import lookup
 from millpond.project.findings import Findings
 from millpond.project.model import Model, Project, Source
 from millpond.project.model_file import read_model
+from millpond.project.secrets import check_catalog
 from millpond.project.settings import FORMAT_VERSION, ProjectSettings
 from millpond.project.source import FilesSource
 from millpond.project.text_file import read
@@ -118,7 +119,9 @@ class _Loading:
             return None
         if not isinstance(written.data, dict):
             return validate(ProjectSettings, written, self._findings).record
-        self._variables = Variables(self._given, self._environ, _declared(written, self._environment), self._findings)
+        declared = _declared(written, self._environment)
+        check_catalog(written, declared, self._findings)
+        self._variables = Variables(self._given, self._environ, declared, self._findings)
         document = tree.build(self._findings, as_text=_is_variable, substitute=self._variables.substitute)
         validated = validate(ProjectSettings, document, self._findings)
         if validated.part is not None:

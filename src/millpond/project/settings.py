@@ -58,7 +58,8 @@ class CatalogSettings(Declared):
     url: str = Field(
         ".millpond/catalog.db",
         min_length=1,
-        description="SQLite file of the pointer store, relative to the project.",
+        repr=False,
+        description="Pointer store: a SQLite file, relative to the project, or postgresql://USER:${PASSWORD}@HOST/DATABASE.",
     )
 
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from millpond.catalog import namespaces, records
 from millpond.catalog.catalog import Catalog, Grant, in_environment, open_stage
+from millpond.catalog.client_tokens import Bearer, ClientTokens, is_client_token
 from millpond.catalog.commits import Commit
 from millpond.catalog.keeper import Keeper
 from millpond.catalog.staging import Stage
@@ -35,6 +36,9 @@ class Seat:
     direct: bool
     identity: str
     keeper: Keeper | None = None
+    principal: str = ANONYMOUS
+    bound: bool = True
+    """Whether the caller may see one environment only."""
 
     def change(self, work: Callable[[Stage], T]) -> T:
         """Make a change. Raises CatalogError MP-3014 when this seat only reads."""
@@ -42,7 +46,7 @@ class Seat:
         result = work(self.stage)
         if self.direct:
             if self.stage.changed():
-                self.stage.publish(Commit("", EXTERNAL, ANONYMOUS))
+                self.stage.publish(Commit("", EXTERNAL, self.principal))
             else:
                 self.stage.discard()
         return result
@@ -59,7 +63,9 @@ class Seat:
         """Pass when this seat may write. Raises CatalogError MP-3014 otherwise."""
         if not self.writes:
             raise CatalogError(
-                "MP-3014", "this token only reads", next_step="write through a model, or through an open gateway"
+                "MP-3014",
+                "this token only reads",
+                next_step="use a token with the scope catalog:write, or write through a model",
             )
 
     def namespaces(self) -> tuple[str, ...]:
@@ -76,28 +82,40 @@ class Seat:
 
 
 class Door:
-    """Finds the seat of each request. With a keeper the door is open: programs on this machine write directly."""
+    """Finds the seat of each request. An open door lets programs on this machine in without a token.
 
-    def __init__(self, catalog: Catalog, keeper: Keeper | None) -> None:
+    With a `keeper`, files of direct commits are held until their clients have heard the answer.
+    """
+
+    def __init__(self, catalog: Catalog, keeper: Keeper | None, open_access: bool) -> None:
         self._catalog = catalog
         self._keeper = keeper
+        self._open = open_access
+        self.clients = ClientTokens(catalog)
 
     def seat(self, headers: Mapping[str, str], prefix: str | None) -> Seat:
-        """The seat of a caller. Raises CatalogError MP-3019 without a good token, MP-3014 for another's environment."""
-        token = _bearer(headers)
+        """The seat of a caller.
+
+        Raises CatalogError MP-3019 without a known token, MP-3093 to MP-3095 with one that is no longer good, MP-3014
+        for another's environment.
+        """
+        token = bearer(headers)
         grant = self._catalog.tokens.resolve(token) if token else None
         if grant is not None and token is not None:
             return self._granted(grant, token, prefix)
-        if self._keeper is None or (token is not None and token.startswith(PREFIX)):
+        if token is not None and is_client_token(token):
+            return self._outside(self.clients.resolve(token), headers, prefix)
+        if not self._open or (token is not None and token.startswith(PREFIX)):
             raise CatalogError(
                 "MP-3019",
-                "the bearer token is missing, unknown or no longer good",
-                next_step="attach with a token that this process gave, or serve with --open",
+                "the bearer token is missing or unknown",
+                next_step="`millpond token create NAME` makes one",
             )
         _check_local(headers)
         catalog = in_environment(self._catalog, self.environment(prefix, strict=True))
         stage = open_stage(catalog, "", catalog.head(), _client(headers), self._keeper)
-        return Seat(catalog, stage, writes=True, direct=True, identity=catalog.environment, keeper=self._keeper)
+        name = catalog.environment
+        return Seat(catalog, stage, writes=True, direct=True, identity=name, keeper=self._keeper, bound=False)
 
     def environment(self, asked: str | None, strict: bool = False) -> str:
         """The environment that a client means: the one it names when there is such a one, else this gateway's.
@@ -117,17 +135,35 @@ class Door:
 
     def _granted(self, grant: Grant, token: str, prefix: str | None) -> Seat:
         stage = grant.stage
-        if prefix is not None and prefix != stage.environment:
-            raise CatalogError(
-                "MP-3014",
-                f"this token is for the environment {stage.environment!r}, not {prefix!r}",
-                next_step=f"attach as {stage.environment!r}",
-            )
+        _check_environment(stage.environment, prefix)
         catalog = in_environment(self._catalog, stage.environment)
         return Seat(catalog, stage, grant.writes, direct=False, identity=token)
 
+    def _outside(self, holder: Bearer, headers: Mapping[str, str], prefix: str | None) -> Seat:
+        _check_environment(holder.environment, prefix)
+        catalog = in_environment(self._catalog, holder.environment)
+        stage = open_stage(catalog, "", catalog.head(), _client(headers), self._keeper)
+        return Seat(
+            catalog,
+            stage,
+            holder.writes,
+            direct=True,
+            identity=f"{holder.environment} {holder.token}",
+            keeper=self._keeper,
+            principal=holder.name,
+        )
 
-def _bearer(headers: Mapping[str, str]) -> str | None:
+
+def _check_environment(own: str, asked: str | None) -> None:
+    if asked is not None and asked != own:
+        raise CatalogError(
+            "MP-3014",
+            f"this token is for the environment {own!r}, not {asked!r}",
+            next_step=f"attach as {own!r}",
+        )
+
+
+def bearer(headers: Mapping[str, str]) -> str | None:
     """The bearer token; None without one, or for the word None, which one client sends when it has no token."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     token = token.strip()

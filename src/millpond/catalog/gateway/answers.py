@@ -24,6 +24,12 @@ _STATUS: dict[str, tuple[int, str]] = {
     "MP-3032": (404, "NotFoundException"),
     "MP-3039": (503, "ServiceUnavailableException"),
     "MP-3054": (503, "ServiceUnavailableException"),
+    "MP-3080": (503, "ServiceUnavailableException"),
+    "MP-3081": (503, "ServiceUnavailableException"),
+    "MP-3082": (503, "ServiceUnavailableException"),
+    "MP-3093": (401, "NotAuthorizedException"),
+    "MP-3094": (401, "NotAuthorizedException"),
+    "MP-3095": (401, "NotAuthorizedException"),
 }
 """Status and type of each error. A commit answers 500 only where its outcome cannot be told."""
 
@@ -50,5 +56,12 @@ def refusal(status: int, kind: str, message: str, code: str | None = None) -> Re
     error: dict[str, Any] = {"message": message, "type": kind, "code": status}
     if code is not None:
         error["stack"] = [code]
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-    return JSONResponse({"error": error}, status_code=status, headers=headers)
+    return JSONResponse({"error": error}, status_code=status, headers=_challenge(status, code))
+
+
+def _challenge(status: int, code: str | None) -> dict[str, str] | None:
+    """What a client without a good token is told, as RFC 6750 section 3 writes it."""
+    if status != 401:
+        return None
+    wrong = "" if code == "MP-3019" else ', error="invalid_token"'
+    return {"WWW-Authenticate": f'Bearer realm="millpond"{wrong}'}

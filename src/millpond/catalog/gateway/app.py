@@ -14,13 +14,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from millpond.catalog.catalog import Catalog
-from millpond.catalog.gateway import layers, tables
+from millpond.catalog.gateway import layers, oauth, tables
 from millpond.catalog.gateway.access import Door, Seat
 from millpond.catalog.gateway.answers import document, failure, refusal
 from millpond.catalog.gateway.commits import Commits
 from millpond.catalog.gateway.requests import Call
 from millpond.catalog.keeper import Keeper
-from millpond.core.errors import CatalogError, MillpondError
+from millpond.core.errors import MillpondError
 
 LOG = logging.getLogger("millpond.gateway")
 
@@ -65,19 +65,16 @@ def endpoints() -> tuple[Endpoint, ...]:
     )
 
 
-def application(catalog: Catalog, keeper: Keeper | None) -> Starlette:
-    """The application for one catalog. With a keeper, programs on this machine need no token and write directly."""
-    door = Door(catalog, keeper)
+def application(catalog: Catalog, keeper: Keeper | None, open_access: bool) -> Starlette:
+    """The application for one catalog. With `open_access`, programs on this machine need no token."""
+    door = Door(catalog, keeper, open_access)
     offered = endpoints()
     shown = [f"{point.method} /v1/{{prefix}}{point.path}" for point in offered if point.shown]
 
     def config(request: Request) -> Response:
-        environment = door.environment(request.query_params.get("warehouse"))
-        try:
-            seat = door.seat(request.headers, None)
-        except CatalogError as refused:
-            return failure(refused)
-        prefix = environment if seat.direct else seat.catalog.environment
+        seat = door.seat(request.headers, None)
+        asked = None if seat.bound else request.query_params.get("warehouse")
+        prefix = seat.catalog.environment if seat.bound else door.environment(asked)
         return document({"defaults": {}, "overrides": {"prefix": prefix}, "endpoints": shown})
 
     def live(_request: Request) -> Response:
@@ -91,7 +88,8 @@ def application(catalog: Catalog, keeper: Keeper | None) -> Starlette:
     routes: list[BaseRoute] = [
         Route("/health/live", live),
         Route("/health/ready", ready),
-        Route(f"{ROOT}/v1/config", config),
+        Route(f"{ROOT}/v1/config", lambda request: _safely("config", lambda: config(request))),
+        Route(f"{ROOT}/v1/oauth/tokens", _login(door), methods=["POST"]),
     ]
     for start in (f"{ROOT}/v1", f"{ROOT}/v1/{{prefix}}"):
         for path in dict.fromkeys(point.path for point in offered):
@@ -122,14 +120,31 @@ def _endpoint(door: Door, handlers: dict[str, Handler]) -> Callable[[Request], A
     return answer
 
 
+def _login(door: Door) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        try:
+            raw = await _body(request)
+        except ClientDisconnect:
+            raw = None
+        return await run_in_threadpool(
+            _safely, "login", lambda: oauth.answer(door.clients, request.headers, raw or b"")
+        )
+
+    return answer
+
+
 def _guarded(door: Door, handler: Handler, request: Request, call: Call) -> Response:
+    return _safely(call.target, lambda: handler(door.seat(request.headers, call.path.get("prefix")), call))
+
+
+def _safely(target: str, work: Callable[[], Response]) -> Response:
     """The server's edge: every failure leaves in the one shape, and none as a 500 unless the outcome is unknown."""
     try:
-        return handler(door.seat(request.headers, call.path.get("prefix")), call)
+        return work()
     except MillpondError as error:
         return failure(error)
     except Exception:
-        LOG.exception("%s failed", call.target)
+        LOG.exception("%s failed", target)
         return refusal(400, "BadRequestException", "the request could not be handled; the gateway's log says why")
 
 

@@ -25,11 +25,13 @@ class Gateway:
     """The gateway on a free port of this machine, in a thread.
 
     Every request needs a token that the catalog gave; with `open_access` one without a token writes directly.
+    With `outside`, holders of client tokens are looked after too: their files are held for a while.
     """
 
-    def __init__(self, catalog: Catalog, *, open_access: bool = False) -> None:
+    def __init__(self, catalog: Catalog, *, open_access: bool = False, outside: bool = False) -> None:
         self._catalog = catalog
         self._open_access = open_access
+        self._outside = outside or open_access
         self._keeper: Keeper | None = None
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -37,9 +39,9 @@ class Gateway:
     def start(self) -> str:
         """Begin to answer; the endpoint, such as `http://127.0.0.1:40123/iceberg`. Raises HostError MP-9022."""
         listener = _listen("127.0.0.1", 0)
-        self._keeper = keeper_of(self._catalog) if self._open_access else None
+        self._keeper = keeper_of(self._catalog) if self._outside else None
         port = listener.getsockname()[1]
-        server = _Server(_config(application(self._catalog, self._keeper)))
+        server = _Server(_config(application(self._catalog, self._keeper, self._open_access)))
         thread = threading.Thread(target=server.run, args=([listener],), name="millpond-gateway", daemon=True)
         thread.start()
         if not server.begun.wait(_START_S):
@@ -61,8 +63,8 @@ class Gateway:
 def serve(catalog: Catalog, host: str, port: int, open_access: bool, ready: Callable[[str], None]) -> None:
     """Answer until the process is told to end. `ready` is called with the endpoint once it answers.
 
-    With `open_access`, programs on this machine need no token and write directly. Port 0 takes a free one. Raises
-    HostError MP-9023 when the port is taken or cannot be used, MP-9024 for an open door to other machines.
+    Every request needs a client token; with `open_access`, programs on this machine need none. Port 0 takes a free one.
+    Raises HostError MP-9023 when the port is taken or cannot be used, MP-9024 for an open door to other machines.
     """
     if open_access and host not in LOOPBACK:
         raise HostError(
@@ -73,11 +75,8 @@ def serve(catalog: Catalog, host: str, port: int, open_access: bool, ready: Call
     listener = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     endpoint = f"http://{shown}:{listener.getsockname()[1]}{ROOT}"
-    keeper = keeper_of(catalog) if open_access else None
-    server = _Announcing(_config(application(catalog, keeper)), lambda: ready(endpoint))
-    if keeper is None:
-        server.run([listener])
-        return
+    keeper = keeper_of(catalog)
+    server = _Announcing(_config(application(catalog, keeper, open_access)), lambda: ready(endpoint))
     keeper.sweep()
     try:
         server.run([listener])

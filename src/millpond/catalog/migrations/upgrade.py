@@ -39,7 +39,7 @@ def upgrade(store: Store, target: str, folder: Path = FOLDER) -> None:
         except (CommandError, RevisionError) as unknown:
             raise CatalogError(
                 "MP-3052",
-                f"the catalog {store.path} has schema version {present}, which this version of Millpond does not know",
+                f"the catalog {store.place} has schema version {present}, which this version of Millpond does not know",
                 next_step="upgrade Millpond to the version that wrote the catalog, or newer",
             ) from unknown
         with Operations.context(context):

@@ -8,6 +8,9 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+WORD = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+"""Compared and sorted by code point, as SQLite does, whatever the database's language is."""
+
 NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -28,15 +31,15 @@ def _commits() -> None:
     op.create_table(
         "commits",
         sa.Column("number", NUMBER, autoincrement=True, nullable=False),
-        sa.Column("environment", sa.String(), nullable=False),
+        sa.Column("environment", WORD, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False, comment="microseconds since 1970 in UTC, never falling"),
-        sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("principal", sa.String(), nullable=False),
-        sa.Column("client", sa.String(), nullable=False),
-        sa.Column("step_key", sa.String(), nullable=True),
-        sa.Column("run", sa.String(), nullable=True),
-        sa.Column("table_layer", sa.String(), nullable=True),
-        sa.Column("table_name", sa.String(), nullable=True),
+        sa.Column("kind", WORD, nullable=False),
+        sa.Column("principal", WORD, nullable=False),
+        sa.Column("client", WORD, nullable=False),
+        sa.Column("step_key", WORD, nullable=True),
+        sa.Column("run", WORD, nullable=True),
+        sa.Column("table_layer", WORD, nullable=True),
+        sa.Column("table_name", WORD, nullable=True),
         sa.Column("blind", sa.Boolean(), nullable=False),
         sa.Column("ledger", sa.Text(), nullable=True, comment="JSON"),
         sa.PrimaryKeyConstraint("number"),
@@ -49,8 +52,8 @@ def _commits() -> None:
 def _namespaces() -> None:
     op.create_table(
         "namespaces",
-        sa.Column("environment", sa.String(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("environment", WORD, nullable=False),
+        sa.Column("name", WORD, nullable=False),
         sa.Column("properties", sa.Text(), nullable=False, comment="JSON"),
         sa.PrimaryKeyConstraint("environment", "name", name="namespaces_key"),
     )
@@ -59,14 +62,14 @@ def _namespaces() -> None:
 def _commit_tables() -> None:
     op.create_table(
         "commit_tables",
-        sa.Column("environment", sa.String(), nullable=False),
-        sa.Column("layer", sa.String(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("environment", WORD, nullable=False),
+        sa.Column("layer", WORD, nullable=False),
+        sa.Column("name", WORD, nullable=False),
         sa.Column("commit", NUMBER, nullable=False),
-        sa.Column("uuid", sa.String(), nullable=False),
-        sa.Column("location", sa.String(), nullable=False),
-        sa.Column("metadata_location", sa.String(), nullable=False),
-        sa.Column("previous", sa.String(), nullable=True, comment="metadata location before this commit"),
+        sa.Column("uuid", WORD, nullable=False),
+        sa.Column("location", WORD, nullable=False),
+        sa.Column("metadata_location", WORD, nullable=False),
+        sa.Column("previous", WORD, nullable=True, comment="metadata location before this commit"),
         sa.Column("created", NUMBER, nullable=False),
         sa.Column("dropped", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -81,11 +84,11 @@ def _commit_tables() -> None:
 def _cursors() -> None:
     op.create_table(
         "cursors",
-        sa.Column("environment", sa.String(), nullable=False),
-        sa.Column("consumer_layer", sa.String(), nullable=False),
-        sa.Column("consumer_name", sa.String(), nullable=False),
-        sa.Column("input_layer", sa.String(), nullable=False),
-        sa.Column("input_name", sa.String(), nullable=False),
+        sa.Column("environment", WORD, nullable=False),
+        sa.Column("consumer_layer", WORD, nullable=False),
+        sa.Column("consumer_name", WORD, nullable=False),
+        sa.Column("input_layer", WORD, nullable=False),
+        sa.Column("input_name", WORD, nullable=False),
         sa.Column("commit", NUMBER, nullable=False),
         sa.Column("number", NUMBER, nullable=False, comment="every change up to this commit is in"),
         sa.ForeignKeyConstraint(
@@ -103,13 +106,13 @@ def _lineage() -> None:
         "lineage",
         sa.Column("commit", NUMBER, nullable=False),
         sa.Column("ordinal", sa.Integer(), nullable=False),
-        sa.Column("environment", sa.String(), nullable=False),
-        sa.Column("output_layer", sa.String(), nullable=False),
-        sa.Column("output_name", sa.String(), nullable=False),
-        sa.Column("output_column", sa.String(), nullable=False),
-        sa.Column("input_layer", sa.String(), nullable=False),
-        sa.Column("input_name", sa.String(), nullable=False),
-        sa.Column("input_column", sa.String(), nullable=False),
+        sa.Column("environment", WORD, nullable=False),
+        sa.Column("output_layer", WORD, nullable=False),
+        sa.Column("output_name", WORD, nullable=False),
+        sa.Column("output_column", WORD, nullable=False),
+        sa.Column("input_layer", WORD, nullable=False),
+        sa.Column("input_name", WORD, nullable=False),
+        sa.Column("input_column", WORD, nullable=False),
         sa.ForeignKeyConstraint(
             ["commit"],
             ["commits.number"],
@@ -122,11 +125,11 @@ def _lineage() -> None:
 def _model_states() -> None:
     op.create_table(
         "model_states",
-        sa.Column("environment", sa.String(), nullable=False),
-        sa.Column("layer", sa.String(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("environment", WORD, nullable=False),
+        sa.Column("layer", WORD, nullable=False),
+        sa.Column("name", WORD, nullable=False),
         sa.Column("commit", NUMBER, nullable=False),
-        sa.Column("fingerprint", sa.String(), nullable=False),
+        sa.Column("fingerprint", WORD, nullable=False),
         sa.Column("definition", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["commit"],
@@ -139,12 +142,12 @@ def _model_states() -> None:
 def _pointers() -> None:
     op.create_table(
         "pointers",
-        sa.Column("environment", sa.String(), nullable=False),
-        sa.Column("layer", sa.String(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("uuid", sa.String(), nullable=False),
-        sa.Column("location", sa.String(), nullable=False),
-        sa.Column("metadata_location", sa.String(), nullable=False),
+        sa.Column("environment", WORD, nullable=False),
+        sa.Column("layer", WORD, nullable=False),
+        sa.Column("name", WORD, nullable=False),
+        sa.Column("uuid", WORD, nullable=False),
+        sa.Column("location", WORD, nullable=False),
+        sa.Column("metadata_location", WORD, nullable=False),
         sa.Column("commit", NUMBER, nullable=False),
         sa.Column("created", NUMBER, nullable=False, comment="commit that made the table"),
         sa.ForeignKeyConstraint(
@@ -159,15 +162,15 @@ def _source_files() -> None:
     op.create_table(
         "source_files",
         sa.Column("id", NUMBER, autoincrement=True, nullable=False),
-        sa.Column("environment", sa.String(), nullable=False),
+        sa.Column("environment", WORD, nullable=False),
         sa.Column("commit", NUMBER, nullable=False),
-        sa.Column("source", sa.String(), nullable=False),
-        sa.Column("path", sa.String(), nullable=False),
+        sa.Column("source", WORD, nullable=False),
+        sa.Column("path", WORD, nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("modified_ns", sa.BigInteger(), nullable=False),
-        sa.Column("content", sa.String(), nullable=False, comment="SHA-256 of the bytes, hex"),
-        sa.Column("parser", sa.String(), nullable=False),
-        sa.Column("outcome", sa.String(), nullable=False),
+        sa.Column("content", WORD, nullable=False, comment="SHA-256 of the bytes, hex"),
+        sa.Column("parser", WORD, nullable=False),
+        sa.Column("outcome", WORD, nullable=False),
         sa.Column("records", sa.BigInteger(), nullable=False),
         sa.Column("quarantined", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -186,10 +189,10 @@ def _verdicts() -> None:
         "verdicts",
         sa.Column("commit", NUMBER, nullable=False),
         sa.Column("ordinal", sa.Integer(), nullable=False),
-        sa.Column("layer", sa.String(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("rule", sa.String(), nullable=False),
-        sa.Column("outcome", sa.String(), nullable=False),
+        sa.Column("layer", WORD, nullable=False),
+        sa.Column("name", WORD, nullable=False),
+        sa.Column("rule", WORD, nullable=False),
+        sa.Column("outcome", WORD, nullable=False),
         sa.Column("failed", sa.BigInteger(), nullable=False),
         sa.Column("judged", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(

@@ -1,0 +1,113 @@
+"""The pointer store as one SQLite file.
+
+SQLite in WAL mode with full sync: a transaction that was reported done survives a power cut, and several processes
+may use the file at once.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from millpond.catalog import mounts
+from millpond.catalog.files import make_folder, sync
+from millpond.core.errors import CatalogError, HostError, MillpondError
+
+WAIT_S = 30.0
+
+
+class SQLite:
+    """A file and the engine for it; the folder is made where it is not.
+
+    Raises HostError MP-9020 on a network file system and MP-9021 where the folder cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        kind = mounts.file_system(path.parent)
+        if kind is not None and mounts.is_network(kind):
+            raise HostError(
+                "MP-9020",
+                f"the catalog {path} would lie on a network file system ({kind}), where SQLite cannot keep it safe",
+                next_step="set catalog.url in millpond.yaml to a file on a local disk, or to a Postgres database",
+            )
+        self.place = str(path)
+        self.reading: Mapping[str, Any] = {}
+        self.absent = not path.exists() or (path.is_file() and path.stat().st_size == 0)
+        try:
+            make_folder(path.parent)
+            if not path.exists():
+                sync(path.parent.parent)  # the folder may be new, and made by another part of the program
+        except OSError as refused:
+            raise self._unopened(str(refused)) from refused
+        self.engine = _engine(path)
+
+    def turn(self) -> AbstractContextManager[None]:
+        """No wait: SQLite itself makes writers of all processes take turns."""
+        return nullcontext()
+
+    def settled(self) -> Iterator[Connection]:
+        """Any read: nothing lies between the process and the file."""
+        with self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    def unread(self, failed: DBAPIError) -> MillpondError:
+        """HostError MP-9021 where the machine refused, CatalogError MP-3053 where the file is bad."""
+        if isinstance(failed.orig, sqlite3.OperationalError):
+            return self._unopened(str(failed.orig))
+        return CatalogError(
+            "MP-3053",
+            f"the catalog {self.place} is damaged or no pointer store: {failed.orig}",
+            next_step="restore the file from a backup; the tables' own files are untouched",
+        )
+
+    def unwritten(self, failed: DBAPIError) -> MillpondError:
+        """CatalogError MP-3054 where another writer did not end, else MP-3018."""
+        if "locked" in str(failed.orig):
+            return CatalogError(
+                "MP-3054",
+                f"another process has been writing to the catalog {self.place} for more than {WAIT_S:.0f} s",
+                next_step="try again; if it stays so, look for a stuck process that has the file open",
+            )
+        return CatalogError(
+            "MP-3018",
+            f"the catalog {self.place} did not take the change: {failed.orig}",
+            next_step="free space or give write permission on the folder, then run again: nothing was committed",
+        )
+
+    def _unopened(self, reason: str) -> HostError:
+        return HostError(
+            "MP-9021",
+            f"the catalog {self.place} cannot be opened: {reason}",
+            next_step="check that the folder exists, can be written, and has room",
+        )
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(
+        f"sqlite+pysqlite:///{path}",
+        connect_args={"check_same_thread": False, "timeout": WAIT_S},
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:
+    """Settings that SQLite keeps for each connection; BEGIN is ours and not the driver's."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    immediate = connection.get_execution_options().get("immediate", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
