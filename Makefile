@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo test test-long bench lint docs clean
+.PHONY: help demo test test-long test-services bench lint docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,10 +14,13 @@ demo: .venv/.base ## build a lakehouse from dirty sample data in a scratch folde
 	@scripts/demo $(CURDIR)/$(BIN)/millpond
 
 test: .venv/.test ## run the tests, in parallel
-	@$(BIN)/python -m pytest -m "not long"
+	@$(BIN)/python -m pytest -m "not long and not services"
 
 test-long: .venv/.test ## run the tests of many rounds: kills, differential, properties
 	@$(BIN)/python -m pytest -m long --timeout 3600
+
+test-services: .venv/.services ## run the tests with real servers of other makers: Spark
+	@$(BIN)/python -m pytest -m services -n 0
 
 bench: .venv/.test ## measure against raw DuckDB; prints one ratio for each goal
 	@for file in help valleybike one_file append large_csv; do $(BIN)/python bench/$$file.py || exit 1; done
@@ -43,6 +46,11 @@ clean: ## remove the environment and everything that was built
 .venv/.test: .venv/.base
 	@echo "installing what tests need"
 	@$(PIP) install --group test
+	@touch $@
+
+.venv/.services: .venv/.test
+	@echo "installing the servers of other makers"
+	@$(PIP) install --group services
 	@touch $@
 
 .venv/.lint: .venv/.base

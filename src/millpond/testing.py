@@ -73,7 +73,7 @@ class TemporaryLake:
 
     def run(self, *select: str, rebuild: tuple[str, ...] = (), drop: tuple[str, ...] = ()) -> Report:
         """Run the project, or the selected part of it. Raises what the run raises before its first step."""
-        request = lookup("millpond.pipeline.runner:Request")(select, rebuild, drop)
+        request = lookup("millpond.pipeline.request:Request")(select, rebuild, drop)
         return self.lakehouse.runner.run(request, self.events.append)
 
     def rows(self, sql: str, at: int | None = None) -> list[dict[str, Any]]:

@@ -84,6 +84,16 @@ def test_query_prints_rows_in_every_format(shop: Path, type_: Type, tmp_path: Pa
     assert pq.read_table(target).num_rows == 2
 
 
+def test_a_query_that_fails_leaves_the_file_as_it_was(shop: Path, type_: Type, tmp_path: Path) -> None:
+    """The result is moved there when all of it is written."""
+    target = tmp_path / "out.parquet"
+    target.write_text("earlier")
+    failing = "SELECT CAST(CAST(order_id AS VARCHAR) || 'x' AS INTEGER) AS n FROM silver.orders"
+    assert type_("query", failing, "--parquet", str(target)).code == 1
+    assert target.read_text() == "earlier"
+    assert list(tmp_path.glob(".out*")) == []
+
+
 def test_query_reads_the_lake_as_of_a_commit(shop: Path, type_: Type) -> None:
     """--at N sees what commit N saw, over every table."""
     before = type_("show", "silver.orders", "--json").objects()[0]

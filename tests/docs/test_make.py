@@ -16,7 +16,7 @@ def test_make_alone_lists_the_targets() -> None:
     """Whoever types `make` sees what there is to do, and nothing happens."""
     listed = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True)
     targets = [line.split()[1] for line in listed.stdout.splitlines()]
-    assert targets == ["demo", "test", "test-long", "bench", "lint", "docs", "clean"]
+    assert targets == ["demo", "test", "test-long", "test-services", "bench", "lint", "docs", "clean"]
 
 
 def test_every_benchmark_is_run_by_make_bench() -> None:

@@ -262,13 +262,3 @@ def test_a_named_file_that_is_missing_is_told(lake: Lake) -> None:
     lake.settings = {"paths": ("data/gone.csv", "data/*.csv")}
 
     assert [finding.code for finding in lake.discover().findings] == ["MP-5002"]
-
-
-def test_other_places_than_disks_are_refused(lake: Lake) -> None:
-    """Object stores are not read yet, and the error says so."""
-    lake.settings = {"paths": ("s3://bucket/*.csv",)}
-
-    with pytest.raises(IngestError) as refused:
-        lake.discover()
-
-    assert refused.value.code == "MP-5001"

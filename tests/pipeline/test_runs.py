@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -38,6 +38,14 @@ def test_what_a_failed_run_left_is_what_it_had_planned_and_not_finished(tmp_path
     log.end("a", "failed", NOW)
     assert log.last_failed() == ("silver.x", "gold.y")
     assert log.recent()[0].failed == ("silver.x",)
+
+
+def test_a_run_that_did_not_end_before_the_next_began_was_killed(tmp_path: Path) -> None:
+    """Even where another process has its number by now: only one run holds the project."""
+    log = RunLog(tmp_path / "runs.db")
+    log.start("r1", "prod", NOW)
+    log.start("r2", "prod", NOW + timedelta(seconds=1))
+    assert [(run.id, run.status) for run in log.recent()] == [("r2", "running"), ("r1", "killed")]
 
 
 def test_a_run_whose_process_is_gone_was_killed(tmp_path: Path) -> None:

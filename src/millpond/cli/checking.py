@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from millpond.cli.edge import show_findings
 from millpond.cli.output import counted, line
-from millpond.core.errors import in_order
+from millpond.core.errors import Finding, IngestError, in_order
 from millpond.core.names import TableName
 from millpond.core.plugins import lookup
 from millpond.core.schema import Schema
@@ -22,7 +22,8 @@ def check(context: Context) -> int:
     if lake is not None:
         with lake:
             validate = lookup("millpond.pipeline.validation:validate")
-            findings = in_order((*findings, *validate(lake.project, lake.engine, _known(lake))))
+            known, unreached = _known(lake)
+            findings = in_order((*findings, *unreached, *validate(lake.project, lake.engine, known)))
     show_findings(findings, as_json=context.json)
     if lake is not None and not context.json and not context.quiet:
         told = f"{counted(len(lake.project.sources), 'source')}, {counted(len(lake.project.models), 'model')}"
@@ -30,13 +31,19 @@ def check(context: Context) -> int:
     return 2 if any(finding.severity == "error" for finding in findings) else 0
 
 
-def _known(lake: Lakehouse) -> dict[TableName, Schema]:
-    """Columns of the lake's tables, and of sources that have not landed yet, declared or sniffed."""
+def _known(lake: Lakehouse) -> tuple[dict[TableName, Schema], tuple[Finding, ...]]:
+    """Columns of the lake's tables and of sources not landed yet; what is wrong with those that cannot tell."""
     known = {entry.name: lake.catalog.metadata(entry).schema() for entry in lake.catalog.tables()}
     sniff = lookup("millpond.ingest.preview:expected_schema")
+    unreached = []
     for source in lake.project.sources:
-        if source.table not in known:
+        if source.table in known:
+            continue
+        try:
             schema = sniff(source, lake.project, lake.engine, lake.clock)
+        except IngestError as failed:
+            unreached.append(failed.finding)
+        else:
             if schema is not None:
                 known[source.table] = schema
-    return known
+    return known, tuple(unreached)

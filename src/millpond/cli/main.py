@@ -194,6 +194,18 @@ def token_revoke(context: Context, name: Annotated[str, typer.Argument(help="Nam
     return int(lookup("millpond.cli.tokens:revoke")(context, name))
 
 
+@command(app, "connect")
+def connect(
+    context: Context,
+    client: Annotated[str, typer.Argument(help="spark, trino, pyiceberg, duckdb, sail, polars or pandas.")],
+    host: Annotated[str, typer.Option("--host", help="Where `millpond serve` listens.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="On which port.")] = 8787,
+    open_access: Annotated[bool, typer.Option("--open", help="It was started with --open.")] = False,
+) -> int | None:
+    """Print the configuration of another engine for this lake."""
+    return int(lookup("millpond.cli.connecting:connect")(context, client, host, port, open_access))
+
+
 def main() -> None:
     """Run the command line; the process ends with the command's exit code."""
     # A command lives for a second: looking for garbage while modules load would be a tenth of it.

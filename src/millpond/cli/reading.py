@@ -229,9 +229,15 @@ def _print(reader: pa.RecordBatchReader) -> None:
 
 
 def _write_parquet(reader: pa.RecordBatchReader, path: Path) -> int:
+    """Write the rows beside `path` and move them there when all are written; the number of rows."""
     rows = 0
-    with load("pyarrow.parquet").ParquetWriter(path, reader.schema, compression="zstd") as writer:
-        for batch in reader:
-            writer.write_batch(batch)
-            rows += batch.num_rows
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with load("pyarrow.parquet").ParquetWriter(partial, reader.schema, compression="zstd") as writer:
+            for batch in reader:
+                writer.write_batch(batch)
+                rows += batch.num_rows
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     return rows

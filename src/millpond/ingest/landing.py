@@ -67,9 +67,10 @@ def land(
     """Stage everything that was discovered, in transactions of its own (the session must be in none).
 
     Raises IngestError MP-5004 when a file changed though the source refuses that, MP-5005 to MP-5007 for a frozen
-    schema, MP-5008 and MP-5009 when files do not hold still, MP-5011 when the disk fails.
+    schema, MP-5008 and MP-5009 when files do not hold still, MP-5011 when the disk fails, MP-5001 and MP-5012 for
+    addresses that cannot be looked at.
     """
-    _refuse_changed(source, discovery)
+    _refuse(source, discovery)
     entry = catalog.find(source.table)
     existing = catalog.metadata(entry).schema() if entry else None
     if catalog.find(RECORDS) is None:
@@ -91,7 +92,9 @@ def land(
     return _landed(source, discovery, outcome, added)
 
 
-def _refuse_changed(source: Source, discovery: Discovery) -> None:
+def _refuse(source: Source, discovery: Discovery) -> None:
+    if discovery.failed:
+        raise discovery.failed
     if discovery.refused:
         names = ", ".join(repr(file.path) for file in discovery.refused[:5])
         raise IngestError(

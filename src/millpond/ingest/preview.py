@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,8 @@ from pathlib import Path
 from millpond.core.clock import Clock
 from millpond.core.schema import Schema
 from millpond.engines.engine import Engine
-from millpond.ingest.files.discovery import discover, looks_at
+from millpond.ingest.files.discovery import discover
+from millpond.ingest.files.looks import looks_at
 from millpond.ingest.files.problems import Problem
 from millpond.ingest.files.reading import read
 from millpond.ingest.files.schema import bronze_schema, new_columns
@@ -22,7 +22,7 @@ FILES = 3
 
 def expected_schema(source: Source, project: Project, engine: Engine, clock: Clock) -> Schema | None:
     """The table's columns, declared or sniffed; None where there is no file to tell them from."""
-    paths = tuple(glob.escape(str(look.absolute)) for look in looks_at(source, project, []))[:FILES]
+    paths = tuple(look.pattern for look in looks_at(source, project, []))[:FILES]
     readables = []
     if paths:
         few = replace(source, settings=source.settings.model_copy(update={"paths": paths}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from millpond.core.errors import Finding, RunError
 from millpond.core.names import TableName, closest
 from millpond.ingest.files.discovery import Discovery, discover
 from millpond.ingest.files.identity import parser_hash
+from millpond.ingest.files.looks import copies
 from millpond.pipeline.events import Event, Listener, unheard
 from millpond.pipeline.execution import Report, run_plan
 from millpond.pipeline.graph import Graph, build_graph, select
@@ -60,10 +62,13 @@ class Runner:
             listen(Event("note", self._clock.now(), {"text": f"waiting: {sentence}"}))
 
         with project_lock(self._project.state, run=identity, since=since, wait=request.wait, tell=tell):
-            graph, planned, discoveries = self._prepare(request)
-            if planned.empty:
-                return Report({}, {}, (), planned.notes, planned.waiting)
-            return self._execute(identity, graph, planned, discoveries, listen)
+            try:
+                graph, planned, discoveries = self._prepare(request)
+                if planned.empty:
+                    return Report({}, {}, (), planned.notes, planned.waiting)
+                return self._execute(identity, graph, planned, discoveries, listen)
+            finally:
+                shutil.rmtree(copies(self._project), ignore_errors=True)
 
     def _execute(
         self,
@@ -195,5 +200,5 @@ def _landing(source: Source, found: Discovery) -> LandStep:
         changed=len(found.changed),
         rejected=len(found.rejected),
         known=len(found.duplicates),
-        because=f"files: {', '.join(parts)}",
+        because=f"{found.failed.code} when looking for files" if found.failed else f"files: {', '.join(parts)}",
     )

@@ -53,8 +53,9 @@ class RunLog:
         self._lock = threading.Lock()
 
     def start(self, run: str, environment: str, at: datetime) -> None:
-        """Note that a run began."""
+        """Note that a run began. It holds the project, so that a run that has not ended was killed."""
         with self._open() as db:
+            db.execute("UPDATE runs SET status = 'killed' WHERE status = 'running'")
             db.execute(
                 "INSERT INTO runs VALUES (?, ?, NULL, 'running', ?, ?)", (run, at.isoformat(), environment, os.getpid())
             )

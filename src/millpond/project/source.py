@@ -28,7 +28,7 @@ class FilesSource(Declared):
 
     kind: Literal["files"] = Field(description="Files on a disk or in an object store.")
     paths: OneOrMore[Annotated[str, Field(min_length=1)]] = Field(
-        min_length=1, description="Paths or globs, relative to the project."
+        min_length=1, description="Paths or globs, relative to the project, or addresses such as s3://bucket/*.csv."
     )
     format: FileFormat | None = Field(None, description="File format; by default told by name and content.")
     compression: Literal["none", "gzip", "zstd"] | None = Field(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import glob
 import os
-import stat
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,10 +13,10 @@ from millpond.core.clock import Clock
 from millpond.core.errors import Finding, IngestError
 from millpond.ingest.files.examine import Examined, examine
 from millpond.ingest.files.identity import parser_hash
+from millpond.ingest.files.looks import Look, looks_at, unreadable
+from millpond.ingest.files.objects import fetch
 from millpond.ingest.files.writing import being_written
 from millpond.project.model import Project, Source
-
-_UNFINISHED = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".filepart", ".swp", "~")
 
 
 @dataclass(frozen=True)
@@ -80,6 +78,7 @@ class Discovery:
     `new` and `changed` are to be loaded; `rejected` are no such files and go to quarantine; `duplicates` hold what is
     loaded already under another path; `touched` are known files whose time changed but not their bytes; `replaced`
     are known files whose rows must go before the new ones come; `refused` changed though the source forbids it.
+    `failed` is what kept the paths from being looked at.
     """
 
     new: tuple[FoundFile, ...] = ()
@@ -91,21 +90,13 @@ class Discovery:
     refused: tuple[FoundFile, ...] = ()
     unsettled: tuple[Unsettled, ...] = ()
     findings: tuple[Finding, ...] = ()
+    failed: IngestError | None = None
 
     @property
     def work(self) -> bool:
         """Whether there is anything to do or to note."""
-        return bool(self.new or self.changed or self.rejected or self.duplicates or self.replaced or self.refused)
-
-
-@dataclass(frozen=True)
-class Look:
-    """One path as the file system tells it, before it is read."""
-
-    path: str
-    absolute: Path
-    size: int
-    modified_ns: int
+        files = self.new or self.changed or self.rejected or self.duplicates or self.replaced or self.refused
+        return bool(files or self.failed)
 
 
 def discover(
@@ -114,11 +105,13 @@ def discover(
     """Look at every file that the source's paths name.
 
     `seen` holds the newest note of each path, `loaded` the contents that are in the table, read with the present
-    parser settings. Files that `seen` knows by path, size and time are not read. Raises IngestError MP-5001 for paths
-    of a kind that cannot be read.
+    parser settings. Files that `seen` knows by path, size and time are not read, nor fetched.
     """
     findings: list[Finding] = []
-    looks = list(looks_at(source, project, findings))
+    try:
+        looks = list(looks_at(source, project, findings))
+    except IngestError as failed:
+        return Discovery(failed=failed)
     known = {file.path: file for file in seen}
     parser = parser_hash(source)
     unread = [look for look in looks if not _known_by_time(known.get(look.path), look, parser)]
@@ -128,8 +121,8 @@ def discover(
     now_ns = int(clock.now().timestamp() * 1e9)
     for look, outcome in zip(unread, _examine_all(unread, source), strict=True):
         if isinstance(outcome, OSError):
-            findings.append(_unreadable(source, look.path, outcome))
-        elif reason := being_written(look.absolute, look.size, look.modified_ns, outcome, settle_ns, now_ns):
+            findings.append(unreadable(source, look.path, outcome))
+        elif reason := _unsettled(look, outcome, settle_ns, now_ns):
             unsettled.append(Unsettled(look.path, reason, look.modified_ns + settle_ns))
         else:
             found.append(
@@ -138,6 +131,13 @@ def discover(
     waiting = _set_aside(looks, unread, known)
     sorted_out = _sort_out(source, found, waiting, loaded, parser)
     return replace(sorted_out, unsettled=tuple(unsettled), findings=tuple(findings))
+
+
+def _unsettled(look: Look, outcome: Examined, settle_ns: int, now_ns: int) -> str | None:
+    """Why a file should be left for later; an object of a store is always whole."""
+    if look.url:
+        return None
+    return being_written(look.absolute, look.size, look.modified_ns, outcome, settle_ns, now_ns)
 
 
 def _known_by_time(seen: SeenFile | None, look: Look, parser: str) -> bool:
@@ -153,48 +153,13 @@ def _set_aside(
     return [(look, note) for look, note in notes if note.outcome == "duplicate"]
 
 
-def looks_at(source: Source, project: Project, findings: list[Finding]) -> Iterator[Look]:
-    """Every regular file behind the paths, once, in the order of their names."""
-    names: dict[str, Path] = {}
-    for index, pattern in enumerate(source.settings.paths):
-        if "://" in pattern:
-            raise IngestError(
-                "MP-5001",
-                f"source {source.name!r} reads {pattern!r}, which is not a path on this machine",
-                next_step="name files or globs on a disk of this machine",
-                where=source.place(f"paths.{index}"),
-            )
-        absolute = project.folder / Path(pattern).expanduser()
-        matches = sorted(glob.glob(str(absolute), recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
-        if not matches and not glob.has_magic(pattern):
-            findings.append(_missing(source, pattern, index))
-        for match in matches:
-            path = Path(os.path.normpath(match))
-            names.setdefault(_origin(path, project.folder), path)
-    real: set[Path] = set()
-    for name, path in sorted(names.items(), key=lambda item: (item[0].count("/"), item[0])):
-        if path.name.startswith(".") or path.name.endswith(_UNFINISHED):
-            continue
-        try:
-            told = path.stat()
-            target = path.resolve()
-        except OSError as failed:
-            findings.append(_unreadable(source, name, failed))
-            continue
-        if stat.S_ISREG(told.st_mode) and target not in real:
-            real.add(target)
-            yield Look(name, path, told.st_size, told.st_mtime_ns)
-
-
-def _origin(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.as_posix()
-
-
 def _examine_all(looks: Sequence[Look], source: Source) -> Iterator[Examined | OSError]:
     """Examine files side by side, one on each core; reading, hashing and unpacking release the interpreter's lock."""
 
     def one(look: Look) -> Examined | OSError:
         try:
+            if look.url:
+                fetch(look.url, look.absolute, look.modified_ns)
             return examine(look.absolute, source.settings)
         except OSError as failed:
             return failed
@@ -266,23 +231,3 @@ def _once(candidates: Sequence[FoundFile], loaded: frozenset[str]) -> tuple[list
         (repeated if file.examined.content in contents else fresh).append(file)
         contents.add(file.examined.content)
     return fresh, repeated
-
-
-def _missing(source: Source, pattern: str, index: int) -> Finding:
-    return Finding(
-        "MP-5002",
-        f"source {source.name!r} names the file {pattern!r}, which does not exist",
-        "put the file there, or correct the path",
-        source.place(f"paths.{index}"),
-        severity="warning",
-    )
-
-
-def _unreadable(source: Source, path: str, failed: OSError) -> Finding:
-    return Finding(
-        "MP-5003",
-        f"source {source.name!r} cannot read the file {path!r}: {failed.strerror or failed}",
-        "give the user that runs Millpond permission to read the file",
-        source.place("paths"),
-        severity="warning",
-    )
