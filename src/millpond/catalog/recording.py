@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Table, and_, delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from millpond.catalog import relations
-from millpond.catalog.commits import Commit, Published
-from millpond.core.errors import ConflictError
+from millpond.catalog.commits import TABLE, Commit, Published
+from millpond.core.errors import CatalogError, ConflictError
 from millpond.core.names import TableName
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -24,6 +24,7 @@ class Move:
 
     `before` is the metadata file that the name must point at now, None when it must not be taken. `after` is the new
     one, None when the name is given up. `created` is the commit that made the table, None for this one.
+    `kind` tells tables from views.
     """
 
     name: TableName
@@ -32,6 +33,7 @@ class Move:
     uuid: str
     location: str
     created: int | None
+    kind: str = TABLE
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ def record(connection: Connection, author: Author, commit: Commit, moves: Sequen
     """Write one commit and give it its number.
 
     An empty `step_key` is that of no step: a direct commit of an outside client. Raises ConflictError MP-3010 when a
-    pointer is not where the commit expects it; the caller's transaction must then be rolled back.
+    pointer is not where the commit expects it, CatalogError MP-3003 when a view has a table's name or the other way
+    round; the caller's transaction must then be rolled back.
     """
     known = _published(connection, commit.step_key)
     if known is not None:
@@ -104,6 +107,7 @@ def _swap(connection: Connection, environment: str, number: int, move: Move) -> 
         "metadata_location": move.after,
         "commit": number,
         "created": created,
+        "kind": move.kind,
     }
     if move.before is None:
         statement = sqlite_insert(pointers).values(key | target).on_conflict_do_nothing()
@@ -117,10 +121,31 @@ def _swap(connection: Connection, environment: str, number: int, move: Move) -> 
             update(pointers).where(where, pointers.c.metadata_location == move.before).values(target)
         ).rowcount
     if changed != 1:
+        _check_kind(move, connection.scalar(select(pointers.c.kind).where(where)))
         raise moved(move.name)
     row = key | target | {"metadata_location": move.after or move.before}
     row |= {"previous": move.before, "dropped": move.after is None}
     connection.execute(insert(relations.commit_tables).values(row))
+
+
+def _check_kind(move: Move, holder: str | None) -> None:
+    if move.before is None and holder is not None and holder != move.kind:
+        raise same_name(holder, move.name)
+
+
+def same_name(holder: str, name: TableName) -> CatalogError:
+    """The error for a view that would have a table's name, or a table that would have a view's (the `holder`)."""
+    return CatalogError(
+        "MP-3003",
+        f"{holder.capitalize()} with same name already exists: {name}",
+        next_step=f"choose another name, or drop the {holder}",
+    )
+
+
+def with_outer(namespace: str) -> tuple[str, ...]:
+    """A namespace and all that it lies in, outermost first. A dot stands between the levels."""
+    levels = namespace.split(".")
+    return tuple(".".join(levels[:count]) for count in range(1, len(levels) + 1))
 
 
 def moved(name: TableName) -> ConflictError:
@@ -133,7 +158,8 @@ def moved(name: TableName) -> ConflictError:
 
 
 def _namespaces(connection: Connection, environment: str, layers: Iterable[str]) -> None:
-    rows = [{"environment": environment, "name": layer, "properties": "{}"} for layer in sorted(layers)]
+    names = {name for layer in layers for name in with_outer(layer)}
+    rows = [{"environment": environment, "name": name, "properties": "{}"} for name in sorted(names)]
     if rows:
         connection.execute(sqlite_insert(relations.namespaces).on_conflict_do_nothing(), rows)
 

@@ -35,6 +35,7 @@ class Seat:
     direct: bool
     identity: str
     keeper: Keeper | None = None
+    step_key: str = ""
 
     def change(self, work: Callable[[Stage], T]) -> T:
         """Make a change. Raises CatalogError MP-3014 when this seat only reads."""
@@ -42,7 +43,7 @@ class Seat:
         result = work(self.stage)
         if self.direct:
             if self.stage.changed():
-                self.stage.publish(Commit("", EXTERNAL, ANONYMOUS))
+                self.stage.publish(Commit(self.step_key, EXTERNAL, ANONYMOUS))
             else:
                 self.stage.discard()
         return result

@@ -14,10 +14,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from millpond.catalog.catalog import Catalog
-from millpond.catalog.gateway import layers, tables
+from millpond.catalog.gateway import layers, tables, views
 from millpond.catalog.gateway.access import Door, Seat
-from millpond.catalog.gateway.answers import document, failure, refusal
+from millpond.catalog.gateway.answers import document, done, failure, refusal
 from millpond.catalog.gateway.commits import Commits
+from millpond.catalog.gateway.once import LIFETIME, once
 from millpond.catalog.gateway.requests import Call
 from millpond.catalog.keeper import Keeper
 from millpond.core.errors import CatalogError, MillpondError
@@ -30,14 +31,18 @@ MOST_BYTES = 64 * 1024 * 1024
 Handler = Callable[[Seat, Call], Response]
 
 
+def _done_before(_seat: Seat, _call: Call, _number: int) -> Response:
+    return done()
+
+
 @dataclass(frozen=True)
 class Endpoint:
-    """One thing that clients can ask for. `shown` ones are listed in the configuration that clients read first."""
+    """One thing that clients can ask for. `again` answers a repeat of a change whose commit is in."""
 
     method: str
     path: str
     handler: Handler
-    shown: bool = True
+    again: Callable[[Seat, Call, int], Response] = _done_before
 
 
 def endpoints() -> tuple[Endpoint, ...]:
@@ -45,6 +50,7 @@ def endpoints() -> tuple[Endpoint, ...]:
     commits = Commits()
     space = "/namespaces/{namespace}"
     table = space + "/tables/{table}"
+    view = space + "/views/{view}"
     return (
         Endpoint("GET", "/namespaces", layers.listed),
         Endpoint("POST", "/namespaces", layers.create),
@@ -53,15 +59,24 @@ def endpoints() -> tuple[Endpoint, ...]:
         Endpoint("DELETE", space, layers.drop),
         Endpoint("POST", space + "/properties", layers.change),
         Endpoint("GET", space + "/tables", tables.listed),
-        Endpoint("POST", space + "/tables", tables.create),
+        Endpoint("POST", space + "/tables", tables.create, tables.as_committed),
         Endpoint("GET", table, tables.load),
         Endpoint("HEAD", table, tables.exists),
-        Endpoint("POST", table, commits.one),
+        Endpoint("POST", table, commits.one, tables.as_committed),
         Endpoint("DELETE", table, tables.drop),
-        Endpoint("POST", space + "/register", tables.register),
+        Endpoint("POST", space + "/register", tables.register, tables.as_committed),
         Endpoint("POST", "/tables/rename", tables.rename),
         Endpoint("POST", "/transactions/commit", commits.several),
-        Endpoint("POST", table + "/metrics", tables.metrics, shown=False),
+        Endpoint("POST", table + "/metrics", tables.metrics),
+        Endpoint("GET", table + "/credentials", tables.credentials),
+        Endpoint("GET", space + "/views", views.listed),
+        Endpoint("POST", space + "/views", views.create, views.as_committed),
+        Endpoint("GET", view, views.load),
+        Endpoint("HEAD", view, views.exists),
+        Endpoint("POST", view, views.replace, views.as_committed),
+        Endpoint("DELETE", view, views.drop),
+        Endpoint("POST", space + "/register-view", views.register, views.as_committed),
+        Endpoint("POST", "/views/rename", views.rename),
     )
 
 
@@ -69,7 +84,7 @@ def application(catalog: Catalog, keeper: Keeper | None) -> Starlette:
     """The application for one catalog. With a keeper, programs on this machine need no token and write directly."""
     door = Door(catalog, keeper)
     offered = endpoints()
-    shown = [f"{point.method} /v1/{{prefix}}{point.path}" for point in offered if point.shown]
+    shown = [f"{point.method} /v1/{{prefix}}{point.path}" for point in offered]
 
     def config(request: Request) -> Response:
         environment = door.environment(request.query_params.get("warehouse"))
@@ -78,7 +93,8 @@ def application(catalog: Catalog, keeper: Keeper | None) -> Starlette:
         except CatalogError as refused:
             return failure(refused)
         prefix = environment if seat.direct else seat.catalog.environment
-        return document({"defaults": {}, "overrides": {"prefix": prefix}, "endpoints": shown})
+        content = {"defaults": {}, "overrides": {"prefix": prefix}, "endpoints": shown}
+        return document(content | ({"idempotency-key-lifetime": LIFETIME} if seat.direct else {}))
 
     def live(_request: Request) -> Response:
         return document({"status": "live"})
@@ -95,8 +111,8 @@ def application(catalog: Catalog, keeper: Keeper | None) -> Starlette:
     ]
     for start in (f"{ROOT}/v1", f"{ROOT}/v1/{{prefix}}"):
         for path in dict.fromkeys(point.path for point in offered):
-            handlers = {point.method: point.handler for point in offered if point.path == path}
-            routes.append(Route(start + path, _endpoint(door, handlers), methods=list(handlers)))
+            points = {point.method: point for point in offered if point.path == path}
+            routes.append(Route(start + path, _endpoint(door, points), methods=list(points)))
     return Starlette(routes=routes, exception_handlers={HTTPException: _unknown})
 
 
@@ -107,7 +123,7 @@ async def _unknown(_request: Request, error: Exception) -> Response:
     return refusal(status, kind, "the gateway has no such endpoint")
 
 
-def _endpoint(door: Door, handlers: dict[str, Handler]) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(door: Door, points: dict[str, Endpoint]) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         try:
             raw = await _body(request)
@@ -115,17 +131,20 @@ def _endpoint(door: Door, handlers: dict[str, Handler]) -> Callable[[Request], A
             return refusal(400, "BadRequestException", "the client went away")
         if raw is None:
             return refusal(413, "BadRequestException", f"the body is larger than {MOST_BYTES} bytes")
-        call = Call(request.path_params, request.query_params, raw, f"{request.method} {request.url.path}")
-        handler = handlers[request.method]
-        return await run_in_threadpool(_guarded, door, handler, request, call)
+        target = f"{request.method} {request.url.path}"
+        call = Call(request.path_params, request.query_params, raw, target, request.headers)
+        return await run_in_threadpool(_guarded, door, points[request.method], call)
 
     return answer
 
 
-def _guarded(door: Door, handler: Handler, request: Request, call: Call) -> Response:
+def _guarded(door: Door, point: Endpoint, call: Call) -> Response:
     """The server's edge: every failure leaves in the one shape, and none as a 500 unless the outcome is unknown."""
     try:
-        return handler(door.seat(request.headers, call.path.get("prefix")), call)
+        seat = door.seat(call.headers, call.path.get("prefix"))
+        if point.method in ("GET", "HEAD"):
+            return point.handler(seat, call)
+        return once(seat, call, point.handler, point.again)
     except MillpondError as error:
         return failure(error)
     except Exception:
