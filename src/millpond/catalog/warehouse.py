@@ -12,7 +12,7 @@ import urllib.parse
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from millpond.catalog.files import make_folder
+from millpond.catalog.files import local, make_folder
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
 
@@ -100,7 +100,7 @@ class Warehouse:
         """Make the folders that stock DuckDB expects to find. Raises CatalogError MP-3017 where the disk refuses."""
         try:
             for folder in ("metadata", "data"):
-                make_folder(Path(location, folder))
+                make_folder(Path(local(location), folder))
         except OSError as refused:
             raise CatalogError(
                 "MP-3017",

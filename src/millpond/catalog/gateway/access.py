@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from millpond.catalog import namespaces, records
@@ -36,6 +36,8 @@ class Seat:
     identity: str
     keeper: Keeper | None = None
     step_key: str = ""
+    commits: list[int] = field(default_factory=list)
+    """The numbers of the commits that this request has made."""
 
     def change(self, work: Callable[[Stage], T]) -> T:
         """Make a change. Raises CatalogError MP-3014 when this seat only reads."""
@@ -43,7 +45,7 @@ class Seat:
         result = work(self.stage)
         if self.direct:
             if self.stage.changed():
-                self.stage.publish(Commit(self.step_key, EXTERNAL, ANONYMOUS))
+                self.commits.append(self.stage.publish(Commit(self.step_key, EXTERNAL, ANONYMOUS)).number)
             else:
                 self.stage.discard()
         return result

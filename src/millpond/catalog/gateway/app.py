@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -139,16 +139,24 @@ def _endpoint(door: Door, points: dict[str, Endpoint]) -> Callable[[Request], Aw
 
 
 def _guarded(door: Door, point: Endpoint, call: Call) -> Response:
-    """The server's edge: every failure leaves in the one shape, and none as a 500 unless the outcome is unknown."""
+    """The server's edge: every failure leaves in the one shape, and none as a 500 unless the outcome is unknown.
+
+    A client that hears a refusal deletes what it wrote: once its commit is in, no failure may look like one.
+    """
+    commits: list[int] = []
     try:
-        seat = door.seat(call.headers, call.path.get("prefix"))
+        seat = replace(door.seat(call.headers, call.path.get("prefix")), commits=commits)
         if point.method in ("GET", "HEAD"):
             return point.handler(seat, call)
         return once(seat, call, point.handler, point.again)
     except MillpondError as error:
+        if commits:
+            return refusal(500, "CommitStateUnknownException", f"committed, and then: {error.finding.message}")
         return failure(error)
     except Exception:
         LOG.exception("%s failed", call.target)
+        if commits:
+            return refusal(500, "CommitStateUnknownException", "committed, and then failed; the gateway's log says why")
         return refusal(400, "BadRequestException", "the request could not be handled; the gateway's log says why")
 
 

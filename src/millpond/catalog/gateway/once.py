@@ -42,17 +42,25 @@ def once(
     key = _key(call)
     if key is None or not seat.direct:
         return handler(seat, call)
-    kept = _find(seat, call, key)
-    if kept is not None and (kept.body is not None or kept.status != 200):
-        return Response(kept.body, kept.status, media_type="application/json" if kept.body else None)
     step_key = f"request {key}"
-    number = seat.catalog.published(step_key)
-    if number is not None:
-        return again(seat, call, number)
+
+    def before() -> Response | None:
+        kept = _find(seat, call, key)
+        if kept is not None and (kept.body is not None or kept.status != 200):
+            return Response(kept.body, kept.status, media_type="application/json" if kept.body else None)
+        number = seat.catalog.published(step_key)
+        return None if number is None else again(seat, call, number)
+
+    known = before()
+    if known is not None:
+        return known
     try:
         answer = handler(replace(seat, step_key=step_key), call)
     except MillpondError as error:
-        answer = failure(error)
+        if seat.commits:
+            raise
+        # The same request may have come twice at once, and the other one was first.
+        answer = before() or failure(error)
     if answer.status_code < 500 and answer.status_code not in _NOT_FINAL:
         with seat.catalog.store.write() as connection:
             keep(connection, seat, call, answer, seat.catalog.published(step_key) is not None)
