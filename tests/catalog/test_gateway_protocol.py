@@ -180,6 +180,9 @@ def test_requests_without_sense_are_bad_requests(web: httpx.Client, catalog: Cat
         refused(web.request(method, path, json=body), 400, "BadRequestException")
     refused(web.post("/namespaces", content=b"{not json"), 400, "BadRequestException", "no JSON")
     refused(web.post("/namespaces", content=b"[" * 100_000), 400, "BadRequestException")
+    for odd in (b"NaN", b"-Infinity", b'"\\ud800"'):
+        body = b'{"updates": [{"action": "set-properties", "updates": {"a": %s}}]}' % odd
+        refused(web.post("/namespaces/s/tables/t", content=body), 400, "BadRequestException", "no JSON")
     assert catalog.head() == before
     refused(web.get("/nothing/here"), 404, "NotFoundException")
     refused(web.put("/namespaces"), 405, "UnsupportedOperationException")

@@ -62,7 +62,10 @@ def create(
 ) -> ViewMetadata:
     """The first metadata of a view. `now_ms` is milliseconds since 1970 in UTC. Raises CatalogError MP-3009."""
     first = {"version-id": 1, "timestamp-ms": now_ms, **version, "schema-id": LAST_ADDED}
-    first["summary"] = {"operation": "create", **(first.get("summary") or {})}
+    summary = first.get("summary") or {}
+    if not isinstance(summary, Mapping):
+        raise invalid("Invalid view version: its summary is no object")
+    first["summary"] = {"operation": "create", **summary}
     if not _is_number(first["version-id"]) or first["version-id"] < 1:
         first["version-id"] = 1
     empty: Json = {

@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
+from millpond.catalog import recording
 from millpond.catalog.catalog import Catalog
 from millpond.catalog.commits import VIEW
-from millpond.core.errors import CatalogError
+from millpond.core.errors import CatalogError, ConflictError
 from millpond.core.names import TableName
 from tests.catalog.clients import SCHEMA, step
 
@@ -82,6 +83,7 @@ def test_tables_and_views_share_one_space_of_names(web: httpx.Client) -> None:
     refused(web.post("/namespaces/s/tables/v", json=create), *exists, words)
     change = {"identifier": {"namespace": ["s"], "name": "v"}, **create}
     refused(web.post("/transactions/commit", json={"table-changes": [change]}), *exists, words)
+    refused(web.post("/namespaces/s/tables/v", json={"updates": []}), 404, "NoSuchTableException")
     register = {"name": "v", "metadata-location": loaded["metadata-location"]}
     refused(web.post("/namespaces/s/register", json=register), *exists, words)
     refused(web.post("/namespaces/s/register", json=register | {"overwrite": True}), *exists, words)
@@ -117,6 +119,41 @@ def test_a_step_cannot_take_a_view_s_name(web: httpx.Client, catalog: Catalog) -
     assert error.value.code == "MP-3003"
     assert [entry.name for entry in catalog.tables()] == []
     assert catalog.find(NAME) is None
+
+
+def metadata_files(catalog: Catalog) -> list[Path]:
+    """Every metadata file in the warehouse."""
+    return sorted(Path(catalog.warehouse.root).rglob("*.metadata.json"))
+
+
+def test_of_two_changes_of_one_view_the_second_is_told(web: httpx.Client, catalog: Catalog) -> None:
+    """Both began at the same version: one goes in, the other is a conflict and leaves no file."""
+    seen(web)
+    stages = [catalog.begin(key) for key in ("a", "b")]
+    for number, stage in enumerate(stages):
+        stage.views.commit(NAME, (), added(sql(f"SELECT {number}")), stage.locations)
+    stages[0].publish(step("a"))
+    files = metadata_files(catalog)
+    with pytest.raises(ConflictError) as error:
+        stages[1].publish(step("b"))
+    assert error.value.code == "MP-3010"
+    assert metadata_files(catalog) == files
+    assert len(web.get("/namespaces/s/views/v").json()["metadata"]["versions"]) == 2
+
+
+def test_a_view_that_does_not_go_in_leaves_no_file(
+    web: httpx.Client, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk of the pointer store is full: nothing was committed, and nothing is left of it."""
+
+    def full(*_: object) -> None:
+        raise CatalogError("MP-3018", "full", next_step="free space")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(recording, "record", full)
+        refused(web.post("/namespaces/s/views", json=view()), 503, "ServiceUnavailableException", "full")
+    assert metadata_files(catalog) == []
+    seen(web)
 
 
 def test_a_step_sees_views_and_may_stage_one(open_door: str, web: httpx.Client, catalog: Catalog) -> None:

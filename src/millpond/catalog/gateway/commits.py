@@ -73,15 +73,21 @@ class Commits:
         if after is not None and after == _positions(seat, names):
             seat.repeated(names)
             return
+        created = {change.name for change in changes if _creates(change)}
         for name in names:
             if seat.stage.find(name) is None:
-                tables.check_no_view(seat.stage, name)
+                if name in created:
+                    tables.check_no_view(seat.stage, name)
                 requests.new_name(name.name, "table")
                 if not seat.may_hold(name.layer):
                     raise no_such_namespace(name.layer)
         if not seat.change(lambda stage: stage.commit(changes)):
             seat.repeated(names)
         self._answered.keep(asked, _positions(seat, names))
+
+
+def _creates(change: TableChange) -> bool:
+    return any(requirement.get("type") == "assert-create" for requirement in change.requirements)
 
 
 def _positions(seat: Seat, names: Iterable[TableName]) -> Positions:

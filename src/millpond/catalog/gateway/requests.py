@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,9 @@ Json = Mapping[str, Any]
 
 LEVELS = "\x1f"
 """What stands between the levels of a namespace in a path; in its name here a dot does."""
+
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+"""What may be half a character, which no answer could be written with."""
 
 _LONGEST_NAME = 200
 _MOST_LEVELS = 10
@@ -40,7 +44,9 @@ class Call:
     def body(self) -> Json:
         """The body as a JSON object. Raises CatalogError MP-3020."""
         try:
-            content = json.loads(self.raw or b"{}")
+            content = json.loads(self.raw or b"{}", parse_constant=_no_number)
+            if _HALF.search(self.raw):
+                json.dumps(content, ensure_ascii=False).encode()
         except ValueError as wrong:
             raise malformed(f"the body is no JSON: {wrong}") from wrong
         except RecursionError as deep:
@@ -64,6 +70,11 @@ class Call:
     def flag(self, word: str) -> bool:
         """Whether a word of the query says true."""
         return self.query.get(word, "").lower() == "true"
+
+
+def _no_number(word: str) -> float:
+    """Refuse what Python takes for a number and other readers of metadata do not."""
+    raise ValueError(f"{word} is no number")
 
 
 def no_such_namespace(name: str) -> CatalogError:
