@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from millpond.catalog import records
 from millpond.catalog.cache import MetadataCache
 from millpond.catalog.commits import (
+    TABLE,
     CommitRecord,
     Edge,
     Ledger,
@@ -87,13 +88,13 @@ class Catalog:
         """The number of the newest commit not later than a moment, 0 for none."""
         return self._ask(records.number_at, when)
 
-    def tables(self, at: int | None = None) -> tuple[TableEntry, ...]:
-        """Every table, by name, now or as of a commit."""
-        return self._ask(records.tables, self.environment, at)
+    def tables(self, at: int | None = None, kind: str = TABLE) -> tuple[TableEntry, ...]:
+        """Every table (or, by its kind, every view), by name, now or as of a commit."""
+        return self._ask(records.tables, self.environment, at, kind)
 
-    def find(self, name: TableName, at: int | None = None) -> TableEntry | None:
-        """A table now or as of a commit, None when there is none."""
-        return self._ask(records.find, self.environment, name, at)
+    def find(self, name: TableName, at: int | None = None, kind: str = TABLE) -> TableEntry | None:
+        """A table (or, by its kind, a view) now or as of a commit, None when there is none."""
+        return self._ask(records.find, self.environment, name, at, kind)
 
     def table(self, name: TableName, at: int | None = None) -> TableEntry:
         """A table now or as of a commit. Raises CatalogError MP-3001 when there is none."""

@@ -7,6 +7,10 @@ from datetime import datetime
 
 from millpond.core.names import TableName
 
+TABLE = "table"
+VIEW = "view"
+"""What a pointer may be of."""
+
 
 @dataclass(frozen=True)
 class Cursor:
@@ -151,7 +155,7 @@ class CommitRecord:
 
 @dataclass(frozen=True)
 class TableEntry:
-    """A pointer: the table's metadata file as of some commit.
+    """A pointer: the metadata file of a table, or of a view, as of some commit.
 
     `commit` is the number of the commit that set it, `created` the one that made the table.
     """

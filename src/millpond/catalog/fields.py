@@ -47,6 +47,11 @@ def validate(schema: Json) -> None:
     Raises CatalogError MP-3037 for an unknown type, MP-3030 otherwise.
     """
     schema_of(schema)
+    check_names(schema)
+
+
+def check_names(schema: Json) -> None:
+    """Pass when no name stands twice in one struct and no id twice. Raises CatalogError MP-3030 otherwise."""
     numbers = list(ids(schema))
     if not all(isinstance(number, int) for number in numbers):
         raise _invalid("an id is no number")

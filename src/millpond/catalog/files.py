@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, Protocol
 
 from millpond.catalog import metadata as tables
 from millpond.catalog.metadata import TableMetadata
@@ -22,8 +23,22 @@ def local(path: str) -> str:
     return path
 
 
+class Documented(Protocol):
+    """Metadata that is a JSON document."""
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The document."""
+        ...
+
+
 def read(path: str) -> TableMetadata:
-    """Read a metadata file. Raises CatalogError MP-3032 when it is missing, MP-3033 when it is damaged."""
+    """Read a table's metadata. Raises CatalogError MP-3032 when it is missing, MP-3033 when it is damaged."""
+    return tables.of(document(path), path)
+
+
+def document(path: str) -> dict[str, Any]:
+    """The JSON of a metadata file. Raises CatalogError MP-3032 when it is missing, MP-3033 when it is damaged."""
     try:
         content = Path(local(path)).read_bytes()
     except OSError as missing:
@@ -33,16 +48,16 @@ def read(path: str) -> TableMetadata:
             next_step="restore the file from a backup, or point the table at an earlier commit",
         ) from missing
     try:
-        document = json.loads(content)
+        parsed = json.loads(content)
     except ValueError as wrong:
         raise tables.damaged(path, f"it is no JSON ({wrong})") from wrong
-    if not isinstance(document, dict):
+    if not isinstance(parsed, dict):
         raise tables.damaged(path, "it is no JSON object")
-    return tables.of(document, path)
+    return parsed
 
 
-def write(metadata: TableMetadata, folder: str, version: int) -> str:
-    """Write a metadata file into a table's `metadata` folder and return its path; it is on the disk on return.
+def write(metadata: Documented, folder: str, version: int) -> str:
+    """Write a metadata file of a table or view into a folder and return its path; it is on the disk on return.
 
     Raises CatalogError MP-3039 when the disk or the folder does not take it.
     """

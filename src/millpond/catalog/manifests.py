@@ -314,6 +314,14 @@ def sync_new(previous: TableMetadata | None, updated: TableMetadata) -> None:
         fsync_files(paths, updated.location)
 
 
+def sync_all(metadata: TableMetadata, root: str) -> None:
+    """Put on the disk all that a table from elsewhere names; it may lie anywhere under `root`, and nowhere else.
+
+    Raises CatalogError as `sync_new` does.
+    """
+    sync_new(None, TableMetadata({**metadata.document, "location": root}))
+
+
 def _statistics(metadata: TableMetadata) -> set[str]:
     rows = [*(metadata.document.get("statistics") or ()), *(metadata.document.get("partition-statistics") or ())]
     return {str(row.get("statistics-path")) for row in rows}

@@ -248,12 +248,22 @@ def of(document: Json, path: str | None = None) -> TableMetadata:
         if full.get("refs") is None:
             named = {"main": {"snapshot-id": current, "type": "branch"}}
             full["refs"] = named if current not in (None, -1) else {}
+        if full.get("format-version") == 3 and full.get("next-row-id") is None:
+            full["next-row-id"] = _next_row(full)
         missing = [word for word in ("format-version", "table-uuid", "location", "last-column-id") if word not in full]
     except fields.MALFORMED as wrong:
         raise damaged(path, str(wrong)) from wrong
     if missing:
         raise damaged(path, f"it lacks {', '.join(missing)}")
+    if full["format-version"] not in (1, 2, 3):
+        raise damaged(path, f"format version {full['format-version']} is not known")
     return TableMetadata(full, path)
+
+
+def _next_row(document: Json) -> int:
+    """The row id after all that the snapshots gave, for writers of version 3 that left it out: some readers want it."""
+    rows = document.get("snapshots") or ()
+    return max((int(row.get("first-row-id") or 0) + int(row.get("added-rows") or 0) for row in rows), default=0)
 
 
 def damaged(path: str | None, reason: str) -> CatalogError:

@@ -1,4 +1,7 @@
-"""Namespaces: the layers of an environment and what outside clients add to them."""
+"""Namespaces: the layers of an environment and what outside clients add to them.
+
+A namespace of several levels is named by its levels with a dot between them.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +35,12 @@ def create(connection: Connection, environment: str, name: str, words: Mapping[s
 
 
 def drop(connection: Connection, environment: str, name: str) -> bool:
-    """Take an empty namespace away; False when it still holds tables."""
+    """Take an empty namespace away; False when it still holds tables, views or namespaces."""
     held = exists().where(pointers.c.environment == environment, pointers.c.layer == name)
-    if connection.scalar(select(held)):
+    inner = exists().where(
+        namespaces.c.environment == environment, namespaces.c.name.startswith(f"{name}.", autoescape=True)
+    )
+    if connection.scalar(select(held | inner)):
         return False
     connection.execute(delete(namespaces).where(_is(environment, name)))
     return True

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from millpond.catalog import files, manifests, recording, records, snapshots
 from millpond.catalog.cache import MetadataCache
-from millpond.catalog.commits import Commit, Published, TableEntry
+from millpond.catalog.commits import VIEW, Commit, Published, TableEntry
 from millpond.catalog.keeper import Held, Keeper
 from millpond.catalog.metadata import TableMetadata, trim
 from millpond.catalog.recording import Author, Move, micros
 from millpond.catalog.staging import Draft, Ground, Stage, next_version
 from millpond.catalog.store import LOST, Store
+from millpond.catalog.view_staging import ViewDraft
 from millpond.core.errors import CatalogError, ConflictError, MillpondError
 from millpond.core.retry import Backoff, retry
 
@@ -98,6 +99,8 @@ class Publisher:
         try:
             for draft in stage.drafts():
                 ready.append(self._prepare(draft, commit.blind))  # noqa: PERF401 - what is ready is removed on failure
+            for view in stage.views.drafts():
+                ready.append(self._prepare_view(view))  # noqa: PERF401 - as above
             published = self._record(commit, [item.move for item in ready], stage.base)
         except OvertakenError:
             self._undo(ready)
@@ -134,6 +137,21 @@ class Publisher:
             previous = self._ground.metadata(present)
             now = snapshots.rebase(previous, draft.began, now, micros(self._now()) // 1000)
         return self._written(draft, present, previous, now)
+
+    def _prepare_view(self, draft: ViewDraft) -> Ready:
+        present = self._ground.find(draft.name, None, VIEW)
+        before, now = _path(present), draft.now
+        if before != _path(draft.base):
+            raise recording.moved(draft.name)
+        if now is None or draft.entry is None:
+            if present is None:
+                raise recording.moved(draft.name)
+            return Ready(Move(draft.name, before, None, present.uuid, present.location, present.created, VIEW))
+        path, written = now.path, None
+        if path is None:
+            path = written = files.write(now, now.folder, next_version(before))
+        created = draft.entry.created or None
+        return Ready(Move(draft.name, before, path, now.uuid, now.location, created, VIEW), written)
 
     def _written(
         self, draft: Draft, present: TableEntry | None, previous: TableMetadata | None, now: TableMetadata | None

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Table, and_, delete, exists, insert, select, update
 
 from millpond.catalog import relations
-from millpond.catalog.commits import Commit, Published
-from millpond.core.errors import ConflictError
+from millpond.catalog.commits import TABLE, Commit, Published
+from millpond.core.errors import CatalogError, ConflictError
 from millpond.core.names import TableName
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -23,6 +23,7 @@ class Move:
 
     `before` is the metadata file that the name must point at now, None when it must not be taken. `after` is the new
     one, None when the name is given up. `created` is the commit that made the table, None for this one.
+    `kind` tells tables from views.
     """
 
     name: TableName
@@ -31,6 +32,7 @@ class Move:
     uuid: str
     location: str
     created: int | None
+    kind: str = TABLE
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ def record(connection: Connection, author: Author, commit: Commit, moves: Sequen
     """Write one commit and give it its number.
 
     An empty `step_key` is that of no step: a direct commit of an outside client. Raises ConflictError MP-3010 when a
-    pointer is not where the commit expects it; the caller's transaction must then be rolled back.
+    pointer is not where the commit expects it, CatalogError MP-3003 when a view has a table's name or the other way
+    round; the caller's transaction must then be rolled back.
     """
     known = _published(connection, commit.step_key)
     if known is not None:
@@ -109,6 +112,7 @@ def _swap(connection: Connection, environment: str, number: int, move: Move) -> 
         "metadata_location": move.after,
         "commit": number,
         "created": created,
+        "kind": move.kind,
     }
     if move.before is None:
         changed = 0 if connection.scalar(select(exists().where(where))) else 1
@@ -123,10 +127,31 @@ def _swap(connection: Connection, environment: str, number: int, move: Move) -> 
             update(pointers).where(where, pointers.c.metadata_location == move.before).values(target)
         ).rowcount
     if changed != 1:
+        _check_kind(move, connection.scalar(select(pointers.c.kind).where(where)))
         raise moved(move.name)
     row = key | target | {"metadata_location": move.after or move.before}
     row |= {"previous": move.before, "dropped": move.after is None}
     connection.execute(insert(relations.commit_tables).values(row))
+
+
+def _check_kind(move: Move, holder: str | None) -> None:
+    if move.before is None and holder is not None and holder != move.kind:
+        raise same_name(holder, move.name)
+
+
+def same_name(holder: str, name: TableName) -> CatalogError:
+    """The error for a view that would have a table's name, or a table that would have a view's (the `holder`)."""
+    return CatalogError(
+        "MP-3003",
+        f"{holder.capitalize()} with same name already exists: {name}",
+        next_step=f"choose another name, or drop the {holder}",
+    )
+
+
+def with_outer(namespace: str) -> tuple[str, ...]:
+    """A namespace and all that it lies in, outermost first. A dot stands between the levels."""
+    levels = namespace.split(".")
+    return tuple(".".join(levels[:count]) for count in range(1, len(levels) + 1))
 
 
 def moved(name: TableName) -> ConflictError:
@@ -138,12 +163,13 @@ def moved(name: TableName) -> ConflictError:
     )
 
 
-def _namespaces(connection: Connection, environment: str, layers: set[str]) -> None:
+def _namespaces(connection: Connection, environment: str, layers: Iterable[str]) -> None:
     namespaces = relations.namespaces
+    names = {name for layer in layers for name in with_outer(layer)}
     own = namespaces.c.environment == environment
-    known = set(connection.scalars(select(namespaces.c.name).where(own, namespaces.c.name.in_(layers))))
-    new = sorted(layers - known)
-    _insert(connection, namespaces, [{"environment": environment, "name": layer, "properties": "{}"} for layer in new])
+    known = set(connection.scalars(select(namespaces.c.name).where(own, namespaces.c.name.in_(names))))
+    new = sorted(names - known)
+    _insert(connection, namespaces, [{"environment": environment, "name": name, "properties": "{}"} for name in new])
 
 
 def _details(connection: Connection, environment: str, number: int, commit: Commit) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, Table, and_, exists, func, or_, select
 
 from millpond.catalog import relations
-from millpond.catalog.commits import CommitRecord, Edge, Ledger, ModelState, SeenFile, TableEntry, Verdict
+from millpond.catalog.commits import TABLE, CommitRecord, Edge, Ledger, ModelState, SeenFile, TableEntry, Verdict
 from millpond.catalog.recording import EPOCH, Move, micros
 from millpond.catalog.relations import (
     commit_tables,
@@ -69,27 +69,30 @@ def _named(table: Table, environment: str, name: TableName) -> ColumnElement[boo
     return and_(table.c.environment == environment, table.c.layer == name.layer, table.c.name == name.name)
 
 
-def find(connection: Connection, environment: str, name: TableName, at: int | None) -> TableEntry | None:
-    """The pointer of one name, now or as of a commit."""
+def find(
+    connection: Connection, environment: str, name: TableName, at: int | None, kind: str = TABLE
+) -> TableEntry | None:
+    """The pointer of one name, now or as of a commit; None when it is of another kind."""
     if at is None:
         query = select(*(pointers.c[column] for column in _ENTRY)).where(_named(pointers, environment, name))
-        row = connection.execute(query).first()
+        row = connection.execute(query.where(pointers.c.kind == kind)).first()
         return _entry(row) if row else None
     columns = [commit_tables.c[column] for column in _ENTRY]
     history = (
-        select(*columns, commit_tables.c.dropped)
+        select(*columns, commit_tables.c.dropped, commit_tables.c.kind)
         .where(_named(commit_tables, environment, name), commit_tables.c.commit <= at)
         .order_by(commit_tables.c.commit.desc())
         .limit(1)
     )
     newest = connection.execute(history).first()
-    return None if newest is None or newest.dropped else _entry(newest)
+    return None if newest is None or newest.dropped or newest.kind != kind else _entry(newest)
 
 
-def tables(connection: Connection, environment: str, at: int | None) -> tuple[TableEntry, ...]:
-    """Every pointer of an environment, by name, now or as of a commit."""
+def tables(connection: Connection, environment: str, at: int | None, kind: str = TABLE) -> tuple[TableEntry, ...]:
+    """Every pointer of an environment that is of a kind, by name, now or as of a commit."""
     if at is None:
-        query = select(*(pointers.c[column] for column in _ENTRY)).where(pointers.c.environment == environment)
+        inside = and_(pointers.c.environment == environment, pointers.c.kind == kind)
+        query = select(*(pointers.c[column] for column in _ENTRY)).where(inside)
         rows = connection.execute(query.order_by(pointers.c.layer, pointers.c.name))
         return tuple(_entry(row) for row in rows)
     inside = and_(commit_tables.c.environment == environment, commit_tables.c.commit <= at)
@@ -103,7 +106,7 @@ def tables(connection: Connection, environment: str, at: int | None) -> tuple[Ta
     history = (
         select(*(commit_tables.c[column] for column in _ENTRY))
         .select_from(commit_tables.join(newest, same))
-        .where(inside, ~commit_tables.c.dropped)
+        .where(inside, ~commit_tables.c.dropped, commit_tables.c.kind == kind)
         .order_by(commit_tables.c.layer, commit_tables.c.name)
     )
     return tuple(_entry(row) for row in connection.execute(history))
@@ -111,7 +114,8 @@ def tables(connection: Connection, environment: str, at: int | None) -> tuple[Ta
 
 def at_location(connection: Connection, location: str) -> tuple[TableEntry, ...]:
     """The pointers of any environment at tables that lie in a folder."""
-    query = select(*(pointers.c[column] for column in _ENTRY)).where(pointers.c.location == location)
+    columns = (pointers.c[column] for column in _ENTRY)
+    query = select(*columns).where(pointers.c.location == location, pointers.c.kind == TABLE)
     return tuple(_entry(row) for row in connection.execute(query))
 
 

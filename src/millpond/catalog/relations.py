@@ -30,6 +30,11 @@ def _commit() -> Column[int]:
     return Column("commit", _NUMBER, ForeignKey("commits.number"), nullable=False)
 
 
+def _kind() -> Column[str]:
+    """Tables and views share one space of names; both are pointers at a metadata file."""
+    return Column("kind", String, nullable=False, server_default="table", comment="table or view")
+
+
 commits = Table(
     "commits",
     SCHEMA,
@@ -61,6 +66,7 @@ pointers = Table(
     Column("metadata_location", String, nullable=False),
     _commit(),
     Column("created", _NUMBER, nullable=False, comment="commit that made the table"),
+    _kind(),
     PrimaryKeyConstraint("environment", "layer", "name", name="pointers_key"),
 )
 
@@ -77,6 +83,7 @@ commit_tables = Table(
     Column("previous", String, comment="metadata location before this commit"),
     Column("created", _NUMBER, nullable=False),
     Column("dropped", Boolean(create_constraint=False), nullable=False),
+    _kind(),
     PrimaryKeyConstraint("environment", "layer", "name", "commit", name="commit_tables_key"),
     Index("commit_tables_commit", "commit"),
 )
@@ -197,4 +204,33 @@ access_tokens = Table(
     Column("digest", String, nullable=False, comment="SHA-256 of the token, hex"),
     Column("expires", BigInteger, nullable=False),
     Index("access_tokens_expires", "expires"),
+)
+
+answers = Table(
+    "answers",
+    SCHEMA,
+    Column("environment", String, nullable=False),
+    Column("key", String, nullable=False, comment="the key by which a client repeats a request"),
+    Column("asked", String, nullable=False, comment="SHA-256 of method, path and body, hex"),
+    Column("status", Integer, nullable=False),
+    Column("body", Text, comment="JSON; absent where the answer is a table or view as of the request's commit"),
+    Column("at", BigInteger, nullable=False, comment="microseconds since 1970 in UTC"),
+    PrimaryKeyConstraint("environment", "key", name="answers_key"),
+    Index("answers_at", "at"),
+)
+
+reports = Table(
+    "reports",
+    SCHEMA,
+    Column("id", _NUMBER, primary_key=True, autoincrement=True),
+    Column("environment", String, nullable=False),
+    Column("layer", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("at", BigInteger, nullable=False, comment="microseconds since 1970 in UTC"),
+    Column("client", String, nullable=False),
+    Column("kind", String, nullable=False, comment="scan-report or commit-report"),
+    Column("snapshot", BigInteger),
+    Column("content", Text, nullable=False, comment="JSON as it was sent"),
+    Index("reports_table", "environment", "layer", "name", "id"),
+    sqlite_autoincrement=True,
 )

@@ -11,10 +11,11 @@ from typing import Any, Protocol
 
 from millpond.catalog import metadata as documents
 from millpond.catalog import snapshots
-from millpond.catalog.commits import Commit, Published, TableEntry
+from millpond.catalog.commits import TABLE, Commit, Published, TableEntry
 from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.partitions import spec_json
 from millpond.catalog.types import column_json, schema_json
+from millpond.catalog.view_staging import StagedViews
 from millpond.catalog.warehouse import Warehouse
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName, closest
@@ -37,12 +38,12 @@ class Ground(Protocol):
         """Where tables may lie."""
         ...
 
-    def find(self, name: TableName, at: int | None = None) -> TableEntry | None:
+    def find(self, name: TableName, at: int | None = None, kind: str = TABLE) -> TableEntry | None:
         """A pointer as of a commit."""
         ...
 
-    def tables(self, at: int | None = None) -> tuple[TableEntry, ...]:
-        """Every pointer as of a commit."""
+    def tables(self, at: int | None = None, kind: str = TABLE) -> tuple[TableEntry, ...]:
+        """Every pointer of a kind as of a commit."""
         ...
 
     def metadata(self, entry: TableEntry) -> TableMetadata:
@@ -95,6 +96,7 @@ class Stage:
         self._closed: Callable[[], None] | None = None
         self._open = True
         self.lock = threading.RLock()
+        self.views = StagedViews(ground, base, now_ms, self.lock)
 
     def on_close(self, closed: Callable[[], None]) -> None:
         """Have `closed` called once when the stage ends."""
@@ -138,9 +140,13 @@ class Stage:
         return self._ground.metadata(self.table(name))
 
     def changed(self) -> tuple[TableName, ...]:
-        """The tables with staged changes."""
+        """The tables and views with staged changes."""
         with self.lock:
-            return tuple(sorted(self._drafts))
+            return tuple(sorted((*self._drafts, *(draft.name for draft in self.views.drafts()))))
+
+    def locations(self, but: TableName | None = None) -> tuple[str, ...]:
+        """Where the tables and views lie that this step sees, those with the name `but` left out."""
+        return tuple(entry.location for entry in (*self.tables(), *self.views.all()) if entry.name != but)
 
     def drafts(self) -> tuple[Draft, ...]:
         """The staged tables, by name."""
@@ -260,6 +266,7 @@ class Stage:
         with self.lock:
             self._open = False
             self._drafts.clear()
+            self.views.clear()
             if self._closed is not None:
                 self._closed()
                 self._closed = None
@@ -322,11 +329,10 @@ class Stage:
         updated = documents.apply(current, self._safe(change.updates), self._now_ms())
         warehouse = self._ground.warehouse
         if current is None:
-            warehouse.apart(warehouse.check(updated.location), (entry.location for entry in self.tables()))
+            warehouse.apart(warehouse.check(updated.location), self.locations())
             warehouse.prepare(updated.location)
         elif updated.location != current.location:
-            others = (entry.location for entry in self.tables() if entry.name != change.name)
-            warehouse.apart(updated.location, others)
+            warehouse.apart(updated.location, self.locations(change.name))
             warehouse.prepare(updated.location)
         warehouse.check_properties(updated.properties, updated.location)
         self._put(change.name, updated)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from millpond.catalog import fields, partitions
-from millpond.core.errors import CatalogError
+from millpond.core.errors import CatalogError, ConflictError
 
 Json = Mapping[str, Any]
 LAST_ADDED = -1
@@ -63,10 +63,16 @@ def refused(reason: str) -> CatalogError:
     return CatalogError("MP-3030", reason, next_step="load the table again and send updates that fit it")
 
 
+def outdated(reason: str) -> ConflictError:
+    """The error for an update that was right before another commit came: the client may make it anew."""
+    return ConflictError("MP-3011", reason, next_step="load the table again and repeat the work on what is there now")
+
+
 def apply(document: Json, updates: Sequence[Json], now_ms: int) -> dict[str, Any]:
     """The document after every update, in order.
 
-    Raises CatalogError MP-3031 for a kind of update that is not known, MP-3030 for one that cannot be made.
+    Raises CatalogError MP-3031 for a kind of update that is not known, MP-3030 for one that cannot be made,
+    ConflictError MP-3011 for one that another commit overtook.
     """
     draft = Draft(document, now_ms)
     for update in updates:
@@ -170,6 +176,12 @@ def _set_default_spec(draft: Draft, update: Json) -> None:
 
 def _add_sort_order(draft: Draft, update: Json) -> None:
     order = update["sort-order"]
+    if not isinstance(order["fields"], list):
+        raise refused("Invalid sort order: its fields are no list")
+    known = {number for schema in draft.document.get("schemas") or () for number in fields.ids(schema)}
+    for field in order["fields"]:
+        if field["source-id"] not in known:
+            raise refused(f"Cannot find source column for sort field: {field}")
     rows = draft.rows("sort-orders")
     same = next((row for row in rows if row["fields"] == order["fields"]), None)
     if same:
@@ -200,12 +212,25 @@ def _add_snapshot(draft: Draft, update: Json) -> None:
     sequence = snapshot.get("sequence-number", 0)
     if draft.document["format-version"] >= 2:
         if sequence <= last and snapshot.get("parent-snapshot-id") is not None:
-            raise refused(f"Cannot add snapshot with sequence number {sequence} older than last sequence number {last}")
+            raise outdated(
+                f"Cannot add snapshot with sequence number {sequence} older than last sequence number {last}"
+            )
         draft.document["last-sequence-number"] = max(last, sequence)
     if draft.document["format-version"] >= 3:
-        draft.document["next-row-id"] = draft.document.get("next-row-id", 0) + (snapshot.get("added-rows") or 0)
+        _number_rows(draft, snapshot)
     draft.rows("snapshots").append(snapshot)
     draft.added.add(number)
+
+
+def _number_rows(draft: Draft, snapshot: Json) -> None:
+    """Move the table's next row id past the rows of a new snapshot. Iceberg spec v3, "Row Lineage"."""
+    known = draft.document.get("next-row-id", 0)
+    first, added = snapshot.get("first-row-id"), snapshot.get("added-rows") or 0
+    if first is not None and not isinstance(first, int):
+        raise refused("Invalid snapshot: its first-row-id is no number")
+    if first is not None and first < known:
+        raise outdated(f"Cannot add a snapshot, first-row-id is behind table next-row-id: {first} < {known}")
+    draft.document["next-row-id"] = known + max(added, 0)
 
 
 def _sound(snapshot: Json) -> None:

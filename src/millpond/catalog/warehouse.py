@@ -12,7 +12,7 @@ import urllib.parse
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from millpond.catalog.files import make_folder
+from millpond.catalog.files import local, make_folder
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
 
@@ -40,17 +40,18 @@ class Warehouse:
         """The folder of a namespace's tables."""
         return f"{self.root}/{_folder(layer)}"
 
-    def fresh(self, name: TableName, uuid: str) -> str:
+    def fresh(self, name: TableName, uuid: str, place: str | None = None) -> str:
         """The location of a new table: unique by the table's uuid, so that names may be used again."""
-        return f"{self.namespace(name.layer)}/{_folder(name.name)}-{uuid.replace('-', '')[:8]}"
+        return f"{place or self.namespace(name.layer)}/{_folder(name.name)}-{uuid.replace('-', '')[:8]}"
 
-    def choose(self, sent: str | None, name: TableName, uuid: str) -> str:
+    def choose(self, sent: str | None, name: TableName, uuid: str, place: str | None = None) -> str:
         """The location for a new table: the one a client sent when it is absolute, else one that is chosen here.
 
-        Raises CatalogError MP-3016 for an absolute one that does not lie where it may.
+        `place` is the folder that the namespace's tables are to lie in, where it has one of its own. Raises
+        CatalogError MP-3016 for an absolute one that does not lie where it may.
         """
         if sent is None or not sent.strip() or not (sent.startswith("/") or _SCHEME.match(sent)):
-            return self.fresh(name, uuid)
+            return self.fresh(name, uuid, place)
         return self.check(sent)
 
     def check(self, location: str) -> str:
@@ -86,7 +87,8 @@ class Warehouse:
 
     def apart(self, location: str, others: Iterable[str]) -> None:
         """Pass when a location neither holds nor lies in another table's. Raises CatalogError MP-3016 otherwise."""
-        for other in others:
+        location = _plain(location) or location
+        for other in (_plain(place) or place for place in others):
             if location == other or location.startswith(other + "/") or other.startswith(location + "/"):
                 raise _refused(location, f"another table lies at {other}")
 
@@ -98,7 +100,7 @@ class Warehouse:
         """Make the folders that stock DuckDB expects to find. Raises CatalogError MP-3017 where the disk refuses."""
         try:
             for folder in ("metadata", "data"):
-                make_folder(Path(location, folder))
+                make_folder(Path(local(location), folder))
         except OSError as refused:
             raise CatalogError(
                 "MP-3017",
@@ -112,7 +114,8 @@ def _plain(location: str) -> str | None:
     if location.startswith("/"):
         return location if not location.startswith("//") else None
     scheme = _SCHEME.match(location)
-    if scheme is None or scheme[1].lower() != "file":
+    # One client writes `local:` where it means a path of this machine, and reads and writes `file:` everywhere else.
+    if scheme is None or scheme[1].lower() not in ("file", "local"):
         return None
     parts = urllib.parse.urlsplit(location)
     if parts.netloc not in ("", "localhost") or parts.query or parts.fragment or "%" in parts.path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from millpond.catalog import namespaces, records
@@ -39,6 +39,9 @@ class Seat:
     principal: str = ANONYMOUS
     bound: bool = True
     """Whether the caller may see one environment only."""
+    step_key: str = ""
+    commits: list[int] = field(default_factory=list)
+    """The numbers of the commits that this request has made."""
 
     def change(self, work: Callable[[Stage], T]) -> T:
         """Make a change. Raises CatalogError MP-3014 when this seat only reads."""
@@ -46,7 +49,7 @@ class Seat:
         result = work(self.stage)
         if self.direct:
             if self.stage.changed():
-                self.stage.publish(Commit("", EXTERNAL, self.principal))
+                self.commits.append(self.stage.publish(Commit(self.step_key, EXTERNAL, self.principal)).number)
             else:
                 self.stage.discard()
         return result

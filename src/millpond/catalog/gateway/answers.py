@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -14,6 +15,8 @@ _STATUS: dict[str, tuple[int, str]] = {
     "MP-3003": (409, "AlreadyExistsException"),
     "MP-3004": (409, "AlreadyExistsException"),
     "MP-3005": (409, "NamespaceNotEmptyException"),
+    "MP-3008": (404, "NoSuchViewException"),
+    "MP-3009": (400, "IllegalArgumentException"),
     "MP-3007": (422, "UnprocessableEntityException"),
     "MP-3014": (403, "ForbiddenException"),
     "MP-3015": (500, "CommitStateUnknownException"),
@@ -21,6 +24,7 @@ _STATUS: dict[str, tuple[int, str]] = {
     "MP-3018": (503, "ServiceUnavailableException"),
     "MP-3019": (401, "NotAuthorizedException"),
     "MP-3021": (404, "NoSuchWarehouseException"),
+    "MP-3022": (422, "UnprocessableEntityException"),
     "MP-3032": (404, "NotFoundException"),
     "MP-3039": (503, "ServiceUnavailableException"),
     "MP-3054": (503, "ServiceUnavailableException"),
@@ -39,9 +43,23 @@ def done() -> Response:
     return Response(status_code=204)
 
 
-def document(content: Any) -> Response:
-    """Success with a JSON body."""
-    return JSONResponse(content)
+def document(content: Any, tag: str | None = None) -> Response:
+    """Success with a JSON body. `tag` names this version of it."""
+    return JSONResponse(content, headers={"ETag": tag} if tag is not None else None)
+
+
+def version_tag(metadata_location: str, part: str = "all") -> str:
+    """The entity tag of a table's metadata: a file that never changes, and which part of it is sent."""
+    digest = hashlib.sha256(f"{part}\0{metadata_location}".encode("utf-8", "surrogateescape")).hexdigest()
+    return f'"{digest[:32]}"'
+
+
+def unchanged(tag: str, known: str | None) -> Response | None:
+    """The answer 304 when the client has this version already: its header If-None-Match names the tag."""
+    if known is None:
+        return None
+    names = {name.strip().removeprefix("W/") for name in known.split(",")}
+    return Response(status_code=304, headers={"ETag": tag}) if tag in names or "*" in names else None
 
 
 def failure(error: MillpondError) -> Response:

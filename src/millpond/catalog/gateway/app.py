@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -14,10 +14,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from millpond.catalog.catalog import Catalog
-from millpond.catalog.gateway import layers, oauth, tables
+from millpond.catalog.gateway import layers, oauth, tables, views
 from millpond.catalog.gateway.access import Door, Seat
-from millpond.catalog.gateway.answers import document, failure, refusal
+from millpond.catalog.gateway.answers import document, done, failure, refusal
 from millpond.catalog.gateway.commits import Commits
+from millpond.catalog.gateway.once import LIFETIME, once
 from millpond.catalog.gateway.requests import Call
 from millpond.catalog.keeper import Keeper
 from millpond.core.errors import MillpondError
@@ -30,14 +31,18 @@ MOST_BYTES = 64 * 1024 * 1024
 Handler = Callable[[Seat, Call], Response]
 
 
+def _done_before(_seat: Seat, _call: Call, _number: int) -> Response:
+    return done()
+
+
 @dataclass(frozen=True)
 class Endpoint:
-    """One thing that clients can ask for. `shown` ones are listed in the configuration that clients read first."""
+    """One thing that clients can ask for. `again` answers a repeat of a change whose commit is in."""
 
     method: str
     path: str
     handler: Handler
-    shown: bool = True
+    again: Callable[[Seat, Call, int], Response] = _done_before
 
 
 def endpoints() -> tuple[Endpoint, ...]:
@@ -45,6 +50,7 @@ def endpoints() -> tuple[Endpoint, ...]:
     commits = Commits()
     space = "/namespaces/{namespace}"
     table = space + "/tables/{table}"
+    view = space + "/views/{view}"
     return (
         Endpoint("GET", "/namespaces", layers.listed),
         Endpoint("POST", "/namespaces", layers.create),
@@ -53,15 +59,24 @@ def endpoints() -> tuple[Endpoint, ...]:
         Endpoint("DELETE", space, layers.drop),
         Endpoint("POST", space + "/properties", layers.change),
         Endpoint("GET", space + "/tables", tables.listed),
-        Endpoint("POST", space + "/tables", tables.create),
+        Endpoint("POST", space + "/tables", tables.create, tables.as_committed),
         Endpoint("GET", table, tables.load),
         Endpoint("HEAD", table, tables.exists),
-        Endpoint("POST", table, commits.one),
+        Endpoint("POST", table, commits.one, tables.as_committed),
         Endpoint("DELETE", table, tables.drop),
-        Endpoint("POST", space + "/register", tables.register),
+        Endpoint("POST", space + "/register", tables.register, tables.as_committed),
         Endpoint("POST", "/tables/rename", tables.rename),
         Endpoint("POST", "/transactions/commit", commits.several),
-        Endpoint("POST", table + "/metrics", tables.metrics, shown=False),
+        Endpoint("POST", table + "/metrics", tables.metrics),
+        Endpoint("GET", table + "/credentials", tables.credentials),
+        Endpoint("GET", space + "/views", views.listed),
+        Endpoint("POST", space + "/views", views.create, views.as_committed),
+        Endpoint("GET", view, views.load),
+        Endpoint("HEAD", view, views.exists),
+        Endpoint("POST", view, views.replace, views.as_committed),
+        Endpoint("DELETE", view, views.drop),
+        Endpoint("POST", space + "/register-view", views.register, views.as_committed),
+        Endpoint("POST", "/views/rename", views.rename),
     )
 
 
@@ -69,13 +84,14 @@ def application(catalog: Catalog, keeper: Keeper | None, open_access: bool) -> S
     """The application for one catalog. With `open_access`, programs on this machine need no token."""
     door = Door(catalog, keeper, open_access)
     offered = endpoints()
-    shown = [f"{point.method} /v1/{{prefix}}{point.path}" for point in offered if point.shown]
+    shown = [f"{point.method} /v1/{{prefix}}{point.path}" for point in offered]
 
     def config(request: Request) -> Response:
         seat = door.seat(request.headers, None)
         asked = None if seat.bound else request.query_params.get("warehouse")
         prefix = seat.catalog.environment if seat.bound else door.environment(asked)
-        return document({"defaults": {}, "overrides": {"prefix": prefix}, "endpoints": shown})
+        content = {"defaults": {}, "overrides": {"prefix": prefix}, "endpoints": shown}
+        return document(content | ({"idempotency-key-lifetime": LIFETIME} if seat.direct else {}))
 
     def live(_request: Request) -> Response:
         return document({"status": "live"})
@@ -93,8 +109,8 @@ def application(catalog: Catalog, keeper: Keeper | None, open_access: bool) -> S
     ]
     for start in (f"{ROOT}/v1", f"{ROOT}/v1/{{prefix}}"):
         for path in dict.fromkeys(point.path for point in offered):
-            handlers = {point.method: point.handler for point in offered if point.path == path}
-            routes.append(Route(start + path, _endpoint(door, handlers), methods=list(handlers)))
+            points = {point.method: point for point in offered if point.path == path}
+            routes.append(Route(start + path, _endpoint(door, points), methods=list(points)))
     return Starlette(routes=routes, exception_handlers={HTTPException: _unknown})
 
 
@@ -105,7 +121,7 @@ async def _unknown(_request: Request, error: Exception) -> Response:
     return refusal(status, kind, "the gateway has no such endpoint")
 
 
-def _endpoint(door: Door, handlers: dict[str, Handler]) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(door: Door, points: dict[str, Endpoint]) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         try:
             raw = await _body(request)
@@ -113,9 +129,9 @@ def _endpoint(door: Door, handlers: dict[str, Handler]) -> Callable[[Request], A
             return refusal(400, "BadRequestException", "the client went away")
         if raw is None:
             return refusal(413, "BadRequestException", f"the body is larger than {MOST_BYTES} bytes")
-        call = Call(request.path_params, request.query_params, raw, f"{request.method} {request.url.path}")
-        handler = handlers[request.method]
-        return await run_in_threadpool(_guarded, door, handler, request, call)
+        target = f"{request.method} {request.url.path}"
+        call = Call(request.path_params, request.query_params, raw, target, request.headers)
+        return await run_in_threadpool(_guarded, door, points[request.method], call)
 
     return answer
 
@@ -133,18 +149,33 @@ def _login(door: Door) -> Callable[[Request], Awaitable[Response]]:
     return answer
 
 
-def _guarded(door: Door, handler: Handler, request: Request, call: Call) -> Response:
-    return _safely(call.target, lambda: handler(door.seat(request.headers, call.path.get("prefix")), call))
+def _guarded(door: Door, point: Endpoint, call: Call) -> Response:
+    commits: list[int] = []
+
+    def work() -> Response:
+        seat = replace(door.seat(call.headers, call.path.get("prefix")), commits=commits)
+        if point.method in ("GET", "HEAD"):
+            return point.handler(seat, call)
+        return once(seat, call, point.handler, point.again)
+
+    return _safely(call.target, work, commits)
 
 
-def _safely(target: str, work: Callable[[], Response]) -> Response:
-    """The server's edge: every failure leaves in the one shape, and none as a 500 unless the outcome is unknown."""
+def _safely(target: str, work: Callable[[], Response], commits: Sequence[int] = ()) -> Response:
+    """The server's edge: every failure leaves in the one shape, and none as a 500 unless the outcome is unknown.
+
+    A client that hears a refusal deletes what it wrote: once one of its `commits` is in, no failure may look like one.
+    """
     try:
         return work()
     except MillpondError as error:
+        if commits:
+            return refusal(500, "CommitStateUnknownException", f"committed, and then: {error.finding.message}")
         return failure(error)
     except Exception:
         LOG.exception("%s failed", target)
+        if commits:
+            return refusal(500, "CommitStateUnknownException", "committed, and then failed; the gateway's log says why")
         return refusal(400, "BadRequestException", "the request could not be handled; the gateway's log says why")
 
 

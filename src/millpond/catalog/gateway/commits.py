@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from millpond.catalog.gateway import requests, tables
 from millpond.catalog.gateway.access import Seat
-from millpond.catalog.gateway.answers import document, done
+from millpond.catalog.gateway.answers import done
 from millpond.catalog.gateway.requests import Call, malformed, no_such_namespace
 from millpond.catalog.staging import TableChange
 from millpond.core.names import TableName
@@ -54,10 +54,7 @@ class Commits:
         """POST one table: requirements and updates; the answer is the new metadata."""
         name = call.table()
         self._commit(seat, call, (requests.change(call.body(), name),))
-        if not seat.direct:
-            return document(tables.loaded(seat.stage.table(name), seat.stage.metadata(name)))
-        entry = seat.catalog.table(name)
-        return document(tables.loaded(entry, seat.catalog.metadata(entry)))
+        return tables.present(seat, name)
 
     def several(self, seat: Seat, call: Call) -> Response:
         """POST transactions/commit: all of the changes or none. A table may be named more than once."""
@@ -76,14 +73,21 @@ class Commits:
         if after is not None and after == _positions(seat, names):
             seat.repeated(names)
             return
+        created = {change.name for change in changes if _creates(change)}
         for name in names:
             if seat.stage.find(name) is None:
+                if name in created:
+                    tables.check_no_view(seat.stage, name)
                 requests.new_name(name.name, "table")
                 if not seat.may_hold(name.layer):
                     raise no_such_namespace(name.layer)
         if not seat.change(lambda stage: stage.commit(changes)):
             seat.repeated(names)
         self._answered.keep(asked, _positions(seat, names))
+
+
+def _creates(change: TableChange) -> bool:
+    return any(requirement.get("type") == "assert-create" for requirement in change.requirements)
 
 
 def _positions(seat: Seat, names: Iterable[TableName]) -> Positions:

@@ -8,43 +8,53 @@ from millpond.catalog import namespaces
 from millpond.catalog.gateway import requests
 from millpond.catalog.gateway.access import Seat
 from millpond.catalog.gateway.answers import document, done
+from millpond.catalog.gateway.once import keep
+from millpond.catalog.gateway.pages import page
 from millpond.catalog.gateway.requests import Call, no_such_namespace
 from millpond.core.errors import CatalogError
 from millpond.core.names import LAYERS, QUARANTINE
 
 
 def listed(seat: Seat, call: Call) -> Response:
-    """GET namespaces: all of them; none are nested, so a parent that exists has no children."""
-    parent = call.query.get("parent")
+    """GET namespaces: those of the first level, or with `parent` those right inside another one."""
+    parent = requests.joined(call.query.get("parent", ""))
     if parent:
-        _known(seat, parent.replace(requests.LEVELS, "."))
-        return document({"namespaces": [], "next-page-token": None})
-    return document({"namespaces": [[name] for name in seat.namespaces()], "next-page-token": None})
+        _known(seat, parent)
+    start = f"{parent}." if parent else ""
+    inside = [name for name in seat.namespaces() if name.startswith(start) and "." not in name.removeprefix(start)]
+    shown, token = page(call.query, inside)
+    return document({"namespaces": [requests.levels(name) for name in shown], "next-page-token": token})
 
 
 def create(seat: Seat, call: Call) -> Response:
     """POST namespaces. A step's namespaces are made when it publishes tables in them."""
     seat.check_writes()
     body = call.body()
-    name = requests.new_name(requests.namespace_of(body), "namespace")
+    name = requests.new_namespace(body)
     words = requests.properties(body)
     location = words.get("location")
     if location is not None:
         words["location"] = seat.catalog.warehouse.check(location)
+    outer = name.rpartition(".")[0]
+    if outer:
+        _known(seat, outer)
+    answer = document({"namespace": requests.levels(name), "properties": _shown(seat, name, words)})
     if seat.direct:
         with seat.catalog.store.write() as connection:
             made = namespaces.create(connection, seat.catalog.environment, name, words)
-        if not made:
-            raise CatalogError(
-                "MP-3004", f"Namespace already exists: {name}", next_step="use it, or choose another name"
-            )
-    return document({"namespace": [name], "properties": _shown(seat, name, words)})
+            if not made:
+                raise CatalogError(
+                    "MP-3004", f"Namespace already exists: {name}", next_step="use it, or choose another name"
+                )
+            keep(connection, seat, call, answer)
+    return answer
 
 
 def load(seat: Seat, call: Call) -> Response:
     """GET one namespace: its properties, and always where its tables lie."""
     name = call.namespace()
-    return document({"namespace": [name], "properties": _shown(seat, name, _known(seat, name))})
+    words = _shown(seat, name, _known(seat, name))
+    return document({"namespace": requests.levels(name), "properties": words})
 
 
 def exists(seat: Seat, call: Call) -> Response:
@@ -54,15 +64,17 @@ def exists(seat: Seat, call: Call) -> Response:
 
 
 def drop(seat: Seat, call: Call) -> Response:
-    """DELETE one namespace, when no table is in it."""
+    """DELETE one namespace, when no table, view or namespace is in it."""
     _check_direct(seat)
-    name = call.namespace()
+    name, answer = call.namespace(), done()
     _known(seat, name)
     with seat.catalog.store.write() as connection:
-        dropped = namespaces.drop(connection, seat.catalog.environment, name)
-    if not dropped:
-        raise CatalogError("MP-3005", f"Namespace is not empty: {name}", next_step="drop or rename its tables first")
-    return done()
+        if not namespaces.drop(connection, seat.catalog.environment, name):
+            raise CatalogError(
+                "MP-3005", f"Namespace is not empty: {name}", next_step="drop or rename what is in it first"
+            )
+        keep(connection, seat, call, answer)
+    return answer
 
 
 def change(seat: Seat, call: Call) -> Response:
@@ -81,10 +93,19 @@ def change(seat: Seat, call: Call) -> Response:
         updates["location"] = seat.catalog.warehouse.check(updates["location"])
     with seat.catalog.store.write() as connection:
         changed = namespaces.change(connection, seat.catalog.environment, name, removals, updates)
-    if changed is None:
-        raise no_such_namespace(name)
-    removed, missing = changed
-    return document({"updated": sorted(updates), "removed": removed, "missing": missing})
+        if changed is None:
+            raise no_such_namespace(name)
+        removed, missing = changed
+        answer = document({"updated": sorted(updates), "removed": removed, "missing": missing})
+        keep(connection, seat, call, answer)
+    return answer
+
+
+def place(seat: Seat, namespace: str) -> str | None:
+    """The folder that a client chose for a namespace's tables; None when it left that to the catalog."""
+    with seat.catalog.store.read() as connection:
+        words = namespaces.properties(connection, seat.catalog.environment, namespace)
+    return None if words is None else words.get("location")
 
 
 def _known(seat: Seat, name: str) -> dict[str, str]:

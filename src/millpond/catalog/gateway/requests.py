@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from millpond.catalog.staging import TableChange
@@ -14,9 +15,13 @@ from millpond.core.names import TableName
 Json = Mapping[str, Any]
 
 LEVELS = "\x1f"
-"""What stands between the levels of a namespace in a path."""
+"""What stands between the levels of a namespace in a path; in its name here a dot does."""
+
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+"""What may be half a character, which no answer could be written with."""
 
 _LONGEST_NAME = 200
+_MOST_LEVELS = 10
 
 
 def malformed(reason: str) -> CatalogError:
@@ -28,17 +33,20 @@ def malformed(reason: str) -> CatalogError:
 
 @dataclass(frozen=True)
 class Call:
-    """One request: the names in its path, the words of its query, its body as sent."""
+    """One request: the names in its path, the words of its query, its headers, its body as sent."""
 
     path: Mapping[str, str]
     query: Mapping[str, str]
     raw: bytes
     target: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def body(self) -> Json:
         """The body as a JSON object. Raises CatalogError MP-3020."""
         try:
-            content = json.loads(self.raw or b"{}")
+            content = json.loads(self.raw or b"{}", parse_constant=_no_number)
+            if _HALF.search(self.raw):
+                json.dumps(content, ensure_ascii=False).encode()
         except ValueError as wrong:
             raise malformed(f"the body is no JSON: {wrong}") from wrong
         except RecursionError as deep:
@@ -48,27 +56,25 @@ class Call:
         return content
 
     def namespace(self) -> str:
-        """The namespace in the path. Raises CatalogError MP-3002 for one of several levels: there is none here."""
-        name = self.path["namespace"]
-        if LEVELS in name:
-            raise no_such_namespace(name.replace(LEVELS, "."))
-        return name
+        """The namespace in the path."""
+        return joined(self.path["namespace"])
 
     def table(self) -> TableName:
-        """The table in the path. Raises CatalogError MP-3001 for a namespace of several levels."""
-        layer = self.path["namespace"]
-        if LEVELS in layer:
-            dotted = layer.replace(LEVELS, ".")
-            raise CatalogError(
-                "MP-3001",
-                f"Table does not exist: {dotted}.{self.path['table']}",
-                next_step="`millpond ls` lists the tables",
-            )
-        return TableName(layer, self.path["table"])
+        """The table in the path."""
+        return TableName(self.namespace(), self.path["table"])
+
+    def view(self) -> TableName:
+        """The view in the path."""
+        return TableName(self.namespace(), self.path["view"])
 
     def flag(self, word: str) -> bool:
         """Whether a word of the query says true."""
         return self.query.get(word, "").lower() == "true"
+
+
+def _no_number(word: str) -> float:
+    """Refuse what Python takes for a number and other readers of metadata do not."""
+    raise ValueError(f"{word} is no number")
 
 
 def no_such_namespace(name: str) -> CatalogError:
@@ -141,22 +147,42 @@ def new_name(name: str, what: str) -> str:
     return name
 
 
+def joined(sent: str) -> str:
+    """A namespace's name from how a path or query writes it."""
+    return sent.replace(LEVELS, ".")
+
+
+def levels(namespace: str) -> list[str]:
+    """A namespace's name as clients read it: a list of levels."""
+    return namespace.split(".")
+
+
 def namespace_of(body: Json) -> str:
-    """The namespace that a body names. Raises CatalogError MP-3020, or MP-3006 for several levels."""
-    levels = words(body, "namespace")
-    if not levels:
-        raise malformed("namespace must be a list with one name")
-    if len(levels) > 1:
-        raise CatalogError(
-            "MP-3006",
-            f"the namespace {'.'.join(levels)} has {len(levels)} levels",
-            next_step="use a namespace of one level",
-        )
-    return levels[0]
+    """The namespace that a body names. Raises CatalogError MP-3020."""
+    named = words(body, "namespace")
+    if not named:
+        raise malformed("namespace must be a list with at least one name")
+    return ".".join(named)
+
+
+def new_namespace(body: Json) -> str:
+    """A namespace to be made. Raises CatalogError MP-3020, MP-3006 for a level that cannot be kept or shown safely."""
+    named = words(body, "namespace")
+    if len(named) > _MOST_LEVELS:
+        raise malformed(f"a namespace has at most {_MOST_LEVELS} levels")
+    for level in named:
+        new_name(level, "namespace")
+        if "." in level:
+            raise CatalogError(
+                "MP-3006",
+                f"{level!r} is no name for a namespace: a dot stands between levels",
+                next_step="leave the dot out, or make a namespace inside a namespace",
+            )
+    return namespace_of(body)
 
 
 def identifier(body: Json, member: str) -> TableName:
-    """A table that a body names. Raises CatalogError MP-3020."""
+    """A table or view that a body names. Raises CatalogError MP-3020."""
     named = mapping(body, member)
     return TableName(namespace_of(named), text(named, "name"))
 

@@ -3,38 +3,62 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from starlette.responses import Response
 
-from millpond.catalog import files, manifests
+from millpond.catalog import files, manifests, reports
 from millpond.catalog import metadata as documents
-from millpond.catalog.commits import TableEntry
-from millpond.catalog.gateway import requests
+from millpond.catalog.commits import TABLE, VIEW, TableEntry
+from millpond.catalog.gateway import layers, requests
 from millpond.catalog.gateway.access import Seat
-from millpond.catalog.gateway.answers import document, done, refusal
+from millpond.catalog.gateway.answers import document, done, refusal, unchanged, version_tag
+from millpond.catalog.gateway.pages import page
 from millpond.catalog.gateway.requests import Call, Json, malformed, no_such_namespace
 from millpond.catalog.metadata import TableMetadata
-from millpond.catalog.recording import micros
+from millpond.catalog.recording import micros, same_name
+from millpond.catalog.reports import Report
 from millpond.catalog.staging import Stage, taken
+from millpond.catalog.view_staging import view_taken
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
+
+_LONGEST_REPORT = 1024 * 1024
 
 
 def listed(seat: Seat, call: Call) -> Response:
     """GET tables of a namespace."""
+    return identifiers(seat, call, seat.stage.tables())
+
+
+def identifiers(seat: Seat, call: Call, entries: Iterable[TableEntry]) -> Response:
+    """Those of some tables or views that are in a namespace. Raises CatalogError MP-3002 when there is no such one."""
     layer = call.namespace()
-    names = [entry.name.name for entry in seat.stage.tables() if entry.name.layer == layer]
+    names = sorted(entry.name.name for entry in entries if entry.name.layer == layer)
     if not names and layer not in seat.namespaces():
         raise no_such_namespace(layer)
-    found = [{"namespace": [layer], "name": name} for name in names]
-    return document({"identifiers": found, "next-page-token": None})
+    shown, token = page(call.query, names)
+    found = [{"namespace": requests.levels(layer), "name": name} for name in shown]
+    return document({"identifiers": found, "next-page-token": token})
 
 
 def load(seat: Seat, call: Call) -> Response:
-    """GET one table; `snapshots=refs` leaves out the snapshots that no branch or tag names."""
+    """GET one table; `snapshots=refs` leaves out the snapshots that no branch or tag names.
+
+    A client that has this version already, as its header If-None-Match says, is only told so.
+    """
     name = call.table()
     entry = seat.stage.table(name)
+    part = call.query.get("snapshots") or "all"
+    if part not in ("all", "refs"):
+        raise malformed(f"snapshots must be all or refs, not {part[:20]!r}")
+    if seat.keeper is not None:
+        seat.keeper.mend(entry.location)
+    tag = version_tag(entry.metadata_location, part)
+    known = unchanged(tag, call.headers.get("if-none-match"))
+    if known is not None:
+        return known
     try:
         metadata = seat.stage.metadata(name)
     except CatalogError as damage:
@@ -44,9 +68,12 @@ def load(seat: Seat, call: Call) -> Response:
         return refusal(400, "BadRequestException", damage.finding.message, damage.code)
     if not seat.direct:
         manifests.check_readable(metadata)
-    if seat.keeper is not None:
-        seat.keeper.mend(entry.location)
-    return document(loaded(entry, metadata, call.query.get("snapshots") == "refs"))
+    return document(loaded(entry, metadata, part == "refs"), tag)
+
+
+def answer(entry: TableEntry, metadata: TableMetadata) -> Response:
+    """A table as the answer to a change of it."""
+    return document(loaded(entry, metadata), version_tag(entry.metadata_location))
 
 
 def loaded(entry: TableEntry, metadata: TableMetadata, refs_only: bool = False) -> dict[str, Any]:
@@ -71,20 +98,21 @@ def create(seat: Seat, call: Call) -> Response:
     name = TableName(layer, requests.new_name(requests.text(body, "name"), "table"))
     if not seat.may_hold(layer):
         raise no_such_namespace(layer)
-    check_free(seat.stage, name)
+    check_free(seat.stage, name, TABLE)
     created = _first(seat, name, body)
     if body.get("stage-create") is True:
         seat.catalog.warehouse.prepare(created.location)
         return document({"metadata": created.document, "config": {}})
     seat.change(lambda stage: stage.create(name, created))
-    return _now(seat, name)
+    return present(seat, name)
 
 
 def _first(seat: Seat, name: TableName, body: Json) -> TableMetadata:
     identity = str(uuid.uuid4())
     warehouse = seat.catalog.warehouse
-    location = warehouse.choose(requests.optional_text(body, "location"), name, identity)
-    warehouse.apart(location, (entry.location for entry in seat.stage.tables()))
+    sent = requests.optional_text(body, "location")
+    location = warehouse.choose(sent, name, identity, layers.place(seat, name.layer))
+    warehouse.apart(location, seat.stage.locations())
     words = requests.properties(body)
     warehouse.check_properties(words, location)
     version = words.pop("format-version", "2")
@@ -110,15 +138,17 @@ def register(seat: Seat, call: Call) -> Response:
     overwrite = body.get("overwrite") is True
     if not seat.may_hold(layer):
         raise no_such_namespace(layer)
-    if not overwrite:
-        check_free(seat.stage, name)
+    if overwrite:
+        check_no_view(seat.stage, name)
+    else:
+        check_free(seat.stage, name, TABLE)
     warehouse = seat.catalog.warehouse
     path = warehouse.check(requests.text(body, "metadata-location"))
     metadata = files.read(path)
     warehouse.check(metadata.location)
     warehouse.check_properties(metadata.properties, metadata.location)
-    others = (entry for entry in seat.stage.tables() if entry.name != name)
-    warehouse.apart(metadata.location, (entry.location for entry in others))
+    manifests.sync_all(metadata, warehouse.root)
+    warehouse.apart(metadata.location, seat.stage.locations(name))
 
     def put(stage: Stage) -> None:
         if stage.find(name) is not None:
@@ -126,7 +156,7 @@ def register(seat: Seat, call: Call) -> Response:
         stage.create(name, metadata)
 
     seat.change(put)
-    return _now(seat, name)
+    return present(seat, name)
 
 
 def drop(seat: Seat, call: Call) -> Response:
@@ -145,33 +175,87 @@ def rename(seat: Seat, call: Call) -> Response:
     seat.stage.table(source)
     if not seat.may_hold(target.layer):
         raise no_such_namespace(target.layer)
-    if seat.stage.find(target) is not None:
-        raise CatalogError(
-            "MP-3003",
-            f"Cannot rename {source} to {target}. Table already exists",
-            next_step="choose another name, or drop that table",
-        )
+    check_target(seat.stage, source, target)
     seat.change(lambda stage: stage.rename(source, target))
     return done()
 
 
 def metrics(seat: Seat, call: Call) -> Response:
-    """POST metrics: taken and not kept."""
-    seat.stage.table(call.table())
+    """POST metrics: what the client scanned or committed, as it counted."""
+    name, body = call.table(), call.body()
+    seat.stage.table(name)
+    kind, snapshot = requests.text(body, "report-type"), body.get("snapshot-id")
+    if len(call.raw) > _LONGEST_REPORT:
+        raise malformed(f"a report is at most {_LONGEST_REPORT} bytes")
+    report = Report(
+        table=name,
+        at=seat.catalog.clock.now(),
+        client=call.headers.get("user-agent", "")[:200],
+        kind=kind[:50],
+        snapshot=snapshot if isinstance(snapshot, int) else None,
+        content=body,
+    )
+    with seat.catalog.store.write() as connection:
+        reports.keep(connection, seat.catalog.environment, report)
     return done()
 
 
-def check_free(stage: Stage, name: TableName) -> None:
-    """Pass when no table has the name, in upper or lower case. Raises CatalogError MP-3003 otherwise."""
-    folded = (name.layer.lower(), name.name.lower())
-    for entry in stage.tables():
-        if (entry.name.layer.lower(), entry.name.name.lower()) == folded:
-            raise taken(entry.name)
+def credentials(seat: Seat, call: Call) -> Response:
+    """GET credentials: none are given out."""
+    seat.stage.table(call.table())
+    return document({"storage-credentials": []})
 
 
-def _now(seat: Seat, name: TableName) -> Response:
+def as_committed(seat: Seat, call: Call, number: int) -> Response:
+    """The answer to a change of one table that commit `number` made, long ago perhaps."""
+    path = call.path.get("table")
+    name = call.table() if path else TableName(call.namespace(), requests.text(call.body(), "name"))
+    entry = seat.catalog.table(name, number)
+    return answer(entry, seat.catalog.metadata(entry))
+
+
+def check_free(stage: Stage, name: TableName, kind: str) -> None:
+    """Pass when neither a table nor a view has the name, in upper or lower case. Raises CatalogError MP-3003.
+
+    `kind` is what is to have the name.
+    """
+    for holder in (TABLE, VIEW):
+        for entry in _of(stage, holder):
+            if _folded(entry.name) == _folded(name):
+                if holder != kind:
+                    raise same_name(holder, entry.name)
+                raise taken(entry.name) if kind == TABLE else view_taken(entry.name)
+
+
+def check_target(stage: Stage, source: TableName, target: TableName) -> None:
+    """Pass when a table or view may be given another name. Raises CatalogError MP-3003 when that is taken."""
+    for kind in (TABLE, VIEW):
+        for entry in _of(stage, kind):
+            if entry.name == target or (entry.name != source and _folded(entry.name) == _folded(target)):
+                raise CatalogError(
+                    "MP-3003",
+                    f"Cannot rename {source} to {target}. {kind.capitalize()} already exists",
+                    next_step=f"choose another name, or drop that {kind}",
+                )
+
+
+def check_no_view(stage: Stage, name: TableName) -> None:
+    """Pass when no view has the name. Raises CatalogError MP-3003 otherwise."""
+    if stage.views.find(name) is not None:
+        raise same_name(VIEW, name)
+
+
+def _of(stage: Stage, kind: str) -> tuple[TableEntry, ...]:
+    return stage.tables() if kind == TABLE else stage.views.all()
+
+
+def _folded(name: TableName) -> tuple[str, str]:
+    return name.layer.lower(), name.name.lower()
+
+
+def present(seat: Seat, name: TableName) -> Response:
     """The table as it stands after a change."""
     if not seat.direct:
-        return document(loaded(seat.stage.table(name), seat.stage.metadata(name)))
+        return answer(seat.stage.table(name), seat.stage.metadata(name))
     entry = seat.catalog.table(name)
-    return document(loaded(entry, seat.catalog.metadata(entry)))
+    return answer(entry, seat.catalog.metadata(entry))
