@@ -11,9 +11,10 @@ from typing import Any, Protocol
 
 from millpond.catalog import metadata as documents
 from millpond.catalog import snapshots
-from millpond.catalog.commits import TABLE, Commit, Published, TableEntry
+from millpond.catalog.commits import TABLE, VIEW, Commit, Published, TableEntry
 from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.partitions import spec_json
+from millpond.catalog.recording import same_name
 from millpond.catalog.types import column_json, schema_json
 from millpond.catalog.view_staging import StagedViews
 from millpond.catalog.warehouse import Warehouse
@@ -174,10 +175,15 @@ class Stage:
         return self.create(name, created)
 
     def create(self, name: TableName, created: TableMetadata) -> TableEntry:
-        """Stage a table whose first metadata is at hand. Raises CatalogError MP-3003 when the name is taken."""
+        """Stage a table whose first metadata is at hand. Raises CatalogError MP-3003 when the name is taken.
+
+        A view's name is taken too.
+        """
         with self.lock:
             if self.find(name) is not None:
                 raise taken(name)
+            if self.views.find(name) is not None:
+                raise same_name(VIEW, name)
             self._ground.warehouse.prepare(created.location)
             return self._put(name, created)
 

@@ -82,6 +82,14 @@ def test_every_listed_endpoint_answers(open_door: str, web: httpx.Client) -> Non
         assert answer.status_code not in (405, 500)
 
 
+def test_whatever_can_be_loaded_can_be_asked_after(web: httpx.Client) -> None:
+    """HEAD is answered for every path that GET is."""
+    made(web)
+    for path in ("/namespaces", "/namespaces/s/tables", "/namespaces/s/views", "/namespaces/s/tables/t/credentials"):
+        answer = web.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")
+
+
 def test_a_namespace_says_where_its_tables_lie(web: httpx.Client, catalog: Catalog) -> None:
     """Trino makes the location of a table from that of its namespace."""
     assert web.get("/namespaces/s").json()["properties"]["location"] == f"{catalog.warehouse.root}/s"

@@ -110,10 +110,12 @@ def test_a_staged_table_meets_a_view_that_came_first(web: httpx.Client) -> None:
 
 
 def test_a_step_cannot_take_a_view_s_name(web: httpx.Client, catalog: Catalog) -> None:
-    """The pointer store itself keeps the names apart, whoever comes."""
-    seen(web)
+    """It is told when it makes its table; when the view came later, the pointer store keeps the names apart."""
     stage = catalog.begin("a")
     stage.create_table(NAME, SCHEMA)
+    seen(web)
+    with pytest.raises(CatalogError, match="View with same name already exists"):
+        catalog.begin("b").create_table(NAME, SCHEMA)
     with pytest.raises(CatalogError, match="View with same name already exists") as error:
         stage.publish(step("a"))
     assert error.value.code == "MP-3003"

@@ -131,7 +131,8 @@ def _endpoint(door: Door, points: dict[str, Endpoint]) -> Callable[[Request], Aw
             return refusal(413, "BadRequestException", f"the body is larger than {MOST_BYTES} bytes")
         target = f"{request.method} {request.url.path}"
         call = Call(request.path_params, request.query_params, raw, target, request.headers)
-        return await run_in_threadpool(_guarded, door, points[request.method], call)
+        point = points.get(request.method) or points["GET"]  # what can be loaded can be asked after by HEAD
+        return await run_in_threadpool(_guarded, door, point, call)
 
     return answer
 
