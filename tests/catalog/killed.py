@@ -1,4 +1,6 @@
-"""Publishes one step again and again, each time killed one moment later: FOLDER. Prints a JSON line for each kill.
+"""Publishes one step again and again, each time killed one moment later: FOLDER [URL].
+
+Prints a JSON line for each kill. With the URL of a Postgres database each try has a schema of its own there.
 
 The moments are every call that matters for what is left on the disk: syncs, renames, SQL statements and the commit
 itself, before and after. Each try is a process forked from this one, which has no threads.
@@ -11,11 +13,13 @@ import os
 import shutil
 import signal
 import sys
+import uuid
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from clients import NAME, OTHER, SCHEMA, step
 from sqlalchemy import event
 
@@ -52,7 +56,9 @@ class Moments:
 
 def opened(folder: Path) -> Catalog:
     """The catalog in a folder."""
-    return Catalog.open(str(folder / "catalog.db"), str(folder / "lake"), "prod", SystemClock())
+    url = folder / "url"
+    store = url.read_text() if url.exists() else str(folder / "catalog.db")
+    return Catalog.open(store, str(folder / "lake"), "prod", SystemClock())
 
 
 def work(folder: Path, moments: Moments | None) -> None:
@@ -120,25 +126,37 @@ def forked(run: Callable[[], None]) -> int:
     return os.waitpid(child, 0)[1]
 
 
-def main(folder: Path) -> None:
+def first(folder: Path) -> None:
+    """What there is before the step: one table."""
+    catalog = opened(folder)
+    stage = catalog.begin("first")
+    stage.create_table(NAME, SCHEMA)
+    stage.publish(step("first"))
+    catalog.close()
+
+
+def begun(folder: Path, url: str | None) -> Path:
+    """A new folder with its store, as the step finds it."""
+    place = folder / "now"
+    shutil.rmtree(place, ignore_errors=True)
+    if url is None:
+        shutil.copytree(folder / "begin", place)
+        return place
+    place.mkdir()
+    schema = f"k{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {schema}".encode())
+    (place / "url").write_text(f"{url}?options=-csearch_path%3D{schema}")
+    assert forked(lambda: first(place)) == 0
+    return place
+
+
+def main(folder: Path, url: str | None) -> None:
     """Kill at the first moment, at the second, and so on, until a run comes through."""
-    begin = folder / "begin"
-    begin.mkdir()
-
-    def first() -> None:
-        catalog = opened(begin)
-        stage = catalog.begin("first")
-        stage.create_table(NAME, SCHEMA)
-        stage.publish(step("first"))
-        catalog.close()
-
-    assert forked(first) == 0
-    text = (begin / "catalog.db").read_bytes()
+    (folder / "begin").mkdir()
+    assert forked(lambda: first(folder / "begin")) == 0
     for number in range(1, 1000):
-        place = folder / "now"
-        shutil.rmtree(place, ignore_errors=True)
-        shutil.copytree(begin, place)
-        assert (place / "catalog.db").read_bytes() == text
+        place = begun(folder, url)
         ended = forked(lambda place=place, number=number: work(place, Moments(number)))  # type: ignore[misc]
         killed = state(place)
         again = forked(lambda place=place: work(place, None))  # type: ignore[misc]
@@ -148,4 +166,4 @@ def main(folder: Path) -> None:
             return
 
 
-main(Path(sys.argv[1]))
+main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None)

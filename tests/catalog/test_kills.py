@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 NOTHING = {
     "head": 1,
     "tables": ["silver.positions"],
@@ -32,10 +34,14 @@ ALL = {
 }
 
 
-def test_a_killed_publication_is_whole_or_absent_and_can_be_repeated(tmp_path: Path) -> None:
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+def test_a_killed_publication_is_whole_or_absent_and_can_be_repeated(
+    store: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     """Whatever the moment: the store opens, holds all or nothing, and the same step again ends in the same state."""
     script = Path(__file__).with_name("killed.py")
-    done = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True, check=True)
+    server = [request.getfixturevalue("postgres").url()] if store == "postgres" else []
+    done = subprocess.run([sys.executable, script, tmp_path, *server], capture_output=True, text=True, check=True)
     tries = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(tries) > 20
     assert [row["ended"] for row in tries] == [signal.SIGKILL] * (len(tries) - 1) + [0]

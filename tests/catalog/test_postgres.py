@@ -88,7 +88,7 @@ def test_a_cut_at_any_piece_ends_in_done_once(
 
     With `client` the server hears what was sent last, later, and is not told that its client is gone.
     """
-    monkeypatch.setattr(vendor, "_IDLE_S", 0.2)
+    monkeypatch.setattr(vendor, "_IDLE_S", 1.0)
     number = 0
     for number in range(1, MOST_PIECES):
         publish = way(lake, number)
@@ -270,7 +270,7 @@ def test_a_process_that_stops_in_a_commit_does_not_stop_the_others(
     lake: Catalog, truth: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its transaction ends after a while; what it then wants to commit is not in, and is done anew."""
-    monkeypatch.setattr(vendor, "_IDLE_S", 0.2)
+    monkeypatch.setattr(vendor, "_IDLE_S", 0.5)
 
     def stopped(connection: Connection) -> None:
         assert by_client(truth, 1)() == 1
