@@ -98,6 +98,6 @@ def test_needed_snapshots_cannot_be_removed(lake: duckdb.DuckDBPyConnection, cat
     removal = [{"action": "remove-snapshots", "snapshot-ids": [first]}]
     with pytest.raises(CatalogError) as refused:
         check_removal(catalog, NAME, removal)
-    assert refused.value.code == "MP-3058"
+    assert refused.value.code == "MP-3075"
     check_removal(catalog, NAME, removal, nothing)
     assert rows(lake, "SELECT count(*) FROM lake.silver.positions") == [(3,)]

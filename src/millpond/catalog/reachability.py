@@ -147,7 +147,7 @@ def snapshot_files(snapshots: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 def check_removal(catalog: Catalog, name: TableName, updates: Sequence[Mapping[str, Any]], keep: Keep = recent) -> None:
     """Pass when the snapshots that a client's updates remove carry nothing that is needed.
 
-    The client may delete their files itself after the commit, as Spark does. Raises CatalogError MP-3058 otherwise.
+    The client may delete their files itself after the commit, as Spark does. Raises CatalogError MP-3075 otherwise.
     """
     removed = {
         int(number) for row in updates if row.get("action") == "remove-snapshots" for number in row["snapshot-ids"]
@@ -175,7 +175,7 @@ def check_removal(catalog: Catalog, name: TableName, updates: Sequence[Mapping[s
         broken = [number for number, row in needed.items() if not lost.isdisjoint(snapshot_files([row]))]
     if broken:
         raise CatalogError(
-            "MP-3058",
+            "MP-3075",
             f"Cannot remove snapshots of {name}: {_told(broken)} still needed, by a tag, a fork, another environment, "
             "a table that reads the changes, or the history that is kept",
             next_step="leave expiry to `millpond maintain`, or remove older snapshots only; nothing was changed",

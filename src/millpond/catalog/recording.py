@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, and_, delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from millpond.catalog import relations
-from millpond.catalog.commits import Commit, Published
+from millpond.catalog.commits import Commit, Published, Restored
 from millpond.core.errors import ConflictError
 from millpond.core.names import TableName
 
@@ -192,6 +192,18 @@ def _details(connection: Connection, environment: str, number: int, commit: Comm
     _insert(connection, relations.verdicts, verdicts)
     _insert(connection, relations.lineage, edges)
     _insert(connection, relations.model_states, states)
+    _insert(connection, relations.restores, [own | _restored(restored) for restored in commit.restores])
+    forks = [{"uuid": fork.uuid, "origin": fork.origin, "commit": number} for fork in commit.forks]
+    _insert(connection, relations.forks, forks)
+
+
+def _restored(restored: Restored) -> dict[str, object]:
+    table = restored.table
+    return {
+        "layer": table.layer if table else "",
+        "name": table.name if table else "",
+        "number": restored.number,
+    }
 
 
 def _insert(connection: Connection, table: Table, rows: list[dict[str, object]]) -> None:
