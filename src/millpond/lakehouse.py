@@ -17,6 +17,7 @@ from millpond.project.model import Project
 
 if TYPE_CHECKING:
     from millpond.catalog.catalog import Catalog
+    from millpond.catalog.forks import Forks
     from millpond.catalog.gateway.server import Gateway
     from millpond.catalog.tags import Tags
     from millpond.core.errors import Finding
@@ -95,6 +96,11 @@ class Lakehouse:
     def tags(self) -> Tags:
         """Names of commits."""
         return cast("Tags", lookup("millpond.catalog.tags:Tags")(self.catalog))
+
+    @cached_property
+    def forks(self) -> Forks:
+        """Tables that begin with another's files."""
+        return cast("Forks", lookup("millpond.catalog.forks:Forks")(self.catalog, self.principal))
 
     def restore(self, to: Moment, table: TableName | None = None) -> int:
         """Make one table, or all, what they were at a moment; the number of the new commit. No run may go on.

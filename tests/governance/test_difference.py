@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from millpond.catalog.gateway.server import Gateway
 from millpond.core.errors import AccessError, CatalogError
+from millpond.governance.audit import Audit
 from millpond.testing import TemporaryLake, temporary_lake
 from tests.catalog.clients import stock_duckdb
 
@@ -25,11 +26,10 @@ class Written:
 
     def __init__(self, lake: TemporaryLake) -> None:
         self.lake = lake
-        gateway = lake.lakehouse.catalog
-        self.door = _open(lake)
+        self.catalog = lake.lakehouse.catalog
+        self.door = Gateway(lake.lakehouse.catalog, open_access=True)
         self.duck = stock_duckdb(self.door.start())
         self.duck.execute("CREATE SCHEMA lake.silver")
-        self.catalog = gateway
         self.held: dict[int, Counter[Row]] = {}
 
     def do(self, sql: str) -> None:
@@ -50,12 +50,6 @@ class Written:
         """End the clients."""
         self.duck.close()
         self.door.stop()
-
-
-def _open(lake: TemporaryLake) -> Any:
-    from millpond.catalog.gateway.server import Gateway
-
-    return Gateway(lake.lakehouse.catalog, open_access=True)
 
 
 @pytest.fixture
@@ -156,13 +150,16 @@ def test_a_type_that_grew_is_read_both_ways(written: Written) -> None:
     assert (gone["change"], gone["before"]["k"]) == ("deleted", 5_000_000_000)
 
 
-def test_a_difference_is_audited_like_any_read(written: Written, tmp_path: Path) -> None:
+def test_a_difference_is_audited_like_any_read(written: Written) -> None:
     """Who compared what at which commit is written down; a refused one too."""
-    assert tmp_path.exists()
     written.do("CREATE TABLE lake.silver.t AS SELECT 1 AS k, 'v' AS v")
     head = written.catalog.head()
     written.diff(0, head)
     with pytest.raises(AccessError):
         written.diff(0, head + 5)
-    records = written.lake.lakehouse.gate._audit.recent(2)  # type: ignore[attr-defined]
-    assert [record["outcome"] for record in records] == ["refused", "done"]
+    audit = Audit(written.lake.folder / ".millpond" / "audit.db")
+    refused, done, *_ = audit.recent()
+    audit.close()
+    assert (refused.outcome, refused.error) == ("refused", "MP-8016")
+    assert (done.outcome, done.sql, done.commit) == ("done", f"DIFF silver.t AT 0 TO {head}", head)
+    assert [str(table) for table in done.tables] == ["silver.t"]

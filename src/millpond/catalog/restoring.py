@@ -72,9 +72,9 @@ def plan_restore(catalog: Catalog, number: int, table: TableName | None = None) 
     planned = Restore(number, head, table, tuple(TableRestore(name, now.get(name), then.get(name)) for name in names))
     for item in planned.tables:
         if item.then is not None and item.work != "keep":
-            _check_there(catalog, number, item.then)
+            check_there(catalog, number, item.then)
     for source in _sources(catalog, planned):
-        _check_there(catalog, number, source)
+        check_there(catalog, number, source)
     return planned
 
 
@@ -187,7 +187,7 @@ def _sources(catalog: Catalog, planned: Restore) -> Iterator[TableEntry]:
             seen.add(entry.metadata_location)
 
 
-def _check_there(catalog: Catalog, number: int, entry: TableEntry) -> None:
+def check_there(catalog: Catalog, number: int, entry: TableEntry) -> None:
     """Pass when every file of a version is there. Raises CatalogError MP-3070 otherwise."""
     try:
         snapshot = catalog.metadata(entry).current_snapshot
