@@ -163,3 +163,30 @@ def test_a_difference_is_audited_like_any_read(written: Written) -> None:
     assert (refused.outcome, refused.error) == ("refused", "MP-8016")
     assert (done.outcome, done.sql, done.commit) == ("done", f"DIFF silver.t AT 0 TO {head}", head)
     assert [str(table) for table in done.tables] == ["silver.t"]
+
+
+def test_awkward_names_and_nested_values_are_compared(written: Written) -> None:
+    """Columns that bear the comparison's own words, quotes and nested values are rows like any other."""
+    names = (
+        '"range" BIGINT, "side" VARCHAR, "Change" INTEGER[], "be""fore" STRUCT(a INTEGER, b VARCHAR), "it\'s" DOUBLE'
+    )
+    written.duck.execute(f"CREATE TABLE lake.silver.t ({names})")
+    first = written.catalog.head()
+    row = "1, 's', [1, NULL], {'a': 1, 'b': 'x'}, 'nan'::DOUBLE"
+    written.duck.execute(f"INSERT INTO lake.silver.t VALUES ({row}), ({row}), (2, NULL, NULL, NULL, -0.0)")
+    second = written.catalog.head()
+    came = written.diff(first, second, ("range",))
+    assert [(row["change"], row["after"]["range"]) for row in came] == [
+        ("inserted", 1),
+        ("inserted", 1),
+        ("inserted", 2),
+    ]
+    assert came[0]["after"]['be"fore'] == {"a": 1, "b": "x"}
+    written.duck.execute("DELETE FROM lake.silver.t WHERE range = 1")
+    written.duck.execute(f"INSERT INTO lake.silver.t VALUES ({row}), ({row.replace('NULL', '5')})")
+    (changed,) = written.diff(second, written.catalog.head(), ("range",))
+    assert (changed["change"], changed["before"]["Change"], changed["after"]["Change"]) == (
+        "changed",
+        [1, None],
+        [1, 5],
+    )

@@ -11,12 +11,30 @@ from hypothesis import strategies as st
 from millpond.core.errors import AccessError, CatalogError
 from millpond.core.names import TableName
 from millpond.testing import TemporaryLake, temporary_lake
-from tests.pipeline.test_any_order import PROJECT, TABLES, Record, content, deliver, records, reference
+from tests.pipeline.test_any_order import PROJECT as MODELS
+from tests.pipeline.test_any_order import TABLES, Record, deliver, records
+from tests.pipeline.test_any_order import content as tables_of
+from tests.pipeline.test_any_order import reference as models_of
 
-EVERY = ("bronze.events", *TABLES)
+PROJECT = MODELS | {
+    "models/gold/people.sql": "/*---\nkind: replace\n---*/\nSELECT DISTINCT person FROM silver.events\n",
+}
+EVERY = ("bronze.events", *TABLES, "gold.people")
 
 FIRST: list[Record] = [("1", "eve", "5"), ("2", "bob", "5")]
 SECOND: list[Record] = [("1", "ann", "5"), ("3", "eve", "7"), ("4", "bob", "99")]
+
+
+def content(lake: TemporaryLake) -> dict[str, list[dict[str, Any]]]:
+    """The models' rows, in order."""
+    return {**tables_of(lake), "gold.people": lake.rows("SELECT * FROM gold.people ORDER BY ALL")}
+
+
+def reference(every: list[Record]) -> dict[str, list[dict[str, Any]]]:
+    """What the models mean, over all records at once."""
+    found = models_of(every)
+    people = sorted({row["person"] for row in found["silver.events"]})
+    return {**found, "gold.people": [{"person": person} for person in people]}
 
 
 def state(lake: TemporaryLake) -> dict[str, list[dict[str, Any]]]:
@@ -38,7 +56,7 @@ def test_a_restored_lake_is_what_it_was() -> None:
         assert state(lake) == then
         assert lake.rows("SELECT count(*) AS n FROM bronze.events", at=later) == [{"n": 5}]
         newest, *_ = lake.lakehouse.catalog.history(limit=1)
-        assert (newest.kind, newest.restored, len(newest.tables)) == ("restore", number, 5)
+        assert (newest.kind, newest.restored, len(newest.tables)) == ("restore", number, 6)
         assert lake.run().ok
         assert state(lake) == after
 

@@ -123,6 +123,7 @@ def rolled_back(current: TableMetadata, old: TableMetadata, now_ms: int) -> Tabl
     document = dict(before)
     for member, key in (("schemas", "schema-id"), ("partition-specs", "spec-id"), ("sort-orders", "order-id")):
         document[member] = _united(new[member], before[member], key)
+    document["current-schema-id"] = _newest_schema(document, before["current-schema-id"])
     for member in ("format-version", "last-column-id", "last-partition-id", "last-sequence-number", "next-row-id"):
         if member in new or member in before:
             document[member] = max(new.get(member) or 0, before.get(member) or 0)
@@ -152,6 +153,16 @@ def _united(new: Sequence[Mapping[str, Any]], before: Sequence[Mapping[str, Any]
     known = {row[key]: row for row in before}
     since = [row for row in new if row[key] not in known]
     return [*before, *since]
+
+
+def _newest_schema(document: dict[str, Any], number: int) -> int:
+    """The schema of then under the highest id: DuckDB counts on from the current one's, and meets no later one so."""
+    highest = max(row["schema-id"] for row in document["schemas"])
+    if number == highest:
+        return number
+    schema = next(row for row in document["schemas"] if row["schema-id"] == number)
+    document["schemas"] = [*document["schemas"], {**schema, "schema-id": highest + 1}]
+    return int(highest) + 1
 
 
 def _log(document: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -105,18 +105,19 @@ def _matched(key: Sequence[str], row: str) -> str:
     place = f"row_number() OVER (PARTITION BY {', '.join(key)} ORDER BY {row})" if key else "0"
 
     def side(sign: str) -> str:
-        parts = ", ".join([f"{row} AS side", f"{place} AS place", *columns])
-        return f"SELECT {parts} FROM {_CANCELLED}, range(abs(_mp_n)) WHERE _mp_n {sign} 0"
+        parts = ", ".join([f"{row} AS _mp_side", f"{place} AS _mp_place", *columns])
+        return f"SELECT {parts} FROM {_CANCELLED}, range(abs(_mp_n)) AS _mp_r(_mp_i) WHERE _mp_n {sign} 0"
 
     if not key:
         return (
             f"CREATE TEMP TABLE {_DIFFERENCE} AS "
-            f"SELECT 'inserted' AS change, NULL AS before, side AS after FROM ({side('>')}) "
-            f"UNION ALL SELECT 'deleted' AS change, side AS before, NULL AS after FROM ({side('<')})"
+            f"SELECT 'inserted' AS change, NULL AS before, _mp_side AS after FROM ({side('>')}) "
+            f"UNION ALL SELECT 'deleted' AS change, _mp_side AS before, NULL AS after FROM ({side('<')})"
         )
     on = " AND ".join(f"g._mp_k{index} IS NOT DISTINCT FROM l._mp_k{index}" for index in range(len(key)))
     return (
-        f"CREATE TEMP TABLE {_DIFFERENCE} AS SELECT CASE WHEN l.place IS NULL THEN 'inserted' "
-        f"WHEN g.place IS NULL THEN 'deleted' ELSE 'changed' END AS change, l.side AS before, g.side AS after "
-        f"FROM ({side('>')}) AS g FULL JOIN ({side('<')}) AS l ON g.place = l.place AND {on}"
+        f"CREATE TEMP TABLE {_DIFFERENCE} AS SELECT CASE WHEN l._mp_place IS NULL THEN 'inserted' "
+        f"WHEN g._mp_place IS NULL THEN 'deleted' ELSE 'changed' END AS change, "
+        f"l._mp_side AS before, g._mp_side AS after "
+        f"FROM ({side('>')}) AS g FULL JOIN ({side('<')}) AS l ON g._mp_place = l._mp_place AND {on}"
     )
