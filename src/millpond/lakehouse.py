@@ -102,10 +102,10 @@ class Lakehouse:
         """Tables that begin with another's files."""
         return cast("Forks", lookup("millpond.catalog.forks:Forks")(self.catalog, self.principal))
 
-    def restore(self, to: Moment, table: TableName | None = None) -> int:
+    def restore(self, to: Moment, table: TableName | str | None = None) -> int:
         """Make one table, or all, what they were at a moment; the number of the new commit. No run may go on.
 
-        Raises AccessError MP-8010 and MP-8016, CatalogError MP-3001 and MP-3070, RunError MP-7020.
+        Raises AccessError MP-8010 and MP-8016, CatalogError MP-3001, MP-3070 and MP-3074, RunError MP-7020.
         """
         number = lookup("millpond.governance.moments:commit_number")(self.catalog, to)
         work = lookup("millpond.pipeline.restoring:restore_held")

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from millpond.core.errors import AccessError, CatalogError
+from millpond.core.errors import AccessError, CatalogError, RunError
 from millpond.core.names import TableName
+from millpond.pipeline.lock import project_lock
 from millpond.testing import TemporaryLake, temporary_lake
 from tests.pipeline.test_any_order import PROJECT as MODELS
 from tests.pipeline.test_any_order import TABLES, Record, deliver, records
@@ -69,7 +70,7 @@ def test_a_run_after_restoring_one_table_mends_the_rest(table: str) -> None:
         number = lake.lakehouse.catalog.head()
         deliver(lake, "second", SECOND)
         after = state(lake)
-        lake.lakehouse.restore(number, TableName.parse(table))
+        lake.lakehouse.restore(number, table)
         assert lake.run().ok
         assert state(lake) == after
         assert not lake.run().outcomes
@@ -81,7 +82,7 @@ def test_what_stands_on_a_restored_table_loses_its_rows() -> None:
         deliver(lake, "first", FIRST)
         number, then = lake.lakehouse.catalog.head(), content(lake)
         deliver(lake, "second", [("3", "eve", "7"), ("4", "bob", "9")])
-        lake.lakehouse.restore(number, TableName("bronze", "events"))
+        lake.lakehouse.restore(number, "bronze.events")
         (lake.folder / "data" / "second.csv").unlink()
         assert lake.run().ok
         assert content(lake) == then
@@ -111,7 +112,7 @@ def test_a_replaced_file_is_again_the_one_that_was() -> None:
         number = lake.lakehouse.catalog.head()
         deliver(lake, "first", SECOND)
         after = content(lake)
-        lake.lakehouse.restore(number, TableName("bronze", "events"))
+        lake.lakehouse.restore(number, "bronze.events")
         assert lake.lakehouse.runner.plan().steps[0].because == "files: 1 changed"
         assert lake.run().ok
         assert content(lake) == after == reference(SECOND)
@@ -135,6 +136,19 @@ def test_a_restore_whose_files_are_gone_is_refused() -> None:
         assert lake.lakehouse.catalog.head() == before
         with pytest.raises(AccessError):
             lake.lakehouse.restore(before + 1)
+        with pytest.raises(CatalogError) as alone:
+            lake.lakehouse.restore(number, "quarantine.records")
+        assert alone.value.code == "MP-3074"
+
+
+def test_a_restore_waits_for_no_run() -> None:
+    """While a run holds the project a restore is refused."""
+    with temporary_lake(PROJECT) as lake:
+        deliver(lake, "first", FIRST)
+        tell = {"run": "other", "since": "now", "wait": False, "tell": print}
+        with project_lock(lake.lakehouse.project.state, **tell), pytest.raises(RunError) as refused:  # type: ignore[arg-type]
+            lake.lakehouse.restore(1)
+        assert refused.value.code == "MP-7020"
 
 
 actions = st.lists(
@@ -175,7 +189,7 @@ def go_back(lake: TemporaryLake, percent: int, table: str | None) -> None:
     number = catalog.head() * percent // 100
     name = None if table is None else TableName.parse(table)
     if name is None or catalog.find(name) is not None or catalog.find(name, number) is not None:
-        lake.lakehouse.restore(number, name)
+        lake.lakehouse.restore(number, table)
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))

@@ -21,7 +21,7 @@ from millpond.catalog.recording import micros
 from millpond.catalog.relations import cursors
 from millpond.catalog.staging import Stage, no_such_table
 from millpond.core.errors import CatalogError, ConflictError
-from millpond.core.names import TableName
+from millpond.core.names import QUARANTINE, TableName
 from millpond.core.retry import Backoff, retry
 
 if TYPE_CHECKING:
@@ -61,8 +61,15 @@ class Restore:
 def plan_restore(catalog: Catalog, number: int, table: TableName | None = None) -> Restore:
     """What a restore to a commit would do, to one table or to all.
 
-    Raises CatalogError MP-3001 when the table is neither there now nor was then, MP-3070 when files of then are gone.
+    Raises CatalogError MP-3001 when the table is neither there now nor was then, MP-3070 when files of then are gone,
+    MP-3074 for the quarantine alone: the rows that were rejected since would be nowhere.
     """
+    if table is not None and table.layer == QUARANTINE:
+        raise CatalogError(
+            "MP-3074",
+            f"{table} cannot go back alone: what was rejected since would be neither there nor in its table",
+            next_step="restore everything with --all; nothing was changed",
+        )
     head = catalog.head()
     now = {entry.name: entry for entry in catalog.tables(head)}
     then = {entry.name: entry for entry in catalog.tables(number)}

@@ -62,15 +62,16 @@ class Tables:
 
         Raises AccessError MP-8018 for no such name, and as `Gate.difference` does.
         """
-        with self._gate.difference(_name(name), at, to, self._principal, key, door="python") as answer:
+        with self._gate.difference(table_name(name), at, to, self._principal, key, door="python") as answer:
             return Result(answer.reader.read_all(), answer.commits[1])
 
     def read(self, name: str, *, at: Moment | None = None) -> Result:
         """A whole table by its name `layer.name`, now or at a moment. Raises AccessError MP-8018 for no such name."""
-        return self.query(f"FROM {_name(name).quoted}", at=at)
+        return self.query(f"FROM {table_name(name).quoted}", at=at)
 
 
-def _name(name: str) -> TableName:
+def table_name(name: str) -> TableName:
+    """The table that a name `layer.name` means. Raises AccessError MP-8018 for what is no such name."""
     try:
         return TableName.parse(name)
     except ValueError:
