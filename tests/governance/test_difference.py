@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from millpond.catalog.gateway.server import Gateway
 from millpond.core.errors import AccessError, CatalogError
+from millpond.core.names import TableName
 from millpond.governance.audit import Audit
 from millpond.testing import TemporaryLake, temporary_lake
 from tests.catalog.clients import stock_duckdb
@@ -190,3 +192,19 @@ def test_awkward_names_and_nested_values_are_compared(written: Written) -> None:
         [1, None],
         [1, 5],
     )
+
+
+def test_what_is_no_longer_kept_is_said_to_be(written: Written) -> None:
+    """A version whose metadata was given up is refused by name and number, in a query and in a difference."""
+    written.do("CREATE TABLE lake.silver.t AS SELECT 1 AS k, 'v' AS v")
+    old = written.catalog.table(TableName("silver", "t"))
+    written.do("INSERT INTO lake.silver.t VALUES (2, 'w')")
+    Path(old.metadata_location).unlink()
+    for ask in (
+        lambda: written.diff(old.commit, written.catalog.head()),
+        lambda: written.lake.rows("FROM silver.t", at=old.commit),
+    ):
+        with pytest.raises(CatalogError, match=f"silver.t as of commit {old.commit} is no longer kept") as refused:
+            ask()
+        assert refused.value.code == "MP-3076"
+    assert len(written.lake.rows("FROM silver.t")) == 2

@@ -12,7 +12,7 @@ from millpond.cli.output import counted, json_line, line, said, table
 from millpond.core.errors import AccessError, QualityError
 from millpond.core.names import TableName, closest, quote
 from millpond.core.plugins import load
-from millpond.governance.moments import commit_number
+from millpond.governance.moments import check_kept, commit_number, is_kept
 from millpond.sql.quarantine import RECORDS, list_records, one_record
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def show(context: Context, name: str, at: str | None, limit: int) -> int:
     with context.open() as lake:
         when = commit_number(lake.catalog, at)
         wanted = named(lake, name, when)
+        check_kept(lake.catalog, (wanted,), when)
         entry = lake.catalog.table(wanted, when)
         metadata = lake.catalog.metadata(entry)
         model = lake.project.model(wanted)
@@ -86,17 +87,19 @@ def ls(context: Context, layer: str | None, at: str | None) -> int:
             if layer is not None and name.layer != layer:
                 continue
             entry = entries.get(name)
-            summary = _summary(lake.catalog.metadata(entry).current_snapshot) if entry else {}
-            rows.append((name, kinds.get(name, ""), entry.commit if entry else None, summary))
+            kept = entry is not None and (at is None or is_kept(entry))
+            summary = _summary(lake.catalog.metadata(entry).current_snapshot) if entry and kept else {}
+            note = "not built" if entry is None else "" if kept else "no longer kept"
+            rows.append((name, kinds.get(name, ""), entry.commit if entry else None, summary, note))
     if context.json:
-        for name, kind, commit, summary in rows:
+        for name, kind, commit, summary, _ in rows:
             json_line({"table": str(name), "kind": kind or None, "commit": commit, **summary})
     elif not rows and layer is not None:
         line(f"no tables in {layer}")
     elif not rows:
         line("no tables yet: `millpond add FILE...` makes a source, `millpond run` builds")
     else:
-        shown = [(str(n), k, c, s.get("rows"), s.get("files"), "" if c else "not built") for n, k, c, s in rows]
+        shown = [(str(n), k, c, s.get("rows"), s.get("files"), note) for n, k, c, s, note in rows]
         table(("table", "kind", "commit", "rows", "files", ""), shown)
     return 0
 

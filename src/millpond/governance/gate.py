@@ -27,7 +27,7 @@ from millpond.engines.engine import Engine, Session
 from millpond.governance.audit import Audit, AuditRecord, Outcome
 from millpond.governance.decision import Decision
 from millpond.governance.guard import QUERY, Guarded, guard
-from millpond.governance.moments import Moment, commit_number
+from millpond.governance.moments import Moment, check_kept, commit_number
 from millpond.governance.policy import Policy
 from millpond.tables.difference import difference
 
@@ -154,7 +154,8 @@ class Gate:
         """Run one SELECT at the newest commit, or at a number, time or tag. The answer lives as long as the `with`.
 
         Raises AccessError MP-80xx when the statement or the principal is refused or the read cannot be recorded,
-        EngineError MP-40xx, with the place in the statement, when it fails.
+        CatalogError MP-3076 for a commit that is no longer kept, EngineError MP-40xx, with the place in the statement,
+        when it fails.
         """
         reading = _Reading(self._audit, self._clock.now())
         request = Request(sql, principal, door, tuple(parameters), self._catalog.head())
@@ -162,6 +163,8 @@ class Gate:
             request = self._at(request, at)
             for step in STEPS:
                 request = step(request, self._policy)
+            if at is not None:
+                check_kept(self._catalog, request.tables, request.commit)
         except MillpondError as refusal:
             reading.begin(request, "refused", refusal.code)
             raise
@@ -197,7 +200,7 @@ class Gate:
         """The rows in which a table differs between two moments. The answer lives as long as the `with`.
 
         Raises AccessError MP-80xx when a read is refused, CatalogError MP-3001 when there is no such table at either
-        moment, and MP-3032, MP-3036 and MP-3038 for versions that cannot be compared.
+        moment, MP-3076 for one that is no longer kept, MP-3036 and MP-3038 for what cannot be compared.
         """
         reading = _Reading(self._audit, self._clock.now())
         request = Request(f"DIFF {table}", principal, door, (), self._catalog.head())
@@ -235,6 +238,7 @@ class Gate:
         request = replace(request, sql=f"FROM {table.quoted}")
         for step in STEPS:
             request = step(request, self._policy)
+        check_kept(self._catalog, request.tables, request.commit)
         return request
 
     def _at(self, request: Request, at: Moment | None) -> Request:

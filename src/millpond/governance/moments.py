@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 
 from millpond.catalog.catalog import Catalog
+from millpond.catalog.commits import TableEntry
+from millpond.catalog.files import local
 from millpond.catalog.tags import Tags
-from millpond.core.errors import AccessError
-from millpond.core.names import closest
+from millpond.core.errors import AccessError, CatalogError
+from millpond.core.names import TableName, closest
 
 Moment = int | datetime | str
 """A commit number, a time (UTC where no zone is said), or text: a number, a time in ISO 8601, or a tag."""
@@ -27,6 +31,26 @@ def commit_number(catalog: Catalog, at: Moment | None) -> int:
             next_step="choose a number from 0 to the newest, a time, or a tag",
         )
     return number
+
+
+def is_kept(entry: TableEntry) -> bool:
+    """Whether a version can still be read: what is given up loses its metadata file first."""
+    return Path(local(entry.metadata_location)).exists()
+
+
+def check_kept(catalog: Catalog, tables: Iterable[TableName], number: int) -> None:
+    """Pass when the tables, as of an earlier commit, are still kept. Raises CatalogError MP-3076 otherwise.
+
+    Of what tables point at now nothing is said: where that is gone, it is damage.
+    """
+    for table in tables:
+        entry = catalog.find(table, number)
+        if entry is not None and entry != catalog.find(table) and not is_kept(entry):
+            raise CatalogError(
+                "MP-3076",
+                f"{table} as of commit {number} is no longer kept",
+                next_step="choose a later commit (`millpond history` lists them); tag what must stay",
+            )
 
 
 def _number(catalog: Catalog, at: Moment) -> int:
