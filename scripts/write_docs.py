@@ -1,4 +1,4 @@
-"""Writes what is made from the code: docs/reference/project.md, and the output of the commands in README.md and guides."""
+"""Writes what is made from the code: docs/reference/project.md, and what commands print in README.md and guides."""
 
 from __future__ import annotations
 
