@@ -55,6 +55,7 @@ def play(page: str, folder: Path) -> Iterator[tuple[Step, int, str]]:
     environ = {
         "PATH": f"{beside}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(folder),
+        "LOGNAME": "ann",
         "COLUMNS": "110",
         "NO_COLOR": "1",
         "LANG": "C.UTF-8",

@@ -1,4 +1,4 @@
-"""Writes what is made from the code: docs/reference/project.md, and the output of the commands in README.md."""
+"""Writes what is made from the code: docs/reference/project.md, and what commands print in README.md and guides."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from tour import rewritten
 from millpond.project.reference import page
 
 ROOT = Path(__file__).parents[1]
+TOURS = (ROOT / "README.md", ROOT / "docs" / "guides" / "time-travel.md")
 
 
 def main() -> None:
-    """Write both, in place."""
+    """Write all of them, in place."""
     reference = ROOT / "docs" / "reference" / "project.md"
     reference.parent.mkdir(parents=True, exist_ok=True)
     reference.write_text(page(), encoding="utf-8")
-    readme = ROOT / "README.md"
-    with tempfile.TemporaryDirectory(prefix="tour") as folder:
-        readme.write_text(rewritten(readme.read_text(encoding="utf-8"), Path(folder).resolve()), encoding="utf-8")
+    for tour in TOURS:
+        with tempfile.TemporaryDirectory(prefix="tour") as folder:
+            tour.write_text(rewritten(tour.read_text(encoding="utf-8"), Path(folder).resolve()), encoding="utf-8")
 
 
 if __name__ == "__main__":

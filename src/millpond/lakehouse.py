@@ -17,11 +17,15 @@ from millpond.project.model import Project
 
 if TYPE_CHECKING:
     from millpond.catalog.catalog import Catalog
+    from millpond.catalog.forks import Forks
     from millpond.catalog.gateway.server import Gateway
+    from millpond.catalog.tags import Tags
     from millpond.core.errors import Finding
+    from millpond.core.names import TableName
     from millpond.engines.engine import Engine
     from millpond.governance.audit import Audit
     from millpond.governance.gate import Gate
+    from millpond.governance.moments import Moment
     from millpond.governance.tables import Tables
     from millpond.pipeline.runner import Runner
     from millpond.pipeline.workbench import Workbench
@@ -88,6 +92,25 @@ class Lakehouse:
         log = lookup("millpond.pipeline.runs:RunLog")(self.project.state / "runs.db")
         made = lookup("millpond.pipeline.runner:Runner")(self.project, self.catalog, log, self.clock, self._bench)
         return cast("Runner", made)
+
+    @cached_property
+    def tags(self) -> Tags:
+        """Names of commits."""
+        return cast("Tags", lookup("millpond.catalog.tags:Tags")(self.catalog))
+
+    @cached_property
+    def forks(self) -> Forks:
+        """Tables that begin with another's files."""
+        return cast("Forks", lookup("millpond.catalog.forks:Forks")(self.catalog, self.principal))
+
+    def restore(self, to: Moment, table: TableName | str | None = None) -> int:
+        """Make one table, or all, what they were at a moment; the number of the new commit. No run may go on.
+
+        Raises AccessError MP-8010 and MP-8016, CatalogError MP-3001, MP-3070 and MP-3074, RunError MP-7020.
+        """
+        number = lookup("millpond.governance.moments:commit_number")(self.catalog, to)
+        work = lookup("millpond.pipeline.restoring:restore_held")
+        return int(work(self.project, self.catalog, number, table, self.principal))
 
     def _bench(self, run: str) -> Workbench:
         made = lookup("millpond.pipeline.workbench:Workbench")(

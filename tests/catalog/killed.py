@@ -69,12 +69,7 @@ def work(folder: Path, moments: Moments | None) -> None:
         stage.create_table(OTHER, SCHEMA)
         stage.add_columns(NAME, (Column("more", "BIGINT"),))
     if moments is not None:
-        os.fsync = moments.around(os.fsync)
-        Path.replace = moments.around(Path.replace)  # type: ignore[method-assign]
-        engine = catalog.store._engine
-        event.listen(engine, "after_cursor_execute", moments)
-        event.listen(engine, "commit", moments)
-        Store.write = _after_commit(Store.write, moments)  # type: ignore[method-assign]
+        watch(catalog, moments)
     stage.publish(
         step(
             "the step",
@@ -87,6 +82,16 @@ def work(folder: Path, moments: Moments | None) -> None:
         )
     )
     catalog.close()
+
+
+def watch(catalog: Catalog, moments: Moments) -> None:
+    """Count every moment from now on."""
+    os.fsync = moments.around(os.fsync)
+    Path.replace = moments.around(Path.replace)  # type: ignore[method-assign]
+    engine = catalog.store._engine
+    event.listen(engine, "after_cursor_execute", moments)
+    event.listen(engine, "commit", moments)
+    Store.write = _after_commit(Store.write, moments)  # type: ignore[method-assign]
 
 
 def _after_commit(write: Any, moments: Moments) -> Any:
@@ -166,4 +171,5 @@ def main(folder: Path, url: str | None) -> None:
             return
 
 
-main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None)
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None)

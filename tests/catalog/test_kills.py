@@ -50,3 +50,19 @@ def test_a_killed_publication_is_whole_or_absent_and_can_be_repeated(
     assert found == [NOTHING] * turn + [ALL] * (len(tries) - turn)
     assert 0 < turn < len(tries)
     assert all(row["again"] == 0 and row["after"] == ALL for row in tries)
+
+
+def test_a_killed_restore_or_fork_is_whole_or_absent_and_can_be_repeated(tmp_path: Path) -> None:
+    """Whatever the moment: pointers and records are those of before or those of after, never some of each."""
+    script = Path(__file__).with_name("killed_restore.py")
+    done = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True, check=True)
+    tries = [json.loads(line) for line in done.stdout.splitlines()]
+    for work in ("restore", "fork"):
+        own = [row for row in tries if row["work"] == work]
+        assert len(own) > 8
+        assert [row["ended"] for row in own] == [signal.SIGKILL] * (len(own) - 1) + [0]
+        found = [row["killed"] for row in own]
+        turn = found.index(found[-1])
+        assert 0 < turn < len(own)
+        assert found == [found[0]] * turn + [found[-1]] * (len(own) - turn)
+        assert all(row["after"] == found[-1] for row in own)

@@ -1,12 +1,15 @@
-"""What the README shows is what happens."""
+"""What the README and the guides show is what happens."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from scripts.tour import comparable, play, rewritten, steps
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+TOURS = (ROOT / "README.md", ROOT / "docs" / "guides" / "time-travel.md")
 PAGE = """Text
 
 ```console
@@ -25,9 +28,10 @@ assert Path("said").exists()
 """
 
 
-def test_the_tour_gives_what_it_shows(tmp_path: Path) -> None:
-    """Each command of the README, run in order, prints what stands under it; `make docs` writes it anew."""
-    page = README.read_text(encoding="utf-8")
+@pytest.mark.parametrize("tour", TOURS, ids=lambda path: path.stem)
+def test_the_tour_gives_what_it_shows(tour: Path, tmp_path: Path) -> None:
+    """Each command of the page, run in order, prints what stands under it; `make docs` writes it anew."""
+    page = tour.read_text(encoding="utf-8")
     assert sum(step.kind == "console" for step in steps(page)) >= 5
     for step, code, output in play(page, tmp_path):
         assert code in (0, 3), f"$ {step.text}\n{output}"

@@ -55,6 +55,10 @@ class SmallCatalog:
         names = (TRIPS, RIDERS)[: self.head() if at is None else at]
         return tuple(TableEntry(name, "u", "/lake", "/lake/m.json", 1, 1) for name in names)
 
+    def find(self, name: TableName, at: int | None = None) -> TableEntry | None:
+        """A table at a commit."""
+        return next((entry for entry in self.tables(at) if entry.name == name), None)
+
     def read_token(self, at: int | None = None) -> str:
         """A token pinned to a commit."""
         token = f"token-{next(self.numbers)}"

@@ -109,6 +109,26 @@ class ModelState:
 
 
 @dataclass(frozen=True)
+class Restored:
+    """A table (None: every table of the environment) that is again what it was at commit `number`.
+
+    Its records between the two commits count no more: cursors, known files, model states and lineage are those of
+    then, without being written again.
+    """
+
+    table: TableName | None
+    number: int
+
+
+@dataclass(frozen=True)
+class Forked:
+    """A table that began with another's files. Both by uuid."""
+
+    uuid: str
+    origin: str
+
+
+@dataclass(frozen=True)
 class Commit:
     """One step's commit, as it is handed to the pointer store.
 
@@ -128,6 +148,8 @@ class Commit:
     lineage: tuple[Edge, ...] = ()
     models: tuple[ModelState, ...] = ()
     blind: bool = False
+    restores: tuple[Restored, ...] = ()
+    forks: tuple[Forked, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -140,7 +162,10 @@ class Published:
 
 @dataclass(frozen=True)
 class CommitRecord:
-    """A commit as history shows it. `tables` are those whose pointers moved."""
+    """A commit as history shows it. `tables` are those whose pointers moved.
+
+    `table` is the one that the step was for; `restored` the number that a restore went back to.
+    """
 
     number: int
     at: datetime
@@ -151,6 +176,8 @@ class CommitRecord:
     run: str | None
     tables: tuple[TableName, ...]
     ledger: Ledger | None
+    table: TableName | None = None
+    restored: int | None = None
 
 
 @dataclass(frozen=True)

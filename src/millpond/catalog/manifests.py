@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -292,6 +292,15 @@ class _Ground:
             raise missing_file(path)
         return path
 
+    def check_beside(self, path: str, folders: Collection[Path]) -> str:
+        """The path, when it lies in one of the folders by its plain name. Raises as `check` does."""
+        file = Path(path)
+        if file.parent not in folders or ".." in file.parts or file.is_symlink():
+            return self.check(path)
+        if not file.exists():
+            raise missing_file(path)
+        return path
+
 
 def sync_new(previous: TableMetadata | None, updated: TableMetadata) -> None:
     """Put on the disk whatever `updated` names that `previous` did not: lists, manifests, files, statistics.
@@ -336,17 +345,27 @@ def _before(previous: TableMetadata | None, fresh: Sequence[Mapping[str, Any]]) 
 
 
 def _new_files(manifest: Manifest, ground: _Ground, before: Mapping[str, Manifest]) -> list[str]:
-    """The files that a new manifest adds. One that it calls existing must have been there, or lie on the ground."""
+    """The files that a new manifest adds. One that it calls existing must have been there, or lie on the ground.
+
+    Deletes may also lie beside data that the table named before: DuckDB puts them there, in a fork too, where that is
+    the folder of the table that it was forked from.
+    """
     added = []
-    carried = []
+    elsewhere = []
     for entry in entries(manifest):
-        if entry.status == ADDED:
+        if entry.status == DELETED:
+            continue
+        if not ground.holds(entry.path) and (entry.status == EXISTING or entry.content != DATA):
+            elsewhere.append(entry)
+        elif entry.status == ADDED:
             added.append(ground.check(entry.path))
-        elif entry.status == EXISTING and not ground.holds(entry.path):
-            carried.append(entry.path)
-    if carried:
-        known = {entry.path for listed in before.values() for entry in entries(listed)}
-        for path in carried:
-            if path not in known:
-                ground.check(path)
+    if elsewhere:
+        known = {local(entry.path) for listed in before.values() for entry in entries(listed)}
+        beside = {Path(path).parent for path in known}
+        for entry in elsewhere:
+            path = local(entry.path)
+            if entry.status == EXISTING and path not in known:
+                ground.check(entry.path)
+            if entry.status == ADDED:
+                added.append(ground.check_beside(path, beside))
     return added

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, Table, and_, delete, exists, insert, select, update
 
 from millpond.catalog import relations
-from millpond.catalog.commits import TABLE, Commit, Published
+from millpond.catalog.commits import TABLE, Commit, Published, Restored
 from millpond.core.errors import CatalogError, ConflictError
 from millpond.core.names import TableName
 
@@ -226,6 +226,18 @@ def _details(connection: Connection, environment: str, number: int, commit: Comm
     _insert(connection, relations.verdicts, verdicts)
     _insert(connection, relations.lineage, edges)
     _insert(connection, relations.model_states, states)
+    _insert(connection, relations.restores, [own | _restored(restored) for restored in commit.restores])
+    forks = [{"uuid": fork.uuid, "origin": fork.origin, "commit": number} for fork in commit.forks]
+    _insert(connection, relations.forks, forks)
+
+
+def _restored(restored: Restored) -> dict[str, object]:
+    table = restored.table
+    return {
+        "layer": table.layer if table else "",
+        "name": table.name if table else "",
+        "number": restored.number,
+    }
 
 
 def _insert(connection: Connection, table: Table, rows: list[dict[str, object]]) -> None:

@@ -19,9 +19,11 @@ from millpond.catalog.relations import (
     lineage,
     namespaces,
     pointers,
+    restores,
     source_files,
     verdicts,
 )
+from millpond.catalog.timeline import Timeline, timeline
 from millpond.core.names import TableName
 
 
@@ -119,25 +121,28 @@ def at_location(connection: Connection, location: str) -> tuple[TableEntry, ...]
     return tuple(_entry(row) for row in connection.execute(query))
 
 
-def _kept(environment: str, layer: Any, name: Any, commit: Any, at: int) -> ColumnElement[bool]:
-    """Whether a table was neither dropped nor made anew between a record's commit and `at`.
+def _kept(environment: str, line: Timeline, layer: Any, name: Any, commit: Any, at: int) -> ColumnElement[bool]:
+    """Whether a record counts, and its table was neither dropped nor made anew between its commit and `at`.
 
     A table that was made for the first time since then is kept: the record came before it, not from an earlier one.
     """
     later = commit_tables.alias()
     anew = and_(later.c.created == later.c.commit, later.c.previous.is_not(None))
-    return ~exists().where(
+    gone = exists().where(
         later.c.environment == environment,
         later.c.layer == layer,
         later.c.name == name,
         later.c.commit > commit,
         later.c.commit <= at,
+        line.holds(later.c.layer, later.c.name, later.c.commit),
         or_(later.c.dropped, anew),
     )
+    return and_(line.holds(layer, name, commit), ~gone)
 
 
 def cursor(connection: Connection, environment: str, consumer: TableName, source: TableName, at: int) -> int | None:
     """How far a consumer has read an input; None when it never did, or its table is gone since."""
+    line = timeline(connection, environment, at)
     query = (
         select(cursors.c.number)
         .where(
@@ -147,7 +152,7 @@ def cursor(connection: Connection, environment: str, consumer: TableName, source
             cursors.c.input_layer == source.layer,
             cursors.c.input_name == source.name,
             cursors.c.commit <= at,
-            _kept(environment, consumer.layer, consumer.name, cursors.c.commit, at),
+            _kept(environment, line, cursors.c.consumer_layer, cursors.c.consumer_name, cursors.c.commit, at),
         )
         .order_by(cursors.c.commit.desc())
         .limit(1)
@@ -159,9 +164,14 @@ def cursor(connection: Connection, environment: str, consumer: TableName, source
 def model_states(connection: Connection, environment: str, at: int) -> dict[TableName, ModelState]:
     """What each table was last built by; tables that are gone since are left out."""
     rows = relations.model_states
+    line = timeline(connection, environment, at)
     newest = (
         select(rows.c.layer, rows.c.name, func.max(rows.c.commit).label("commit"))
-        .where(rows.c.environment == environment, rows.c.commit <= at)
+        .where(
+            rows.c.environment == environment,
+            rows.c.commit <= at,
+            line.holds(rows.c.layer, rows.c.name, rows.c.commit),
+        )
         .group_by(rows.c.layer, rows.c.name)
         .subquery()
     )
@@ -171,7 +181,7 @@ def model_states(connection: Connection, environment: str, at: int) -> dict[Tabl
         .select_from(rows.join(newest, same))
         .where(
             rows.c.environment == environment,
-            _kept(environment, rows.c.layer, rows.c.name, rows.c.commit, at),
+            _kept(environment, line, rows.c.layer, rows.c.name, rows.c.commit, at),
         )
     )
     found = {}
@@ -181,10 +191,10 @@ def model_states(connection: Connection, environment: str, at: int) -> dict[Tabl
     return found
 
 
-def _files(environment: str, source: str, at: int) -> tuple[FromClause, ColumnElement[bool]]:
+def _files(environment: str, line: Timeline, source: str, at: int) -> tuple[FromClause, ColumnElement[bool]]:
     """The rows of a source's files whose bronze table still holds what was loaded."""
     joined = source_files.join(commits, commits.c.number == source_files.c.commit)
-    kept = _kept(environment, commits.c.table_layer, commits.c.table_name, source_files.c.commit, at)
+    kept = _kept(environment, line, commits.c.table_layer, commits.c.table_name, source_files.c.commit, at)
     inside = and_(
         source_files.c.environment == environment, source_files.c.source == source, source_files.c.commit <= at, kept
     )
@@ -193,7 +203,7 @@ def _files(environment: str, source: str, at: int) -> tuple[FromClause, ColumnEl
 
 def seen_files(connection: Connection, environment: str, source: str, at: int) -> tuple[SeenFile, ...]:
     """The newest row of each path that a source has dealt with."""
-    joined, inside = _files(environment, source, at)
+    joined, inside = _files(environment, timeline(connection, environment, at), source, at)
     newest = (
         select(func.max(source_files.c.id))
         .select_from(joined)
@@ -206,9 +216,12 @@ def seen_files(connection: Connection, environment: str, source: str, at: int) -
 
 def loaded_contents(connection: Connection, environment: str, source: str, parser: str, at: int) -> frozenset[str]:
     """The contents (SHA-256, hex) that a source has loaded with these settings and not replaced since."""
-    joined, inside = _files(environment, source, at)
-    later = source_files.alias()
+    line = timeline(connection, environment, at)
+    joined, inside = _files(environment, line, source, at)
+    later, told = source_files.alias(), commits.alias()
     replaced = exists().where(
+        told.c.number == later.c.commit,
+        line.holds(told.c.table_layer, told.c.table_name, told.c.number),
         later.c.environment == environment,
         later.c.source == source,
         later.c.content == source_files.c.content,
@@ -249,6 +262,7 @@ def edges(connection: Connection, environment: str, output: TableName, at: int) 
         lineage.c.output_layer == output.layer,
         lineage.c.output_name == output.name,
         lineage.c.commit <= at,
+        timeline(connection, environment, at).holds(lineage.c.output_layer, lineage.c.output_name, lineage.c.commit),
     )
     newest = select(func.max(lineage.c.commit)).where(of_table).scalar_subquery()
     query = select(lineage).where(of_table, lineage.c.commit == newest).order_by(lineage.c.ordinal)
@@ -272,10 +286,17 @@ def history(connection: Connection, environment: str, name: TableName | None, li
         query_moves = select(commit_tables.c.commit, commit_tables.c.layer, commit_tables.c.name).where(within)
         for row in connection.execute(query_moves.order_by(commit_tables.c.layer, commit_tables.c.name)):
             moves.setdefault(row.commit, []).append(TableName(row.layer, row.name))
-    return tuple(_commit(row, tuple(moves.get(row.number, ()))) for row in rows)
+    back = _went_back(connection, rows[-1].number, rows[0].number) if rows else {}
+    return tuple(_commit(row, tuple(moves.get(row.number, ())), back.get(row.number)) for row in rows)
 
 
-def _commit(row: Row[Any], moved: tuple[TableName, ...]) -> CommitRecord:
+def _went_back(connection: Connection, first: int, last: int) -> dict[int, int]:
+    """The restores among some commits, and where each went back to."""
+    query = select(restores.c.commit, restores.c.number).where(restores.c.commit.between(first, last))
+    return {row.commit: row.number for row in connection.execute(query)}
+
+
+def _commit(row: Row[Any], moved: tuple[TableName, ...], restored: int | None) -> CommitRecord:
     return CommitRecord(
         number=row.number,
         at=EPOCH + timedelta(microseconds=row.at),
@@ -286,6 +307,8 @@ def _commit(row: Row[Any], moved: tuple[TableName, ...]) -> CommitRecord:
         run=row.run,
         tables=moved,
         ledger=_ledger(row.ledger),
+        table=TableName(row.table_layer, row.table_name) if row.table_name else None,
+        restored=restored,
     )
 
 

@@ -187,6 +187,19 @@ class Stage:
             self._ground.warehouse.prepare(created.location)
             return self._put(name, created)
 
+    def adopt(self, name: TableName, now: TableMetadata, created: int | None) -> TableEntry:
+        """Stage metadata that was made of other versions' parts; the files that it names are there and on the disk.
+
+        A table of that name is replaced. `created` is the commit that made the table, None for this one.
+        """
+        with self.lock:
+            self._usable()
+            self._ground.warehouse.prepare(now.location)
+            began = self._began(name)
+            entry = self._put(name, now, created)
+            self._drafts[name] = Draft(name, began.base if began else None, now, now, entry)
+            return entry
+
     def add_columns(self, name: TableName, columns: tuple[Column, ...]) -> None:
         """Stage new optional columns at the end. Raises CatalogError MP-3001 when there is no such table."""
         with self.lock:

@@ -19,7 +19,8 @@ from millpond.core.names import TableName
 _SAFE_PART = re.compile(r"[A-Za-z0-9_=+@-][A-Za-z0-9_.=+@-]{0,254}\Z")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
-_PATH_PROPERTY = re.compile(r"write\.([a-z-]+\.)*(path|location)\Z")
+PATH_PROPERTY = re.compile(r"write\.([a-z-]+\.)*(path|location)\Z")
+"""The table properties that say where writers put files."""
 
 
 class Warehouse:
@@ -77,7 +78,7 @@ class Warehouse:
         Raises CatalogError MP-3016 otherwise.
         """
         for key, value in properties.items():
-            if not _PATH_PROPERTY.match(key):
+            if not PATH_PROPERTY.match(key):
                 continue
             if not isinstance(value, str):
                 raise _refused(str(value), f"{key} is no text")

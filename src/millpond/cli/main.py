@@ -32,7 +32,7 @@ Select = Annotated[
     list[str] | None,
     typer.Option("--select", "-s", help="Tables: name, +name, name+, tag:x, layer:gold, source:x; may be repeated."),
 ]
-At = Annotated[str | None, typer.Option("--at", help="A commit number or a time.")]
+At = Annotated[str | None, typer.Option("--at", help="A commit number, a time or a tag.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -136,9 +136,58 @@ def show(
 def ls(
     context: Context,
     layer: Annotated[str | None, typer.Argument(help="Only this layer.")] = None,
+    at: At = None,
 ) -> int | None:
     """List tables."""
-    return int(lookup("millpond.cli.reading:ls")(context, layer))
+    return int(lookup("millpond.cli.reading:ls")(context, layer, at))
+
+
+@command(app, "history")
+def history(
+    context: Context,
+    table: Annotated[str | None, typer.Argument(help="Only commits that changed this table.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many commits, the newest first.")] = 20,
+) -> int | None:
+    """List commits: when, who, what, and how many rows."""
+    return int(lookup("millpond.cli.history:history")(context, table, limit))
+
+
+@command(app, "diff")
+def diff(
+    context: Context,
+    table: Annotated[str, typer.Argument(help="A table.")],
+    at: Annotated[str, typer.Option("--at", help="Before: a commit number, a time or a tag.")],
+    to: Annotated[str | None, typer.Option("--to", help="After; else now.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=0, help="How many rows; else 20, and with --json all.")
+    ] = None,
+) -> int | None:
+    """Show which rows of a table came, went and changed between two moments."""
+    return int(lookup("millpond.cli.history:diff")(context, table, at, to, limit))
+
+
+@command(app, "restore")
+def restore(
+    context: Context,
+    to: Annotated[str, typer.Option("--to", help="A commit number, a time or a tag.")],
+    table: Annotated[str | None, typer.Argument(help="A table.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every table.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+) -> int | None:
+    """Make a table, or all, what they were, by a new commit; the next run goes on from there."""
+    return int(lookup("millpond.cli.history:restore")(context, table, to, every=every, dry_run=dry_run))
+
+
+@command(app, "tag")
+def tag(
+    context: Context,
+    name: Annotated[str | None, typer.Argument(help="A name for a commit; without one, tags are listed.")] = None,
+    at: At = None,
+    listed: Annotated[bool, typer.Option("--list", help="List the tags.")] = False,
+    delete: Annotated[str | None, typer.Option("--delete", metavar="NAME", help="Take this name away.")] = None,
+) -> int | None:
+    """Name a commit, so that what it holds is kept for ever."""
+    return int(lookup("millpond.cli.history:tag")(context, name, at, listed=listed, delete=delete))
 
 
 @command(quarantine, "list")
@@ -146,18 +195,20 @@ def quarantine_list(
     context: Context,
     model: Annotated[str | None, typer.Option("--model", help="Only records meant for this table.")] = None,
     rule: Annotated[str | None, typer.Option("--rule", help="Only records that broke this rule.")] = None,
+    at: At = None,
 ) -> int | None:
     """List rejected records."""
-    return int(lookup("millpond.cli.reading:quarantine_list")(context, model, rule))
+    return int(lookup("millpond.cli.reading:quarantine_list")(context, model, rule, at))
 
 
 @command(quarantine, "show")
 def quarantine_show(
     context: Context,
     record: Annotated[str, typer.Argument(metavar="ID", help="Id of the record, or the beginning of it.")],
+    at: At = None,
 ) -> int | None:
     """Show one rejected record as it came."""
-    return int(lookup("millpond.cli.reading:quarantine_show")(context, record))
+    return int(lookup("millpond.cli.reading:quarantine_show")(context, record, at))
 
 
 @command(app, "serve")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from millpond.cli.output import counted, json_line, line, said, table
 from millpond.core.errors import AccessError, QualityError
 from millpond.core.names import TableName, closest, quote
 from millpond.core.plugins import load
+from millpond.governance.moments import check_kept, commit_number, is_kept
 from millpond.sql.quarantine import RECORDS, list_records, one_record
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _SHOWN = 1000
 
 def query(context: Context, sql: str, at: str | None, as_csv: bool, parquet: Path | None) -> int:
     """Print the result of one SELECT, or write it to a Parquet file."""
-    with context.open() as lake, lake.gate.query(sql, lake.principal, at=moment(at), door="cli") as answer:
+    with context.open() as lake, lake.gate.query(sql, lake.principal, at=at, door="cli") as answer:
         if parquet is not None:
             rows = _write_parquet(answer.reader, parquet)
             said(f"{counted(rows, 'row')} written to {parquet}")
@@ -46,8 +46,9 @@ def query(context: Context, sql: str, at: str | None, as_csv: bool, parquet: Pat
 def show(context: Context, name: str, at: str | None, limit: int) -> int:
     """Print a table's columns, where its rows came from, and its first rows."""
     with context.open() as lake:
-        wanted = _named(lake, name)
-        when = _number(lake, moment(at))
+        when = commit_number(lake.catalog, at)
+        wanted = named(lake, name, when)
+        check_kept(lake.catalog, (wanted,), when)
         entry = lake.catalog.table(wanted, when)
         metadata = lake.catalog.metadata(entry)
         model = lake.project.model(wanted)
@@ -75,10 +76,10 @@ def show(context: Context, name: str, at: str | None, limit: int) -> int:
     return 0
 
 
-def ls(context: Context, layer: str | None) -> int:
+def ls(context: Context, layer: str | None, at: str | None) -> int:
     """Print the lake's tables, and what the project declares but has not built."""
     with context.open() as lake:
-        entries = {entry.name: entry for entry in lake.catalog.tables()}
+        entries = {entry.name: entry for entry in lake.catalog.tables(commit_number(lake.catalog, at))}
         kinds: dict[TableName, str] = {model.table: model.kind for model in lake.project.models}
         kinds |= {source.table: "source" for source in lake.project.sources}
         rows = []
@@ -86,29 +87,32 @@ def ls(context: Context, layer: str | None) -> int:
             if layer is not None and name.layer != layer:
                 continue
             entry = entries.get(name)
-            summary = _summary(lake.catalog.metadata(entry).current_snapshot) if entry else {}
-            rows.append((name, kinds.get(name, ""), entry.commit if entry else None, summary))
+            kept = entry is not None and (at is None or is_kept(entry))
+            summary = _summary(lake.catalog.metadata(entry).current_snapshot) if entry and kept else {}
+            note = "not built" if entry is None else "" if kept else "no longer kept"
+            rows.append((name, kinds.get(name, ""), entry.commit if entry else None, summary, note))
     if context.json:
-        for name, kind, commit, summary in rows:
+        for name, kind, commit, summary, _ in rows:
             json_line({"table": str(name), "kind": kind or None, "commit": commit, **summary})
     elif not rows and layer is not None:
         line(f"no tables in {layer}")
     elif not rows:
         line("no tables yet: `millpond add FILE...` makes a source, `millpond run` builds")
     else:
-        shown = [(str(n), k, c, s.get("rows"), s.get("files"), "" if c else "not built") for n, k, c, s in rows]
+        shown = [(str(n), k, c, s.get("rows"), s.get("files"), note) for n, k, c, s, note in rows]
         table(("table", "kind", "commit", "rows", "files", ""), shown)
     return 0
 
 
-def quarantine_list(context: Context, model: str | None, rule: str | None) -> int:
+def quarantine_list(context: Context, model: str | None, rule: str | None, at: str | None) -> int:
     """Print the records in quarantine, newest first."""
     with context.open() as lake:
-        if lake.catalog.find(RECORDS) is None:
+        when = commit_number(lake.catalog, at)
+        if lake.catalog.find(RECORDS, when) is None:
             if not context.json:
                 line("quarantine is empty")
             return 0
-        with lake.gate.query(list_records(model, rule), lake.principal, door="cli") as answer:
+        with lake.gate.query(list_records(model, rule), lake.principal, at=when, door="cli") as answer:
             names = answer.reader.schema.names
             rows = [dict(zip(names, row, strict=True)) for row in _rows(answer.reader)]
     if context.json:
@@ -123,12 +127,13 @@ def quarantine_list(context: Context, model: str | None, rule: str | None) -> in
     return 0
 
 
-def quarantine_show(context: Context, identity: str) -> int:
+def quarantine_show(context: Context, identity: str, at: str | None) -> int:
     """Print one record of the quarantine, by its id or the beginning of it."""
     with context.open() as lake:
         rows: list[dict[str, Any]] = []
-        if lake.catalog.find(RECORDS) is not None:
-            with lake.gate.query(one_record(identity), lake.principal, door="cli") as answer:
+        when = commit_number(lake.catalog, at)
+        if lake.catalog.find(RECORDS, when) is not None:
+            with lake.gate.query(one_record(identity), lake.principal, at=when, door="cli") as answer:
                 names = answer.reader.schema.names
                 rows = [dict(zip(names, row, strict=True)) for row in _rows(answer.reader)]
     if len(rows) != 1:
@@ -145,30 +150,13 @@ def quarantine_show(context: Context, identity: str) -> int:
     return 0
 
 
-def moment(at: str | None) -> int | datetime | None:
-    """What --at means: a commit number, or a time (UTC where no zone is said). Raises AccessError MP-8010."""
-    if at is None:
-        return None
-    if at.isascii() and at.isdigit():
-        return int(at)
-    try:
-        given = datetime.fromisoformat(at)
-    except ValueError:
-        raise AccessError(
-            "MP-8010",
-            f"--at {at} is no commit number and no time",
-            next_step="write a number, or a time such as 2026-11-21T09:30:00",
-        ) from None
-    return given if given.tzinfo else given.replace(tzinfo=UTC)
+def named(lake: Lakehouse, name: str, at: int | None = None) -> TableName:
+    """The table, there as of a commit, that a full name or a name without its layer means. Raises AccessError MP-8011.
 
-
-def _number(lake: Lakehouse, at: int | datetime | None) -> int | None:
-    return lake.catalog.number_at(at) if isinstance(at, datetime) else at
-
-
-def _named(lake: Lakehouse, name: str) -> TableName:
-    """The table that a full name, or a name without its layer, means."""
-    known = [entry.name for entry in lake.catalog.tables()]
+    Where there was none then, the tables of now are asked.
+    """
+    known = [entry.name for entry in (*lake.catalog.tables(at), *lake.catalog.tables())]
+    known = list(dict.fromkeys(known))
     matching = [table for table in known if str(table) == name.lower() or table.name == name.lower()]
     if len(matching) == 1:
         return matching[0]

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from millpond.catalog.catalog import Catalog
+from millpond.catalog.staging import no_such_table
 from millpond.core.clock import Clock
 from millpond.core.errors import AccessError, EngineError, Location, MillpondError
 from millpond.core.names import TableName
@@ -26,7 +27,9 @@ from millpond.engines.engine import Engine, Session
 from millpond.governance.audit import Audit, AuditRecord, Outcome
 from millpond.governance.decision import Decision
 from millpond.governance.guard import QUERY, Guarded, guard
+from millpond.governance.moments import Moment, check_kept, commit_number
 from millpond.governance.policy import Policy
+from millpond.tables.difference import difference
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,6 +72,20 @@ class Answer:
     reader: pa.RecordBatchReader
     commit: int
     tables: tuple[TableName, ...]
+
+
+@dataclass(frozen=True)
+class DifferenceAnswer:
+    """What came, went and changed in a table between two commits.
+
+    `reader` streams `change` (inserted, deleted or changed) with the row's `before` and `after`, to be read once;
+    `counts` says how often each change is in it.
+    """
+
+    schema: Schema
+    reader: pa.RecordBatchReader
+    commits: tuple[int, int]
+    counts: Mapping[str, int]
 
 
 Step = Callable[[Request, Policy], Request]
@@ -130,14 +147,15 @@ class Gate:
         self,
         sql: str,
         principal: str,
-        at: int | datetime | None = None,
+        at: Moment | None = None,
         door: str = "cli",
         parameters: Sequence[object] = (),
     ) -> Iterator[Answer]:
-        """Run one SELECT at the newest commit, or at a number or time. The answer lives as long as the `with`.
+        """Run one SELECT at the newest commit, or at a number, time or tag. The answer lives as long as the `with`.
 
         Raises AccessError MP-80xx when the statement or the principal is refused or the read cannot be recorded,
-        EngineError MP-40xx, with the place in the statement, when it fails.
+        CatalogError MP-3076 for a commit that is no longer kept, EngineError MP-40xx, with the place in the statement,
+        when it fails.
         """
         reading = _Reading(self._audit, self._clock.now())
         request = Request(sql, principal, door, tuple(parameters), self._catalog.head())
@@ -145,6 +163,8 @@ class Gate:
             request = self._at(request, at)
             for step in STEPS:
                 request = step(request, self._policy)
+            if at is not None:
+                check_kept(self._catalog, request.tables, request.commit)
         except MillpondError as refusal:
             reading.begin(request, "refused", refusal.code)
             raise
@@ -161,22 +181,69 @@ class Gate:
 
     @contextmanager
     def preview(
-        self, table: TableName, limit: int, principal: str, at: int | datetime | None = None, door: str = "cli"
+        self, table: TableName, limit: int, principal: str, at: Moment | None = None, door: str = "cli"
     ) -> Iterator[Answer]:
         """The first rows of one table."""
         with self.query(f"FROM {table.quoted} LIMIT {int(limit)}", principal, at, door) as answer:
             yield answer
 
-    def _at(self, request: Request, at: int | datetime | None) -> Request:
-        """The request with its commit, and the tables that there are at it. Raises AccessError MP-8016."""
-        newest = request.commit
-        number = self._catalog.number_at(at) if isinstance(at, datetime) else newest if at is None else at
-        if not 0 <= number <= newest:
-            raise AccessError(
-                "MP-8016",
-                f"there is no commit {number}; the newest is {newest}",
-                next_step="choose a number from 0 to the newest, or a time",
-            )
+    @contextmanager
+    def difference(
+        self,
+        table: TableName,
+        before: Moment,
+        after: Moment | None,
+        principal: str,
+        key: Sequence[str] = (),
+        door: str = "cli",
+    ) -> Iterator[DifferenceAnswer]:
+        """The rows in which a table differs between two moments. The answer lives as long as the `with`.
+
+        Raises AccessError MP-80xx when a read is refused, CatalogError MP-3001 when there is no such table at either
+        moment, MP-3076 for one that is no longer kept, MP-3036 and MP-3038 for what cannot be compared.
+        """
+        reading = _Reading(self._audit, self._clock.now())
+        request = Request(f"DIFF {table}", principal, door, (), self._catalog.head())
+        try:
+            first, second = (self._whole(table, replace(request, sql=""), at) for at in (before, after))
+            request = replace(second, sql=f"DIFF {table} AT {first.commit} TO {second.commit}")
+            numbers = (first.commit, second.commit)
+            entries = [self._catalog.find(table, number) for number in numbers]
+            if entries == [None, None]:
+                raise no_such_table(table, (name for name in second.known))
+        except MillpondError as refusal:
+            reading.begin(request, "refused", refusal.code)
+            raise
+        reading.begin(request)
+        try:
+            old, new = (None if entry is None else self._catalog.metadata(entry) for entry in entries)
+            planned = difference(old, new, key)
+            with self._session(request.commit) as session:
+                for statement in planned.statements:
+                    session.execute(statement)
+                counts = {str(change): int(count) for change, count in session.rows(planned.counts)}
+                reader = reading.counted(session.stream(planned.rows), planned.rows)
+                yield DifferenceAnswer(planned.columns, reader, numbers, counts)
+        except MillpondError as failure:
+            reading.failed(failure)
+            raise
+        finally:
+            reading.end()
+
+    def _whole(self, table: TableName, request: Request, at: Moment | None) -> Request:
+        """A request for a whole table at a moment, guarded and decided; for nothing where it was not there."""
+        request = self._at(request, at)
+        if table not in request.known:
+            return request
+        request = replace(request, sql=f"FROM {table.quoted}")
+        for step in STEPS:
+            request = step(request, self._policy)
+        check_kept(self._catalog, request.tables, request.commit)
+        return request
+
+    def _at(self, request: Request, at: Moment | None) -> Request:
+        """The request with its commit, and the tables that there are at it. Raises AccessError MP-8010 and MP-8016."""
+        number = request.commit if at is None else commit_number(self._catalog, at)
         known = frozenset(entry.name for entry in self._catalog.tables(number))
         return replace(request, commit=number, known=known)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from millpond.core.errors import AccessError
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from millpond.governance.gate import Gate
+    from millpond.governance.moments import Moment
 
 
 class Result:
@@ -51,17 +52,29 @@ class Tables:
         self._gate = gate
         self._principal = principal
 
-    def query(self, sql: str, *, at: int | datetime | None = None) -> Result:
-        """The result of one SELECT, as of a commit number or a time. Raises AccessError or EngineError."""
+    def query(self, sql: str, *, at: Moment | None = None) -> Result:
+        """The result of one SELECT, as of a commit number, a time or a tag. Raises AccessError or EngineError."""
         with self._gate.query(sql, self._principal, at=at, door="python") as answer:
             return Result(answer.reader.read_all(), answer.commit)
 
-    def read(self, name: str, *, at: int | datetime | None = None) -> Result:
-        """A whole table by its name `layer.name`. Raises AccessError MP-8018 for what is no such name."""
-        try:
-            table = TableName.parse(name)
-        except ValueError:
-            raise AccessError(
-                "MP-8018", f"{name!r} is not the name of a table", next_step="write it as layer.name"
-            ) from None
-        return self.query(f"FROM {table.quoted}", at=at)
+    def difference(self, name: str, at: Moment, to: Moment | None = None, *, key: Sequence[str] = ()) -> Result:
+        """What came, went and changed (by `key`) in a table between two moments, with its rows before and after.
+
+        Raises AccessError MP-8018 for no such name, and as `Gate.difference` does.
+        """
+        with self._gate.difference(table_name(name), at, to, self._principal, key, door="python") as answer:
+            return Result(answer.reader.read_all(), answer.commits[1])
+
+    def read(self, name: str, *, at: Moment | None = None) -> Result:
+        """A whole table by its name `layer.name`, now or at a moment. Raises AccessError MP-8018 for no such name."""
+        return self.query(f"FROM {table_name(name).quoted}", at=at)
+
+
+def table_name(name: str) -> TableName:
+    """The table that a name `layer.name` means. Raises AccessError MP-8018 for what is no such name."""
+    try:
+        return TableName.parse(name)
+    except ValueError:
+        raise AccessError(
+            "MP-8018", f"{name!r} is not the name of a table", next_step="write it as layer.name"
+        ) from None

@@ -72,7 +72,13 @@ def between(older: TableMetadata | None, newer: TableMetadata) -> Changes:
         inserted = _whole(_Version(newer))
     elif _current(older) != _current(newer):
         inserted, deleted = _difference(_Version(older), _Version(newer))
-    return Changes(inserted, deleted, Layout.of(newer), older is None)
+    layout = Layout.of(newer)
+    return Changes(inserted, deleted, layout if older is None else layout.wide_for(older), older is None)
+
+
+def whole(metadata: TableMetadata) -> Reading:
+    """Every row of a version. Raises CatalogError MP-3038 and MP-3036."""
+    return Reading(_whole(_Version(metadata)), Layout.of(metadata))
 
 
 def _current(metadata: TableMetadata) -> int | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from millpond.catalog.metadata import TableMetadata
 from millpond.core.errors import CatalogError
-from millpond.core.schema import Schema
+from millpond.core.schema import Column, Schema
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,27 @@ class Layout:
             if row.get("initial-default") is not None
         }
         return cls(metadata.schema(), metadata.field_ids(), defaults, _renamed(metadata))
+
+    def wide_for(self, other: TableMetadata) -> Layout:
+        """The same columns, as wide as another version of the table has them: a table may have gone back to less."""
+        names = {number: name for name, number in other.field_ids().items()}
+        theirs = other.schema()
+        columns = []
+        for column in self.schema:
+            twin = theirs.get(names.get(self.fields[column.name], ""))
+            wider = twin is not None and twin.type in _WIDER.get(column.type.split("(")[0], ())
+            decimal = twin is not None and column.type.startswith("DECIMAL(") and _digits(twin) > _digits(column)
+            columns.append(replace(column, type=twin.type) if twin is not None and (wider or decimal) else column)
+        return replace(self, schema=Schema(tuple(columns)))
+
+
+_WIDER = {"INTEGER": ("BIGINT",), "FLOAT": ("DOUBLE",)}
+"""What the specification lets a type grow to, besides decimals with more digits. Spec v2, "Schema Evolution"."""
+
+
+def _digits(column: Column) -> int:
+    found = re.match(r"DECIMAL\((\d+)", column.type)
+    return int(found[1]) if found else 0
 
 
 def _default(value: object, kind: str) -> str:

@@ -1,0 +1,45 @@
+"""Tags that name commits, forks and where they began, and restores of tables to what they were at a commit."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+WORD = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    op.create_table(
+        "tags",
+        sa.Column("name", WORD, nullable=False),
+        sa.Column("number", NUMBER, nullable=False, comment="the commit that it names"),
+        sa.Column("at", sa.BigInteger(), nullable=False, comment="microseconds since 1970 in UTC"),
+        sa.Column("principal", WORD, nullable=False),
+        sa.ForeignKeyConstraint(["number"], ["commits.number"]),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "forks",
+        sa.Column("uuid", WORD, nullable=False, comment="of the fork"),
+        sa.Column("origin", WORD, nullable=False, comment="uuid of the table whose files it began with"),
+        sa.Column("commit", NUMBER, nullable=False),
+        sa.ForeignKeyConstraint(["commit"], ["commits.number"]),
+        sa.PrimaryKeyConstraint("uuid"),
+    )
+    op.create_index("forks_origin", "forks", ["origin"], unique=False)
+    op.create_table(
+        "restores",
+        sa.Column("environment", WORD, nullable=False),
+        sa.Column("layer", WORD, nullable=False, comment="empty: every table"),
+        sa.Column("name", WORD, nullable=False, comment="empty: every table"),
+        sa.Column("commit", NUMBER, nullable=False),
+        sa.Column("number", NUMBER, nullable=False, comment="the commit whose state came back"),
+        sa.ForeignKeyConstraint(["commit"], ["commits.number"]),
+        sa.PrimaryKeyConstraint("environment", "layer", "name", "commit", name="restores_key"),
+    )
+    op.create_index("commit_tables_uuid", "commit_tables", ["uuid"], unique=False)
