@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -61,37 +62,34 @@ def test_a_file_of_the_first_release_opens_with_what_it_held(path: Path) -> None
 def test_an_older_file_goes_through_every_later_migration(path: Path, tmp_path: Path) -> None:
     """A store at one revision is upgraded in one transaction to a later one."""
     folder = tmp_path / "migrations"
-    (folder / "versions").mkdir(parents=True)
-    first = (FOLDER / "versions" / "r0001_pointers.py").read_text()
-    (folder / "versions" / "r0001.py").write_text(first)
-    (folder / "versions" / "r0002.py").write_text(
-        "import sqlalchemy as sa\nfrom alembic import op\nrevision = '0002'\ndown_revision = '0001'\n"
+    shutil.copytree(FOLDER / "versions", folder / "versions")
+    (folder / "versions" / "r9000.py").write_text(
+        f"import sqlalchemy as sa\nfrom alembic import op\nrevision = '9000'\ndown_revision = '{REVISION}'\n"
         "def upgrade():\n    op.add_column('commits', sa.Column('note', sa.String()))\n"
     )
     store = Store.open(path)
-    upgrade(store, "0002", folder)
+    upgrade(store, "9000", folder)
     with store.read() as connection:
         assert "note" in {column["name"] for column in inspect(connection).get_columns("commits")}
-        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "0002"
-    upgrade(store, "0002", folder)
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "9000"
+    upgrade(store, "9000", folder)
     store.close()
 
 
 def test_a_failing_migration_changes_nothing(path: Path, tmp_path: Path) -> None:
     """When one step of an upgrade fails, the file stays at its revision with its tables."""
     folder = tmp_path / "migrations"
-    (folder / "versions").mkdir(parents=True)
-    (folder / "versions" / "r0001.py").write_text((FOLDER / "versions" / "r0001_pointers.py").read_text())
-    (folder / "versions" / "r0002.py").write_text(
-        "from alembic import op\nrevision = '0002'\ndown_revision = '0001'\n"
+    shutil.copytree(FOLDER / "versions", folder / "versions")
+    (folder / "versions" / "r9000.py").write_text(
+        f"from alembic import op\nrevision = '9000'\ndown_revision = '{REVISION}'\n"
         "def upgrade():\n    op.drop_table('verdicts')\n    op.drop_table('no_such_table')\n"
     )
     store = Store.open(path)
     with pytest.raises(Exception, match="no_such_table"):
-        upgrade(store, "0002", folder)
+        upgrade(store, "9000", folder)
     with store.read() as connection:
         assert inspect(connection).has_table("verdicts")
-        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "0001"
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == REVISION
     store.close()
 
 

@@ -79,6 +79,7 @@ commit_tables = Table(
     Column("dropped", Boolean(create_constraint=False), nullable=False),
     PrimaryKeyConstraint("environment", "layer", "name", "commit", name="commit_tables_key"),
     Index("commit_tables_commit", "commit"),
+    Index("commit_tables_uuid", "uuid"),
 )
 
 namespaces = Table(
@@ -171,4 +172,33 @@ model_states = Table(
     Column("fingerprint", String, nullable=False),
     Column("definition", Text, nullable=False),
     PrimaryKeyConstraint("environment", "layer", "name", "commit", name="model_states_key"),
+)
+
+tags = Table(
+    "tags",
+    SCHEMA,
+    Column("name", String, primary_key=True),
+    Column("number", _NUMBER, ForeignKey("commits.number"), nullable=False, comment="the commit that it names"),
+    Column("at", BigInteger, nullable=False, comment="microseconds since 1970 in UTC"),
+    Column("principal", String, nullable=False),
+)
+
+forks = Table(
+    "forks",
+    SCHEMA,
+    Column("uuid", String, primary_key=True, comment="of the fork"),
+    Column("origin", String, nullable=False, comment="uuid of the table whose files it began with"),
+    _commit(),
+    Index("forks_origin", "origin"),
+)
+
+restores = Table(
+    "restores",
+    SCHEMA,
+    Column("environment", String, nullable=False),
+    Column("layer", String, nullable=False, comment="empty: every table"),
+    Column("name", String, nullable=False, comment="empty: every table"),
+    _commit(),
+    Column("number", _NUMBER, nullable=False, comment="the commit whose state came back"),
+    PrimaryKeyConstraint("environment", "layer", "name", "commit", name="restores_key"),
 )

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from starlette.responses import Response
 
+from millpond.catalog import reachability
 from millpond.catalog.gateway import requests, tables
 from millpond.catalog.gateway.access import Seat
 from millpond.catalog.gateway.answers import document, done
@@ -81,6 +82,8 @@ class Commits:
                 requests.new_name(name.name, "table")
                 if not seat.may_hold(name.layer):
                     raise no_such_namespace(name.layer)
+        for change in changes:
+            reachability.check_removal(seat.catalog, change.name, change.updates)
         if not seat.change(lambda stage: stage.commit(changes)):
             seat.repeated(names)
         self._answered.keep(asked, _positions(seat, names))

@@ -1,0 +1,292 @@
+"""Which versions, snapshots and files of tables are still needed: by a pointer, a tag, a cursor, a fork, or history.
+
+Files are shared: by the versions of one table, by its forks, and by pointers of several environments. So nothing is
+judged by one table's metadata alone, but by all that any pointer of the store names or may have to name again.
+
+A version whose metadata file is gone counts as given up: who gives versions up removes their metadata files first.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, and_, func, select
+
+from millpond.catalog import files, manifests, records
+from millpond.catalog.files import local
+from millpond.catalog.metadata import TableMetadata
+from millpond.catalog.recording import EPOCH
+from millpond.catalog.relations import commit_tables, commits, cursors, forks, pointers, restores, tags
+from millpond.core.errors import CatalogError
+from millpond.core.names import TableName
+
+if TYPE_CHECKING:
+    from millpond.catalog.catalog import Catalog
+
+Moment = tuple[int, datetime]
+"""A commit's number and time."""
+
+Keep = Callable[[Sequence[Moment], datetime], Collection[int]]
+"""A retention rule: which commits, of all (oldest first), the lake must still be readable at. The time is now."""
+
+RECENT = timedelta(hours=24)
+
+
+def recent(moments: Sequence[Moment], now: datetime) -> frozenset[int]:
+    """Every commit of the last 24 hours, and the one before them: it was the state when they began."""
+    since = next((place for place, (_, at) in enumerate(moments) if at >= now - RECENT), len(moments))
+    return frozenset(number for number, _ in moments[max(0, since - 1) :])
+
+
+@dataclass(frozen=True)
+class Version:
+    """What a name pointed at from commit `commit` until before commit `until`; None as `until` means until now."""
+
+    environment: str
+    name: TableName
+    uuid: str
+    location: str
+    metadata_location: str
+    commit: int
+    until: int | None
+
+
+def family(connection: Connection, table_uuid: str) -> frozenset[str]:
+    """A table, what it was forked from, its forks, and so on: all that may share files with it."""
+    links: dict[str, set[str]] = {}
+    for row in connection.execute(select(forks.c.uuid, forks.c.origin)):
+        links.setdefault(row.uuid, set()).add(row.origin)
+        links.setdefault(row.origin, set()).add(row.uuid)
+    found, open_ = {table_uuid}, [table_uuid]
+    while open_:
+        fresh = links.get(open_.pop(), set()) - found
+        found |= fresh
+        open_.extend(fresh)
+    return frozenset(found)
+
+
+def needed_versions(
+    catalog: Catalog, table_uuids: Collection[str] | None = None, keep: Keep = recent
+) -> tuple[Version, ...]:
+    """The versions of the given tables (None: of all) that must stay readable.
+
+    They are: what any environment points at; what it pointed at as of a commit that `keep` or a tag names; and, for
+    each cursor that is live now or would be after a restore to such a commit, the input as of the cursor.
+    """
+    with catalog.store.read() as connection:
+        points = _points(connection, keep, catalog.clock.now())
+        read = _read(connection, points)
+        found = tuple(_versions(connection, table_uuids))
+    return tuple(
+        version
+        for version in found
+        if version.until is None
+        or _within(points, version)
+        or _within(read.get((version.environment, version.name), ()), version)
+    )
+
+
+def needed_snapshots(catalog: Catalog, table_uuid: str, keep: Keep = recent) -> frozenset[int]:
+    """Ids of the snapshots that some needed version of the table, or of a table that shares files with it, reads.
+
+    Snapshots that a fork took over and still names belong to them. Raises CatalogError MP-3033 for damaged metadata.
+    """
+    with catalog.store.read() as connection:
+        related = family(connection, table_uuid)
+    return frozenset(
+        int(row["snapshot-id"])
+        for version, metadata in _loaded(catalog, needed_versions(catalog, related, keep))
+        for row in _needed(version, metadata, named=version.uuid != table_uuid)
+    )
+
+
+def reachable_files(
+    catalog: Catalog, table_uuids: Collection[str] | None = None, keep: Keep = recent
+) -> frozenset[str]:
+    """Plain paths of every file that a needed version of the given tables, or of what shares files with them, reads.
+
+    Metadata files, statistics, manifest lists, manifests, data and delete files. Of the versions that are pointed at
+    now, every snapshot counts that they name, of older ones what was read then. Raises CatalogError MP-3033 and
+    MP-3036 for what cannot be read: then it cannot be told what is needed, and nothing may be deleted.
+    """
+    related: frozenset[str] | None = None
+    if table_uuids is not None:
+        with catalog.store.read() as connection:
+            related = frozenset(one for table_uuid in table_uuids for one in family(connection, table_uuid))
+    found: set[str] = set()
+    snapshots: dict[int, Mapping[str, Any]] = {}
+    for version, metadata in _loaded(catalog, needed_versions(catalog, related, keep)):
+        found.add(local(version.metadata_location))
+        found.update(_statistics(metadata))
+        for row in _needed(version, metadata, named=True):
+            snapshots.setdefault(int(row["snapshot-id"]), row)
+    return frozenset(found | set(snapshot_files(snapshots.values())))
+
+
+def snapshot_files(snapshots: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Plain paths of the manifest lists, manifests and live files of snapshots; each manifest is read once.
+
+    Raises CatalogError MP-3036 when one cannot be read.
+    """
+    read: set[tuple[str, int]] = set()
+    for snapshot in snapshots:
+        yield local(snapshot["manifest-list"])
+        for manifest in manifests.of_snapshot(snapshot):
+            key = (manifest.path, manifest.sequence_number)
+            if key not in read:
+                read.add(key)
+                yield local(manifest.path)
+                yield from (local(entry.path) for entry in manifests.files(manifest))
+
+
+def check_removal(catalog: Catalog, name: TableName, updates: Sequence[Mapping[str, Any]], keep: Keep = recent) -> None:
+    """Pass when the snapshots that a client's updates remove carry nothing that is needed.
+
+    The client may delete their files itself after the commit, as Spark does. Raises CatalogError MP-3058 otherwise.
+    """
+    removed = {
+        int(number) for row in updates if row.get("action") == "remove-snapshots" for number in row["snapshot-ids"]
+    }
+    entry = catalog.find(name)
+    if not removed or entry is None:
+        return
+    metadata = catalog.metadata(entry)
+    leaving = [row for row in metadata.snapshots if row["snapshot-id"] in removed]
+    staying = [row for row in metadata.snapshots if row["snapshot-id"] not in removed]
+    if not leaving:
+        return
+    with catalog.store.read() as connection:
+        related = family(connection, entry.uuid)
+    needed: dict[int, Mapping[str, Any]] = {}
+    versions = needed_versions(catalog, related, keep)
+    for version, document in _loaded(catalog, versions):
+        if version.until is None and (version.environment, version.name) == (catalog.environment, name):
+            continue
+        for row in _needed(version, document, named=version.uuid != entry.uuid):
+            needed.setdefault(int(row["snapshot-id"]), row)
+    broken = sorted(removed & needed.keys())
+    if not broken:
+        lost = set(snapshot_files(leaving)) - set(snapshot_files(staying))
+        broken = [number for number, row in needed.items() if not lost.isdisjoint(snapshot_files([row]))]
+    if broken:
+        raise CatalogError(
+            "MP-3058",
+            f"Cannot remove snapshots of {name}: {_told(broken)} still needed, by a tag, a fork, another environment, "
+            "a table that reads the changes, or the history that is kept",
+            next_step="leave expiry to `millpond maintain`, or remove older snapshots only; nothing was changed",
+        )
+
+
+def _told(numbers: Sequence[int]) -> str:
+    shown = ", ".join(str(number) for number in numbers[:3])
+    more = f" and {len(numbers) - 3} more" if len(numbers) > 3 else ""
+    return f"{shown}{more} {'is' if len(numbers) == 1 else 'are'}"
+
+
+def _loaded(catalog: Catalog, versions: Iterable[Version]) -> Iterator[tuple[Version, TableMetadata]]:
+    """Each version with its metadata; old ones whose file is gone are left out."""
+    for version in versions:
+        try:
+            path = version.metadata_location
+            yield version, catalog.cache.load(path) if version.until is None else files.read(path)
+        except CatalogError as gone:
+            if gone.code != "MP-3032" or version.until is None:
+                raise
+
+
+def _needed(version: Version, metadata: TableMetadata, *, named: bool) -> list[Mapping[str, Any]]:
+    """The snapshots that a version reads; with `named`, all that it names where it is pointed at now."""
+    if named and version.until is None:
+        return list(metadata.snapshots)
+    wanted = {ref["snapshot-id"] for ref in (metadata.document.get("refs") or {}).values()}
+    wanted.add(metadata.document.get("current-snapshot-id"))
+    return [row for row in metadata.snapshots if row["snapshot-id"] in wanted]
+
+
+def _statistics(metadata: TableMetadata) -> Iterator[str]:
+    for member in ("statistics", "partition-statistics"):
+        for row in metadata.document.get(member) or ():
+            yield local(str(row["statistics-path"]))
+
+
+def _within(points: Sequence[int], version: Version) -> bool:
+    """Whether one of the numbers, in order, falls into the version's time."""
+    place = bisect_left(points, version.commit)
+    return place < len(points) and (version.until is None or points[place] < version.until)
+
+
+def _versions(connection: Connection, uuids: Collection[str] | None) -> Iterator[Version]:
+    key = (commit_tables.c.environment, commit_tables.c.layer, commit_tables.c.name)
+    query = select(commit_tables)
+    if uuids is not None:
+        named = select(*key).where(commit_tables.c.uuid.in_(uuids)).distinct().subquery()
+        query = query.join(named, and_(*(column == named.c[column.name] for column in key)))
+    rows = [*connection.execute(query.order_by(*key, commit_tables.c.commit)), None]
+    for row, later in pairwise(rows):
+        if row is None or row.dropped or (uuids is not None and row.uuid not in uuids):
+            continue
+        same = later is not None and (later.environment, later.layer, later.name) == (
+            row.environment,
+            row.layer,
+            row.name,
+        )
+        yield Version(
+            row.environment,
+            TableName(row.layer, row.name),
+            row.uuid,
+            row.location,
+            row.metadata_location,
+            row.commit,
+            later.commit if same and later is not None else None,
+        )
+
+
+def _points(connection: Connection, keep: Keep, now: datetime) -> tuple[int, ...]:
+    """The numbers that the lake must be readable at, in order."""
+    rows = connection.execute(select(commits.c.number, commits.c.at).order_by(commits.c.number))
+    moments = [(row.number, EPOCH + timedelta(microseconds=row.at)) for row in rows]
+    return tuple(sorted({*keep(moments, now), *connection.scalars(select(tags.c.number))}))
+
+
+def _read(connection: Connection, points: tuple[int, ...]) -> dict[tuple[str, TableName], tuple[int, ...]]:
+    """For each input, the numbers from which a cursor goes on that is live, or was at one of the points, in order."""
+    since = points[0] if points else 0
+    back = select(restores.c.number).where(restores.c.commit >= since)
+    points = tuple(sorted({*points, *connection.scalars(back)}))
+    key = ("environment", "consumer_layer", "consumer_name", "input_layer", "input_name")
+    query = select(cursors).order_by(*(cursors.c[member] for member in key), cursors.c.commit)
+    found: dict[tuple[str, TableName], set[int]] = {}
+    rows = [*connection.execute(query), None]
+    ends = _ends(connection)
+    head = records.head(connection)
+    for row, later in pairwise(rows):
+        if row is None:
+            continue
+        consumer = TableName(row.consumer_layer, row.consumer_name)
+        source = TableName(row.input_layer, row.input_name)
+        numbers = found.setdefault((row.environment, source), set())
+        last = later is None or any(getattr(row, member) != getattr(later, member) for member in key)
+        until = ends.get((row.environment, consumer), 0) if last or later is None else later.commit
+        place = bisect_left(points, row.commit)
+        if place < len(points) and (until is None or points[place] < until):
+            numbers.add(row.number)
+        if last:
+            number = records.cursor(connection, row.environment, consumer, source, head)
+            numbers.update(() if number is None else (number,))
+    return {name: tuple(sorted(numbers)) for name, numbers in found.items()}
+
+
+def _ends(connection: Connection) -> dict[tuple[str, TableName], int | None]:
+    """For each table that ever was, the commit that moved its name last; None where the table is there."""
+    key = (commit_tables.c.environment, commit_tables.c.layer, commit_tables.c.name)
+    query = select(*key, func.max(commit_tables.c.commit).label("last")).group_by(*key)
+    found: dict[tuple[str, TableName], int | None] = {
+        (row.environment, TableName(row.layer, row.name)): row.last for row in connection.execute(query)
+    }
+    there = connection.execute(select(pointers.c.environment, pointers.c.layer, pointers.c.name))
+    return found | {(row.environment, TableName(row.layer, row.name)): None for row in there}
