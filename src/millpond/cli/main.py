@@ -158,6 +158,16 @@ def quarantine_show(
     return int(lookup("millpond.cli.reading:quarantine_show")(context, record))
 
 
+@command(app, "maintain")
+def maintain(
+    context: Context,
+    select: Select = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+) -> int | None:
+    """Keep the lake small and fast: rewrite files, forget the old past, delete what nothing needs."""
+    return int(lookup("millpond.cli.upkeep:maintain")(context, tuple(select or ()), dry_run))
+
+
 @command(app, "serve")
 def serve(
     context: Context,
