@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from millpond.catalog import manifests
+from millpond.catalog import checksums, manifests
 from millpond.catalog.commits import Commit
 from millpond.catalog.files import local
 from millpond.catalog.metadata import TableMetadata
@@ -113,6 +113,8 @@ def remove(
             Path(stray.path).unlink()
             gone.append(stray)
         catalog.cache.forget(stray.path)
+    with catalog.store.write() as connection:
+        checksums.forget(connection, [stray.path for stray in gone])
     _clear(catalog)
     return number, tuple(gone)
 

@@ -21,7 +21,7 @@ from millpond.catalog.files import make_folder, sync
 from millpond.core import plugins
 from millpond.core.errors import CatalogError, HostError, MillpondError
 
-REVISION = "0002"
+REVISION = "0003"
 """The schema version that this code reads and writes: the newest file under migrations/versions."""
 
 _WAIT_S = 30.0

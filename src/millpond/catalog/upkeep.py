@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, func, select
 
 from millpond.catalog import records
 from millpond.catalog.relations import commit_tables, commits, cursors, pointers
@@ -15,6 +16,28 @@ if TYPE_CHECKING:
 
 KIND = "maintain"
 """The kind of upkeep's commits."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """What a program wrote: how many commits of a kind, and the newest of them."""
+
+    client: str
+    kind: str
+    commits: int
+    newest: int
+
+
+def clients(catalog: Catalog) -> tuple[Client, ...]:
+    """Which programs have written to the environment, and what."""
+    query = (
+        select(commits.c.client, commits.c.kind, func.count(), func.max(commits.c.number))
+        .where(commits.c.environment == catalog.environment)
+        .group_by(commits.c.client, commits.c.kind)
+        .order_by(commits.c.client, commits.c.kind)
+    )
+    with catalog.store.read() as connection:
+        return tuple(Client(*row) for row in connection.execute(query))
 
 
 def maintained(catalog: Catalog, name: TableName, since: int, until: int) -> tuple[str, ...]:

@@ -168,6 +168,15 @@ def maintain(
     return int(lookup("millpond.cli.upkeep:maintain")(context, tuple(select or ()), dry_run))
 
 
+@command(app, "doctor")
+def doctor(
+    context: Context,
+    repair: Annotated[bool, typer.Option("--repair", help="Put damaged tables back to a whole version.")] = False,
+) -> int | None:
+    """Look whether everything that the lake names is there and whole."""
+    return int(lookup("millpond.cli.upkeep:doctor")(context, repair))
+
+
 @command(app, "serve")
 def serve(
     context: Context,

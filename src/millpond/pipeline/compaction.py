@@ -21,7 +21,7 @@ from millpond.core.names import TableName
 from millpond.core.retry import Backoff, retry
 from millpond.engines.engine import Session
 from millpond.pipeline.workbench import Workbench
-from millpond.sql.clustering import count_rows, rewrite
+from millpond.sql.rewriting import count_rows, rewrite
 from millpond.tables.compaction import TARGET_SIZE, Group, Live, droppable, groups, target_size, unchanged
 from millpond.tables.reading import rows_sql
 from millpond.tables.slices import FileSlice, Layout, Reading

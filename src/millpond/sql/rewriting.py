@@ -1,10 +1,10 @@
-"""Statements that rewrite rows into sorted files: by one column, or along a Z-shaped curve through several."""
+"""Statements of upkeep: rows into sorted files, by one column or along a Z-shaped curve; counts and footers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from millpond.core.names import TableName, quote
+from millpond.core.names import TableName, literal, quote
 
 _BITS = 10
 """Each column is cut into 2^10 parts of about as many rows: a file holds some hundred parts of the curve."""
@@ -43,3 +43,9 @@ def _curve(columns: int) -> str:
 def count_rows(rows: str) -> str:
     """SELECT of how many rows a query gives."""
     return f"SELECT count(*) FROM ({rows}) AS r"
+
+
+def read_footers(paths: Sequence[str]) -> str:
+    """SELECT that reads the footer of each Parquet file: how many rows it says it has."""
+    listed = ", ".join(literal(path) for path in paths)
+    return f"SELECT file_name, num_rows FROM parquet_file_metadata([{listed}])"
