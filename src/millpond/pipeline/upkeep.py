@@ -161,7 +161,12 @@ class Upkeep:
                 listen(Event("step_failed", self._clock.now(), {"table": named, "work": step.work, **told}))
                 continue
             done.append(outcome)
-            fields = {"commits": list(outcome.numbers), "seconds": round(time.monotonic() - started, 3)}
+            newest = max(outcome.numbers, default=None)
+            fields = {
+                "commit": newest,
+                "commits": list(outcome.numbers),
+                "seconds": round(time.monotonic() - started, 3),
+            }
             fields |= {"table": named, "work": step.work, "note": outcome.note}
             listen(Event("step_finished", self._clock.now(), fields))
         return UpkeepReport(tuple(done), tuple(failures), tuple(left))
