@@ -59,9 +59,10 @@ def _tell_repair(context: Context, done: Repair) -> None:
         return
     line(f"  ✔ {done.table} is what it was at commit {done.whole} (commit {done.number}); lost of it:")
     for one in done.lost:
-        counts = ", ".join(f"{count} {word}" for word, count in _ledger(one).items() if count) or "unknown rows"
+        counts = ", ".join(f"{count} {word}" for word, count in _ledger(one).items() if count)
+        counts = "no row: it only rewrote files" if one.kind == "maintain" else counts or "how many rows is not known"
         line(f"      commit {one.number} of {one.at:%Y-%m-%d %H:%M:%S}, {one.kind}: {counts}")
-    for name in done.consumers:
+    for name in () if all(one.kind == "maintain" for one in done.lost) else done.consumers:
         line(f"    {name} has read them: `millpond run --rebuild {name}` makes it what its input says")
 
 

@@ -209,7 +209,7 @@ class Upkeep:
         if found:
             files = sum(len(group.files) for group in found)
             worn = sum(bool(part.deletes) for group in found for part in group.slices)
-            because = f"small files or rows deleted from files: {files}" + (f", {worn} with deletes" if worn else "")
+            because = "small or unsorted files" + (f", {worn} of them with deleted rows" if worn else "")
             return [UpkeepStep("compact", table, because, files, sum(group.size for group in found))]
         many = 0 if hindrance else mergeable(metadata)
         return [UpkeepStep("merge", table, f"small manifests: {many}")] if many >= MANY_MANIFESTS else []
