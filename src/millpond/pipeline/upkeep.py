@@ -162,7 +162,7 @@ class Upkeep:
                 continue
             done.append(outcome)
             newest = max(outcome.numbers, default=None)
-            fields = {
+            fields: dict[str, object] = {
                 "commit": newest,
                 "commits": list(outcome.numbers),
                 "seconds": round(time.monotonic() - started, 3),
