@@ -74,7 +74,7 @@ def test_one_changed_bit_is_found_and_located(shop: Shop, kind: str, place: int)
     path = parts(shop)[kind]
     flip(path, place)
     found = [finding for finding in examined(shop).findings if finding.severity == "error"]
-    assert [finding.code for finding in found] == ["MP-3092"]
+    assert [finding.code for finding in found] == ["MP-3192"]
     assert path in found[0].message
     assert "silver.orders (prod)" in found[0].message
 
@@ -84,7 +84,7 @@ def test_a_missing_file_and_a_short_one_are_told_apart(shop: Shop) -> None:
     files = parts(shop)
     Path(files["data"]).write_bytes(Path(files["data"]).read_bytes()[:-1])
     Path(files["manifest"]).unlink()
-    assert {finding.code for finding in examined(shop).findings} == {"MP-3090"}
+    assert {finding.code for finding in examined(shop).findings} == {"MP-3190"}
     Path(files["list"]).unlink()
     assert not examined(shop).sound
 
@@ -96,9 +96,9 @@ def test_the_footer_of_a_large_file_is_read_by_the_engine(shop: Shop, monkeypatc
     path = parts(shop)["data"]
     assert dict(examined(shop).facts)["data files known by size and footer only"] == 3
     flip(path, -30)
-    assert {finding.code for finding in examined(shop).findings} <= {"MP-3093"}
+    assert {finding.code for finding in examined(shop).findings} <= {"MP-3193"}
     flip(path, -1)
-    assert {finding.code for finding in examined(shop).findings} == {"MP-3093"}
+    assert {finding.code for finding in examined(shop).findings} == {"MP-3193"}
     assert LARGEST > 10
 
 
@@ -108,7 +108,7 @@ def test_a_pointer_that_history_contradicts_is_found(shop: Shop) -> None:
     with sqlite3.connect(shop.folder / ".millpond/catalog.db") as db:
         db.execute("UPDATE pointers SET uuid = 'x' || substr(uuid, 2) WHERE name = 'orders' AND layer = 'silver'")
     db.close()
-    assert "MP-3095" in {finding.code for finding in examined(shop).findings}
+    assert "MP-3195" in {finding.code for finding in examined(shop).findings}
 
 
 def test_a_page_of_the_catalog_that_is_overwritten_is_found(shop: Shop) -> None:
@@ -126,7 +126,7 @@ def test_a_page_of_the_catalog_that_is_overwritten_is_found(shop: Shop) -> None:
         codes = {finding.code for finding in examined(shop).findings}
     except CatalogError as damage:
         codes = {damage.code}
-    assert codes & {"MP-3095", "MP-3053"}
+    assert codes & {"MP-3195", "MP-3053"}
 
 
 def test_a_damaged_table_is_put_back_and_what_is_lost_is_told(shop: Shop) -> None:
@@ -169,7 +169,7 @@ def test_a_table_without_a_whole_version_is_told(shop: Shop) -> None:
     head = shop.lake.catalog.head()
     with pytest.raises(CatalogError) as refused:
         repair(shop.lake.catalog, "me")
-    assert refused.value.code == "MP-3099"
+    assert refused.value.code == "MP-3199"
     assert shop.lake.catalog.head() == head
 
 
@@ -186,7 +186,7 @@ def test_the_command_fails_when_something_is_wrong(
         return int(str(ended.value.code)), [json.loads(text) for text in capsys.readouterr().out.splitlines()]
 
     code, told = doctor()
-    assert (code, told[0]["code"]) == (1, "MP-3092")
+    assert (code, told[0]["code"]) == (1, "MP-3192")
     code, told = doctor("--repair")
     assert code == 1
     assert told[-1]["event"] == "repaired"

@@ -78,7 +78,7 @@ class Examination:
             return self._seen[path]
         whole = self._file(owner, "data file", path, size)
         if whole and kind == "parquet" and not _framed(path):
-            self._say("MP-3093", owner, f"the data file {path} is no whole Parquet file")
+            self._say("MP-3193", owner, f"the data file {path} is no whole Parquet file")
             whole = self._seen[path] = False
         if whole and path not in self.sums:
             self.unsummed[path] = owner
@@ -98,18 +98,18 @@ class Examination:
             kept = self.sums.get(path)
             due = kept.size if kept is not None else size
             if due is not None and length != due:
-                self._say("MP-3091", owner, f"the {what} {path} has {length:,} bytes instead of {due:,}")
+                self._say("MP-3191", owner, f"the {what} {path} has {length:,} bytes instead of {due:,}")
                 return False
             if kept is not None:
                 self.summed += 1
                 if checksums.digest(Path(path).read_bytes()) != kept.digest:
-                    self._say("MP-3092", owner, f"the {what} {path} is not what was written: its checksum differs")
+                    self._say("MP-3192", owner, f"the {what} {path} is not what was written: its checksum differs")
                     return False
         except FileNotFoundError:
-            self._say("MP-3090", owner, f"the {what} {path} is missing")
+            self._say("MP-3190", owner, f"the {what} {path} is missing")
             return False
         except OSError as failed:
-            self._say("MP-3094", owner, f"the {what} {path} cannot be read: {failed.strerror}")
+            self._say("MP-3194", owner, f"the {what} {path} cannot be read: {failed.strerror}")
             return False
         return True
 
@@ -185,7 +185,7 @@ def store_findings(catalog: Catalog) -> tuple[Finding, ...]:
     for place in sorted(history.keys() | now.keys()):
         if history.get(place) != now.get(place):
             told.append(f"the pointer of {place[1]}.{place[2]} ({place[0]}) is not where the last commit put it")
-    return tuple(Finding("MP-3095", text, step) for text in told)
+    return tuple(Finding("MP-3195", text, step) for text in told)
 
 
 def versions(catalog: Catalog, entry: TableEntry) -> Iterator[TableEntry]:

@@ -43,7 +43,7 @@ class Repair:
 def repair(catalog: Catalog, principal: str) -> tuple[Repair, ...]:
     """Put every damaged table of the environment back to its newest whole version.
 
-    Raises CatalogError MP-3099 for a table that has none; the others are put back all the same.
+    Raises CatalogError MP-3199 for a table that has none; the others are put back all the same.
     """
     done: list[Repair] = []
     hopeless: list[TableName] = []
@@ -57,7 +57,7 @@ def repair(catalog: Catalog, principal: str) -> tuple[Repair, ...]:
             done.append(_put_back(catalog, entry, good, principal))
     if hopeless:
         raise CatalogError(
-            "MP-3099",
+            "MP-3199",
             f"no version of {', '.join(map(str, hopeless))} is whole",
             next_step="restore the lake's files from a backup, or drop the table and build it anew; "
             + (f"{len(done)} other tables were put back" if done else "nothing was changed"),

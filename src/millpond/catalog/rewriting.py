@@ -61,7 +61,7 @@ class Replacement:
 def replacement(metadata: TableMetadata, change: Replacement, now_ms: int) -> tuple[Json, ...]:
     """The updates that add a snapshot of the same rows; its files are on the disk on return.
 
-    Small manifests are merged on the way. Raises CatalogError MP-3081 for a table whose manifests cannot be rewritten,
+    Small manifests are merged on the way. Raises CatalogError MP-3181 for a table whose manifests cannot be rewritten,
     MP-3036 for one that cannot be read, MP-3039 when the disk does not take the new ones.
     """
     number, sequence = new_id(), metadata.sequence_number + 1
@@ -142,7 +142,7 @@ class _Desk:
         if not _rewritable(found):
             if touched:
                 raise CatalogError(
-                    "MP-3081",
+                    "MP-3181",
                     f"the manifest {manifest.path} is of Iceberg's first version and cannot be rewritten here",
                     next_step="rewrite the table's manifests with the engine that wrote them",
                 )
@@ -173,12 +173,12 @@ class _Desk:
                 sheet.entries.append({**raw, "status": ADDED, "snapshot_id": self._snapshot, **places})
 
     def check(self, change: Replacement) -> None:
-        """Pass when every file that goes was there and every file that comes was found. Raises CatalogError MP-3082."""
+        """Pass when every file that goes was there and every file that comes was found. Raises CatalogError MP-3182."""
         went = {entry.path for entry in self._went}
         came = {entry.path for entry in self._came}
         if went != change.gone or came != {written.path for written in change.written}:
             raise CatalogError(
-                "MP-3082",
+                "MP-3182",
                 f"{len(change.gone - went)} of the files to be replaced are no longer in the table",
                 next_step="run again: the rewrite begins anew on what is there now; nothing was changed",
             )

@@ -80,7 +80,7 @@ def compact(
 ) -> Compacted:
     """Rewrite one batch of a table's files and publish it. `metadata` is the version that the batch was found in.
 
-    Raises CatalogError MP-3083 when the new files do not hold the rows of the old.
+    Raises CatalogError MP-3183 when the new files do not hold the rows of the old.
     """
     done = bench.catalog.published(key)
     if done is not None:
@@ -203,7 +203,7 @@ def _check(session: Session, table: TableName, group: Group, layout: Layout, new
     wrote = sum(entry.records for manifest in new for entry in manifests.entries(manifest) if entry.status == ADDED)
     if wrote != due:
         raise CatalogError(
-            "MP-3083",
+            "MP-3183",
             f"rewriting {table} gave {wrote} rows where {due} were read",
             next_step="nothing was changed; `millpond doctor` looks for damaged files",
         )

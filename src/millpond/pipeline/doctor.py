@@ -51,11 +51,11 @@ def diagnose(project: Project, catalog: Catalog, engine: Engine) -> Diagnosis:
     if strays:
         size = sum(one.size for one in strays)
         told = f"{len(strays)} files ({size:,} bytes) belong to no table and are older than any step"
-        findings.append(Finding("MP-3096", told, "`millpond maintain` deletes them", severity="warning"))
+        findings.append(Finding("MP-3196", told, "`millpond maintain` deletes them", severity="warning"))
     usage = shutil.disk_usage(_existing(Path(catalog.warehouse.root)))
     if usage.free < max(_LEAST_FREE, usage.total * _LEAST_SHARE):
         told = f"the disk of {catalog.warehouse.root} has {usage.free:,} bytes left of {usage.total:,}"
-        findings.append(Finding("MP-3097", told, "free space before a step fails for want of it", severity="warning"))
+        findings.append(Finding("MP-3197", told, "free space before a step fails for want of it", severity="warning"))
     facts = (
         ("millpond", importlib.metadata.version("millpond")),
         ("duckdb", importlib.metadata.version("duckdb")),
@@ -96,7 +96,7 @@ def _footer(session: Session, path: str, owner: str) -> Finding | None:
     except EngineError as damage:
         told = f"{owner}: the data file {path} is no whole Parquet file: {damage.finding.message}"
         step = "restore the file from a backup, or say `millpond doctor --repair` to go back to a whole version"
-        return Finding("MP-3093", told, step)
+        return Finding("MP-3193", told, step)
     return None
 
 
