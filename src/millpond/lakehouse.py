@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from millpond.governance.moments import Moment
     from millpond.governance.tables import Tables
     from millpond.pipeline.runner import Runner
+    from millpond.pipeline.runs import RunLog
+    from millpond.pipeline.upkeep import Upkeep
     from millpond.pipeline.workbench import Workbench
 
 
@@ -87,10 +89,13 @@ class Lakehouse:
         return cast("Tables", lookup("millpond.governance.tables:Tables")(self.gate, self.principal))
 
     @cached_property
+    def _log(self) -> RunLog:
+        return cast("RunLog", lookup("millpond.pipeline.runs:RunLog")(self.project.state / "runs.db"))
+
+    @cached_property
     def runner(self) -> Runner:
         """Plans and runs."""
-        log = lookup("millpond.pipeline.runs:RunLog")(self.project.state / "runs.db")
-        made = lookup("millpond.pipeline.runner:Runner")(self.project, self.catalog, log, self.clock, self._bench)
+        made = lookup("millpond.pipeline.runner:Runner")(self.project, self.catalog, self._log, self.clock, self._bench)
         return cast("Runner", made)
 
     @cached_property
@@ -112,6 +117,12 @@ class Lakehouse:
         work = lookup("millpond.pipeline.restoring:restore_held")
         return int(work(self.project, self.catalog, number, table, self.principal))
 
+    @cached_property
+    def upkeep(self) -> Upkeep:
+        """Keeps the lake small and fast."""
+        made = lookup("millpond.pipeline.upkeep:Upkeep")(self.project, self.catalog, self._log, self.clock, self._bench)
+        return cast("Upkeep", made)
+
     def _bench(self, run: str) -> Workbench:
         made = lookup("millpond.pipeline.workbench:Workbench")(
             self.project, self.catalog, self.engine, self.endpoint, self.clock, self.principal, run
@@ -120,9 +131,13 @@ class Lakehouse:
 
     def close(self) -> None:
         """Stop what was started."""
-        if "runner" in self.__dict__:
-            self.runner.log.close()
-        for part, stop in (("_gateway", "stop"), ("engine", "close"), ("_audit", "close"), ("catalog", "close")):
+        for part, stop in (
+            ("_log", "close"),
+            ("_gateway", "stop"),
+            ("engine", "close"),
+            ("_audit", "close"),
+            ("catalog", "close"),
+        ):
             if part in self.__dict__:
                 getattr(self.__dict__[part], stop)()
 

@@ -135,7 +135,7 @@ def compile_shim(folder: Path) -> Path | None:
 @contextmanager
 def nursery(scratch: Path, shim: Path | None) -> Iterator[Nursery]:
     """A nursery, gone when the block ends. Without a shim its commands can be killed by time alone."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
     if shim is not None:
         environment["LD_PRELOAD"] = str(shim)
     with subprocess.Popen(

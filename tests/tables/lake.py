@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from millpond.catalog.catalog import Catalog
 from millpond.catalog.commits import Commit
@@ -16,6 +16,8 @@ from millpond.catalog.staging import Stage
 from millpond.core.clock import SystemClock
 from millpond.core.names import TableName
 from millpond.engines.duckdb import DuckDBEngine, DuckDBSession
+from millpond.pipeline.workbench import Workbench
+from millpond.project.model import Project
 
 Rows = Counter[tuple[Any, ...]]
 
@@ -34,6 +36,11 @@ class Lake:
         """Stop everything."""
         self.gateway.stop()
         self.catalog.close()
+
+    def bench(self) -> Workbench:
+        """What a step of upkeep works with; there is no project."""
+        none = cast("Project", None)
+        return Workbench(none, self.catalog, self.engine, self.endpoint, self.catalog.clock, "tester", "run")
 
     def begin(self, base: int | None = None) -> Stage:
         """A new step."""

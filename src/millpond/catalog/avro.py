@@ -9,6 +9,7 @@ import threading
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -48,21 +49,37 @@ def unreadable(path: str, reason: str) -> CatalogError:
     )
 
 
+@dataclass(frozen=True)
+class Contents:
+    """An Avro file: its schema as text, the other words of its header, and its records."""
+
+    schema: str
+    header: Mapping[str, str]
+    records: list[Record]
+
+
 def read(path: str) -> list[Record]:
     """Every record of an Avro file. Raises CatalogError MP-3036 when it is missing or damaged."""
+    return contents(path).records
+
+
+def contents(path: str) -> Contents:
+    """A whole Avro file. Raises CatalogError MP-3036 when it is missing or damaged."""
     try:
         content = Path(local(path)).read_bytes()
     except OSError as missing:
         raise unreadable(path, missing.strerror or str(missing)) from missing
     try:
         reader = fastavro.reader(io.BytesIO(content))
-        wrong = _wrong_schema(reader.metadata["avro.schema"])
+        schema = reader.metadata["avro.schema"]
+        wrong = _wrong_schema(schema)
         records: list[Any] = [] if wrong else list(reader)
+        header = {key: str(value) for key, value in reader.metadata.items() if not key.startswith("avro.")}
     except _DAMAGE as damage:
         raise unreadable(path, f"{type(damage).__name__} {damage}") from damage
     if wrong:
         raise unreadable(path, wrong)
-    return records
+    return Contents(schema, header, records)
 
 
 @lru_cache(maxsize=256)

@@ -34,3 +34,8 @@ class MetadataCache:
             self._kept.move_to_end(path)
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
+
+    def forget(self, path: str) -> None:
+        """Remember a file no longer: it was deleted."""
+        with self._lock:
+            self._kept.pop(path, None)

@@ -302,8 +302,8 @@ class _Ground:
         return path
 
 
-def sync_new(previous: TableMetadata | None, updated: TableMetadata) -> None:
-    """Put on the disk whatever `updated` names that `previous` did not: lists, manifests, files, statistics.
+def sync_new(previous: TableMetadata | None, updated: TableMetadata) -> tuple[str, ...]:
+    """Put on the disk whatever `updated` names that `previous` did not, and return it: lists, manifests, files.
 
     Raises CatalogError MP-3034 for a file that is missing, MP-3035 for one outside the table's location (files that
     the table named before may lie elsewhere: a fork's do), MP-3036 for a manifest that cannot be read.
@@ -321,6 +321,7 @@ def sync_new(previous: TableMetadata | None, updated: TableMetadata) -> None:
                 paths.update(dict.fromkeys(_new_files(manifest, ground, before)))
     if paths:
         fsync_files(paths, updated.location)
+    return tuple(paths)
 
 
 def sync_all(metadata: TableMetadata, root: str) -> None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from millpond.catalog import files, manifests, recording, records, snapshots
+from millpond.catalog import checksums, files, manifests, recording, records, snapshots
 from millpond.catalog.cache import MetadataCache
+from millpond.catalog.checksums import Checksum
 from millpond.catalog.commits import VIEW, Commit, Published, TableEntry
 from millpond.catalog.keeper import Held, Keeper
 from millpond.catalog.metadata import TableMetadata, trim
@@ -53,6 +54,7 @@ class Ready:
     written: str | None = None
     metadata: TableMetadata | None = None
     held: Held | None = None
+    sums: tuple[Checksum, ...] = ()
 
 
 class Publisher:
@@ -101,7 +103,7 @@ class Publisher:
                 ready.append(self._prepare(draft, commit.blind))  # noqa: PERF401 - what is ready is removed on failure
             for view in stage.views.drafts():
                 ready.append(self._prepare_view(view))  # noqa: PERF401 - as above
-            published = self._record(commit, [item.move for item in ready], stage.base)
+            published = self._record(commit, ready, stage.base)
         except OvertakenError:
             self._undo(ready)
             raise
@@ -163,22 +165,28 @@ class Publisher:
             return Ready(Move(draft.name, before, None, present.uuid, present.location, present.created))
         created = draft.entry.created if draft.entry is not None else 0
         path, written, held = now.path, None, None
+        sums: tuple[Checksum, ...] = ()
         if path is None:
             now = trim(now, recent=KEPT_SNAPSHOTS)
             same = previous if previous is not None and previous.uuid == now.uuid else None
-            manifests.sync_new(same, now)
+            new = manifests.sync_new(same, now)
             held = None if self._keeper is None else self._keeper.hold(same, now)
             path = written = files.write(now, f"{now.location}/metadata", next_version(before))
-        return Ready(Move(draft.name, before, path, now.uuid, now.location, created or None), written, now, held)
+            sums = checksums.taken((*new, path))
+        return Ready(Move(draft.name, before, path, now.uuid, now.location, created or None), written, now, held, sums)
 
-    def _record(self, commit: Commit, moves: Sequence[Move], base: int) -> Published:
+    def _record(self, commit: Commit, ready: Sequence[Ready], base: int) -> Published:
         """Write the commit; where the connection is lost on the way and it is not in, once more, some times."""
+        moves = [item.move for item in ready]
 
         def once(_attempt: int) -> Published:
             author = Author(self._ground.environment, self._client, self._now())
             try:
                 with self._store.write() as connection:
-                    return recording.record(connection, author, commit, moves)
+                    published = recording.record(connection, author, commit, moves)
+                    if not published.repeated:
+                        checksums.record(connection, published.number, [one for item in ready for one in item.sums])
+                    return published
             except CatalogError as failed:
                 number = self._outcome(commit, moves, base, failed) if failed.code in _UNSURE else None
                 if number is not None:

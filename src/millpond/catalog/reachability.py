@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, and_, func, select
 
 from millpond.catalog import files, manifests, records
+from millpond.catalog.commits import TABLE, VIEW
 from millpond.catalog.files import local
 from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.recording import EPOCH
@@ -54,6 +55,7 @@ class Version:
     metadata_location: str
     commit: int
     until: int | None
+    kind: str = TABLE
 
 
 def family(connection: Connection, table_uuid: str) -> frozenset[str]:
@@ -189,8 +191,11 @@ def _told(numbers: Sequence[int]) -> str:
 
 
 def _loaded(catalog: Catalog, versions: Iterable[Version]) -> Iterator[tuple[Version, TableMetadata]]:
-    """Each version with its metadata; old ones whose file is gone are left out."""
+    """Each version with its metadata; old ones whose file is gone are left out. A view has no snapshots."""
     for version in versions:
+        if version.kind == VIEW:
+            yield version, TableMetadata({"snapshots": []}, version.metadata_location)
+            continue
         try:
             path = version.metadata_location
             yield version, catalog.cache.load(path) if version.until is None else files.read(path)
@@ -243,6 +248,7 @@ def _versions(connection: Connection, uuids: Collection[str] | None) -> Iterator
             row.metadata_location,
             row.commit,
             later.commit if same and later is not None else None,
+            row.kind,
         )
 
 

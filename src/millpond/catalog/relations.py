@@ -264,3 +264,13 @@ restores = Table(
     Column("number", _NUMBER, nullable=False, comment="the commit whose state came back"),
     PrimaryKeyConstraint("environment", "layer", "name", "commit", name="restores_key"),
 )
+
+checksums = Table(
+    "checksums",
+    SCHEMA,
+    Column("path", String, nullable=False),
+    Column("size", BigInteger, nullable=False, comment="bytes"),
+    Column("digest", String, nullable=False, comment="BLAKE2b of 128 bits, hex"),
+    _commit(),
+    PrimaryKeyConstraint("path", name="checksums_key"),
+)

@@ -14,7 +14,7 @@ from millpond.core.errors import ConflictError
 
 Json = Mapping[str, Any]
 
-_TOTALS = {
+TOTALS = {
     "total-records": ("added-records", "deleted-records"),
     "total-data-files": ("added-data-files", "deleted-data-files"),
     "total-files-size": ("added-files-size", "removed-files-size"),
@@ -22,6 +22,7 @@ _TOTALS = {
     "total-position-deletes": ("added-position-deletes", "removed-position-deletes"),
     "total-equality-deletes": ("added-equality-deletes", "removed-equality-deletes"),
 }
+"""The totals of a snapshot's summary, each with the words for what came and what went. Spec, "Optional Fields"."""
 
 
 def truncate(metadata: TableMetadata, now_ms: int) -> TableMetadata:
@@ -32,14 +33,14 @@ def truncate(metadata: TableMetadata, now_ms: int) -> TableMetadata:
     parent = metadata.current_snapshot
     if parent is None:
         return metadata
-    totals = {total: parent.get("summary", {}).get(total) for total in _TOTALS}
+    totals = {total: parent.get("summary", {}).get(total) for total in TOTALS}
     summary = {"operation": "delete"}
-    summary |= {_TOTALS[total][1]: count for total, count in totals.items() if count not in (None, "0")}
-    summary |= dict.fromkeys(_TOTALS, "0")
-    return _with_snapshot(metadata, (), summary, now_ms, _new_id(), [])
+    summary |= {TOTALS[total][1]: count for total, count in totals.items() if count not in (None, "0")}
+    summary |= dict.fromkeys(TOTALS, "0")
+    return _with_snapshot(metadata, (), summary, now_ms, new_id(), [])
 
 
-def _new_id() -> int:
+def new_id() -> int:
     """A snapshot id: positive, 63 bits."""
     return secrets.randbits(63) or 1
 
@@ -186,7 +187,7 @@ def _summary(current: TableMetadata, added: Sequence[Json]) -> dict[str, str]:
     summary |= {key: str(value) for key, value in sums.items()}
     parent = current.current_snapshot
     before = {} if parent is None else parent.get("summary", {})
-    for total, (plus, _minus) in _TOTALS.items():
+    for total, (plus, _minus) in TOTALS.items():
         known = before.get(total) if parent is not None else "0"
         if known is not None:
             summary[total] = str(int(known) + sums.get(plus, 0))

@@ -38,6 +38,11 @@ class Tokens(Generic[T]):
                     found = grant
         return found
 
+    def grants(self) -> tuple[T, ...]:
+        """What the tokens that are good now stand for."""
+        with self._lock:
+            return tuple(self._grants.values())
+
     def revoke(self, token: str) -> None:
         """Forget a token; one that is not known is no error."""
         with self._lock:

@@ -211,6 +211,25 @@ def quarantine_show(
     return int(lookup("millpond.cli.reading:quarantine_show")(context, record, at))
 
 
+@command(app, "maintain")
+def maintain(
+    context: Context,
+    select: Select = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+) -> int | None:
+    """Keep the lake small and fast: rewrite files, forget the old past, delete what nothing needs."""
+    return int(lookup("millpond.cli.upkeep:maintain")(context, tuple(select or ()), dry_run))
+
+
+@command(app, "doctor")
+def doctor(
+    context: Context,
+    repair: Annotated[bool, typer.Option("--repair", help="Put damaged tables back to a whole version.")] = False,
+) -> int | None:
+    """Look whether everything that the lake names is there and whole."""
+    return int(lookup("millpond.cli.upkeep:doctor")(context, repair))
+
+
 @command(app, "serve")
 def serve(
     context: Context,

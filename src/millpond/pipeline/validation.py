@@ -124,6 +124,8 @@ def _outputs(model: Model, schema: Schema) -> list[Finding]:
         findings += _missing(model, schema, name, f"key.{index}", "MP-2031", "the key column")
     for index, field in enumerate(model.partition):
         findings += _missing(model, schema, field.column, f"partition.{index}", "MP-2033", "the partition column")
+    for index, name in enumerate(model.cluster):
+        findings += _missing(model, schema, name, f"cluster.{index}", "MP-2036", "the cluster column")
     for check in model.checks:
         for name in check.columns:
             findings += _missing_checked(model, schema, check, name)

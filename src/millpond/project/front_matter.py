@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
@@ -40,6 +41,11 @@ class FrontMatter(Declared):
     partition: OneOrMore[Column] = Field(
         (),
         description="Partition fields: year(c), month(c), day(c), hour(c), bucket(n, c), truncate(n, c) or a column.",
+    )
+    cluster: Annotated[OneOrMore[Column], Field(max_length=4)] = Field(
+        (),
+        description="Columns by which upkeep sorts the rows of rewritten files: by one column, or by two to four along "
+        "a Z-shaped curve, so that a filter on any of them reads few files.",
     )
     checks: OneOrMore[CheckEntry] = Field((), description="Rules on rows or on the table.")
     on_fail: CheckSeverity = Field(

@@ -58,6 +58,7 @@ class Model:
     sql: str
     key: tuple[str, ...] = ()
     partition: tuple[Partition, ...] = ()
+    cluster: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
     on_fail: CheckSeverity = "quarantine"
     columns: dict[str, ColumnNotes] = field(default_factory=dict)

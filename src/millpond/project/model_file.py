@@ -52,6 +52,7 @@ def read_model(path: Path, table: TableName, variables: Variables | None, findin
         sql=sql,
         key=matter.key,
         partition=_partitions(matter, document, findings),
+        cluster=matter.cluster,
         checks=checks(zip(written, matter.checks, strict=False), matter.on_fail, document, findings),
         on_fail=matter.on_fail,
         columns={name: ColumnNotes(said.description, said.pii, said.tags) for name, said in matter.columns.items()},

@@ -76,6 +76,31 @@ class EngineSettings(Declared):
     threads: Annotated[int, Field(ge=1)] | None = Field(None, description="Most threads; by default one for each core.")
 
 
+Duration = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9]{1,6} ?[mhd]$",
+        json_schema_extra={"patternErrorMessage": "a number of minutes, hours or days, such as 30m, 24h or 7d"},
+    ),
+]
+
+
+class RetentionSettings(Declared):
+    """How long past states of tables can be read. A state that a consumer has yet to read from, or a tag, stays."""
+
+    all: Duration = Field("24h", description="Every commit of this last time.")
+    hourly: Duration = Field("7d", description="One state for each full hour of this last time.")
+    daily: Duration = Field("30d", description="One state for each full day (in UTC) of this last time.")
+    orphans: Duration = Field(
+        "24h", description="Files that no table names are removed when they are older; longer than the longest step."
+    )
+
+
+def seconds(duration: str) -> int:
+    """A duration such as 30m, 24h or 7d in seconds."""
+    return int(duration[:-1]) * {"m": 60, "h": 3600, "d": 86400}[duration[-1]]
+
+
 class EnvironmentSettings(Declared):
     """One environment: variables that differ there."""
 
@@ -96,6 +121,9 @@ class ProjectSettings(Declared):
     storage: StorageSettings = Field(default_factory=StorageSettings, description="Where tables live.")
     catalog: CatalogSettings = Field(default_factory=CatalogSettings, description="Where pointers live.")
     engine: EngineSettings = Field(default_factory=EngineSettings, description="What the engine may use.")
+    retention: RetentionSettings = Field(
+        default_factory=RetentionSettings, description="How long past states of tables can be read."
+    )
     environments: dict[EnvironmentName, EnvironmentSettings] = Field(
         default_factory=lambda: {"prod": EnvironmentSettings()}, description="Named environments."
     )

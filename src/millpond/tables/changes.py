@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from millpond.catalog import manifests
-from millpond.catalog.files import local
 from millpond.catalog.manifests import EQUALITY_DELETES, DataFile, Manifest
 from millpond.catalog.metadata import TableMetadata
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
 from millpond.core.schema import Schema
+from millpond.tables.deletes import Deletes
+from millpond.tables.rewrites import Fold, Rewrite, rewrites
 from millpond.tables.slices import FileSlice, Layout, Reading
 
 if TYPE_CHECKING:
@@ -54,31 +55,44 @@ class Changes:
 def changes(catalog: Catalog, name: TableName, since: int | None, until: int) -> Changes:
     """What changed in a table after commit `since`, up to commit `until`; None as `since` means everything.
 
-    Everything is also the answer when at `since` there was no such table, or another of the same name. Raises
-    CatalogError MP-3001 when there is no such table at `until`, MP-3038 for delete files of a kind that the feed
-    cannot follow, MP-3036 when a manifest cannot be read.
+    Everything is also the answer when at `since` there was no such table, or another of the same name. Commits that
+    only rewrote files are no changes. Raises CatalogError MP-3001 when there is no such table at `until`, MP-3038 for
+    delete files of a kind that the feed cannot follow, MP-3036 when a manifest cannot be read.
     """
     newer = catalog.metadata(catalog.table(name, until))
     entry = None if since is None else catalog.find(name, since)
     older = catalog.metadata(entry) if entry is not None and entry.uuid == newer.uuid else None
-    return between(older, newer)
+    if older is None or since is None or _current(older) == _current(newer):
+        return between(older, newer)
+    return between(older, newer, rewrites(catalog, name, (since, until), older, newer))
 
 
-def between(older: TableMetadata | None, newer: TableMetadata) -> Changes:
-    """What changed between two versions of one table; None stands for "from nothing". See `changes`."""
+def between(older: TableMetadata | None, newer: TableMetadata, rewritten: Sequence[Rewrite] = ()) -> Changes:
+    """What changed between two versions of one table; None stands for "from nothing". See `changes`.
+
+    `rewritten` are those of the steps from one to the other, in order, that changed files and no rows.
+    """
     inserted: tuple[FileSlice, ...] = ()
     deleted: tuple[FileSlice, ...] = ()
     if older is None:
-        inserted = _whole(_Version(newer))
+        inserted = _whole(Version(newer.current_snapshot))
     elif _current(older) != _current(newer):
-        inserted, deleted = _difference(_Version(older), _Version(newer))
+        fold = Fold()
+        start = Version(older.current_snapshot)
+        for rewrite in rewritten:
+            before, after = Version(rewrite.before), Version(rewrite.after)
+            fold.add(*_difference(start, before))
+            fold.rewrite(before.slices(), after.slices())
+            start = after
+        fold.add(*_difference(start, Version(newer.current_snapshot)))
+        inserted, deleted = fold.inserted, fold.deleted
     layout = Layout.of(newer)
     return Changes(inserted, deleted, layout if older is None else layout.wide_for(older), older is None)
 
 
 def whole(metadata: TableMetadata) -> Reading:
     """Every row of a version. Raises CatalogError MP-3038 and MP-3036."""
-    return Reading(_whole(_Version(metadata)), Layout.of(metadata))
+    return Reading(_whole(Version(metadata.current_snapshot)), Layout.of(metadata))
 
 
 def _current(metadata: TableMetadata) -> int | None:
@@ -86,11 +100,11 @@ def _current(metadata: TableMetadata) -> int | None:
     return None if snapshot is None else int(snapshot["snapshot-id"])
 
 
-class _Version:
-    """One version's manifests; what is in them is read when it is asked for."""
+class Version:
+    """One snapshot's manifests; what is in them is read when it is asked for."""
 
-    def __init__(self, metadata: TableMetadata) -> None:
-        self.listed: tuple[Manifest, ...] = manifests.of_snapshot(metadata.current_snapshot)
+    def __init__(self, snapshot: Mapping[str, Any] | None) -> None:
+        self.listed: tuple[Manifest, ...] = manifests.of_snapshot(snapshot)
         self.paths = {manifest.path for manifest in self.listed}
 
     def data(self, without: Iterable[str] = ()) -> dict[str, DataFile]:
@@ -102,6 +116,11 @@ class _Version:
             if manifest.content == "data" and manifest.path not in skipped
             for entry in manifests.files(manifest)
         }
+
+    def slices(self) -> dict[str, FileSlice]:
+        """All rows, by the path of the data file."""
+        deletes = Deletes(self.deletes().values())
+        return {path: FileSlice(path, deletes.of(entry)) for path, entry in self.data().items()}
 
     def deletes(self) -> dict[str, DataFile]:
         """Position-delete files by path. Raises CatalogError MP-3038 for deletes of another kind."""
@@ -122,55 +141,11 @@ class _Version:
         return found
 
 
-class _Deletes:
-    """Delete files, found by the data files that they may name. Iceberg spec v2, "Scan Planning"."""
-
-    def __init__(self, found: Iterable[DataFile]) -> None:
-        self._exact: dict[str, list[DataFile]] = {}
-        self._wide: list[DataFile] = []
-        for entry in found:
-            path = _only_target(entry)
-            if path is None:
-                self._wide.append(entry)
-            else:
-                self._exact.setdefault(path, []).append(entry)
-
-    def of(self, data: DataFile) -> tuple[str, ...]:
-        """Paths of the delete files that may name rows of a data file, in order."""
-        candidates = [*self._exact.get(local(data.path), ()), *(entry for entry in self._wide if _spans(entry, data))]
-        return tuple(sorted(entry.path for entry in candidates if entry.sequence_number >= data.sequence_number))
+def _whole(version: Version) -> tuple[FileSlice, ...]:
+    return tuple(version.slices().values())
 
 
-_FILE_PATH_IDS = (2147483546, 2147483646)
-"""Field ids under which writers give the bounds of `file_path`: the reserved one, and DuckDB's."""
-
-
-def _target_bounds(delete: DataFile) -> tuple[bytes | None, bytes | None]:
-    for number in _FILE_PATH_IDS:
-        if number in delete.lower_bounds:
-            return delete.lower_bounds[number], delete.upper_bounds.get(number)
-    return None, None
-
-
-def _only_target(delete: DataFile) -> str | None:
-    if delete.referenced is not None:
-        return local(delete.referenced)
-    low, high = _target_bounds(delete)
-    return local(low.decode()) if low is not None and low == high else None
-
-
-def _spans(delete: DataFile, data: DataFile) -> bool:
-    low, high = _target_bounds(delete)
-    path = data.path.encode()
-    return (low is None or low <= path) and (high is None or path <= high)
-
-
-def _whole(version: _Version) -> tuple[FileSlice, ...]:
-    deletes = _Deletes(version.deletes().values())
-    return tuple(FileSlice(path, deletes.of(entry)) for path, entry in version.data().items())
-
-
-def _difference(older: _Version, newer: _Version) -> tuple[tuple[FileSlice, ...], tuple[FileSlice, ...]]:
+def _difference(older: Version, newer: Version) -> tuple[tuple[FileSlice, ...], tuple[FileSlice, ...]]:
     """Inserted and deleted slices: files on one side only, and positions deleted on one side only.
 
     Manifests that both versions list say the same of both, so they are read only when delete files differ.
@@ -178,11 +153,11 @@ def _difference(older: _Version, newer: _Version) -> tuple[tuple[FileSlice, ...]
     shared = older.paths & newer.paths
     old_data, new_data = older.data(shared), newer.data(shared)
     old_deletes, new_deletes = older.deletes(), newer.deletes()
-    old_index, new_index = _Deletes(old_deletes.values()), _Deletes(new_deletes.values())
+    old_index, new_index = Deletes(old_deletes.values()), Deletes(new_deletes.values())
     inserted = [FileSlice(path, new_index.of(new_data[path])) for path in new_data if path not in old_data]
     deleted = [FileSlice(path, old_index.of(old_data[path])) for path in old_data if path not in new_data]
-    gained = _Deletes(entry for path, entry in new_deletes.items() if path not in old_deletes)
-    lost = _Deletes(entry for path, entry in old_deletes.items() if path not in new_deletes)
+    gained = Deletes(entry for path, entry in new_deletes.items() if path not in old_deletes)
+    lost = Deletes(entry for path, entry in old_deletes.items() if path not in new_deletes)
     if old_deletes.keys() != new_deletes.keys():
         fresh = {part.path for part in inserted}
         for path, entry in newer.data().items():
@@ -197,7 +172,7 @@ def _difference(older: _Version, newer: _Version) -> tuple[tuple[FileSlice, ...]
 
 def holding(metadata: TableMetadata, wanted: Callable[[DataFile], bool]) -> Reading:
     """The rows of a version that lie in the data files that are wanted. Raises CatalogError MP-3038 and MP-3036."""
-    version = _Version(metadata)
-    deletes = _Deletes(version.deletes().values())
+    version = Version(metadata.current_snapshot)
+    deletes = Deletes(version.deletes().values())
     chosen = tuple(FileSlice(path, deletes.of(entry)) for path, entry in version.data().items() if wanted(entry))
     return Reading(chosen, Layout.of(metadata))

@@ -1,0 +1,131 @@
+"""Going back to the newest whole version of a table whose present one is damaged, as a new commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from sqlalchemy import select
+
+from millpond.catalog import checksums, recording, records
+from millpond.catalog.catalog import CLIENT
+from millpond.catalog.commits import Commit, CommitRecord, Cursor, Restored, TableEntry
+from millpond.catalog.examination import Examination, versions
+from millpond.catalog.recording import Author, Move
+from millpond.catalog.relations import cursors
+from millpond.catalog.upkeep import live_cursors
+from millpond.core.errors import CatalogError
+from millpond.core.names import TableName
+
+if TYPE_CHECKING:
+    from millpond.catalog.catalog import Catalog
+
+KIND = "repair"
+
+
+@dataclass(frozen=True)
+class Repair:
+    """A table put back: from which commit's version to which one's, by the commit `number`.
+
+    `lost` are the commits whose changes of this table are gone, newest first; `consumers` the tables that have read
+    them and so may hold what this one no longer does.
+    """
+
+    table: TableName
+    number: int
+    damaged: int
+    whole: int
+    lost: tuple[CommitRecord, ...]
+    consumers: tuple[TableName, ...]
+
+
+def repair(catalog: Catalog, principal: str) -> tuple[Repair, ...]:
+    """Put every damaged table of the environment back to its newest whole version.
+
+    Raises CatalogError MP-3199 for a table that has none; the others are put back all the same.
+    """
+    done: list[Repair] = []
+    hopeless: list[TableName] = []
+    for entry in catalog.tables():
+        if _whole(catalog, entry):
+            continue
+        good = next((version for version in versions(catalog, entry) if _whole(catalog, version)), None)
+        if good is None:
+            hopeless.append(entry.name)
+        else:
+            done.append(_put_back(catalog, entry, good, principal))
+    if hopeless:
+        raise CatalogError(
+            "MP-3199",
+            f"no version of {', '.join(map(str, hopeless))} is whole",
+            next_step="restore the lake's files from a backup, or drop the table and build it anew; "
+            + (f"{len(done)} other tables were put back" if done else "nothing was changed"),
+        )
+    return tuple(done)
+
+
+def _whole(catalog: Catalog, entry: TableEntry) -> bool:
+    with catalog.store.read() as connection:
+        examination = Examination(checksums.known(connection))
+    return examination.table(str(entry.name), entry.metadata_location, every=False)
+
+
+def _put_back(catalog: Catalog, entry: TableEntry, good: TableEntry, principal: str) -> Repair:
+    """Move the pointer, and with it the cursors: what was lost is read again by the table, and not missed by others."""
+    readers = _readers(catalog, entry.name, good.commit)
+    own = tuple(Cursor(entry.name, source, number) for source, number in _read_by(catalog, entry.name, good.commit))
+    back = tuple(Cursor(consumer, entry.name, good.commit) for consumer in readers)
+    commit = Commit(
+        f"{KIND}/{uuid4()}",
+        KIND,
+        principal,
+        table=entry.name,
+        cursors=(*own, *back),
+        restores=(Restored(entry.name, good.commit),),
+    )
+    author = Author(catalog.environment, CLIENT, catalog.clock.now())
+    before, after = entry.metadata_location, good.metadata_location
+    move = Move(entry.name, before, after, entry.uuid, good.location, entry.created)
+    lost = tuple(one for one in catalog.history(entry.name, 10_000) if good.commit < one.number <= entry.commit)
+    with catalog.store.write() as connection:
+        number = recording.record(connection, author, commit, [move]).number
+    catalog.cache.forget(after)
+    return Repair(entry.name, number, entry.commit, good.commit, lost, readers)
+
+
+def _readers(catalog: Catalog, table: TableName, since: int) -> tuple[TableName, ...]:
+    """The tables that have read a table past a commit."""
+    if max(live_cursors(catalog).get((catalog.environment, table), {0})) <= since:
+        return ()
+    found = []
+    with catalog.store.read() as connection:
+        head = records.head(connection)
+        query = select(cursors.c.consumer_layer, cursors.c.consumer_name).where(
+            cursors.c.environment == catalog.environment,
+            cursors.c.input_layer == table.layer,
+            cursors.c.input_name == table.name,
+        )
+        for row in connection.execute(query.distinct()).all():
+            consumer = TableName(row.consumer_layer, row.consumer_name)
+            number = records.cursor(connection, catalog.environment, consumer, table, head)
+            if number is not None and number > since:
+                found.append(consumer)
+    return tuple(sorted(found))
+
+
+def _read_by(catalog: Catalog, table: TableName, at: int) -> list[tuple[TableName, int]]:
+    """How far a table had read its inputs as of a commit."""
+    found = []
+    with catalog.store.read() as connection:
+        query = select(cursors.c.input_layer, cursors.c.input_name).where(
+            cursors.c.environment == catalog.environment,
+            cursors.c.consumer_layer == table.layer,
+            cursors.c.consumer_name == table.name,
+        )
+        for row in connection.execute(query.distinct()).all():
+            source = TableName(row.input_layer, row.input_name)
+            number = records.cursor(connection, catalog.environment, table, source, at)
+            if number is not None:
+                found.append((source, number))
+    return found

@@ -1,0 +1,271 @@
+"""Snapshots that hold the same rows in other files or manifests. Iceberg spec v2, operation `replace`."""
+
+from __future__ import annotations
+
+import json
+import struct
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from millpond.catalog import avro, manifests
+from millpond.catalog.avro import Contents, Record
+from millpond.catalog.files import local
+from millpond.catalog.manifests import ADDED, DELETED, EXISTING, DataFile, Manifest
+from millpond.catalog.metadata import TableMetadata
+from millpond.catalog.snapshots import TOTALS, new_id
+from millpond.core.errors import CatalogError
+
+Json = Mapping[str, Any]
+
+CLUSTER = "millpond.cluster"
+"""The word in a manifest's header that says how the files in it are sorted."""
+
+MERGED_ENTRIES = 10_000
+"""A manifest with this many files or more is left as it is; fewer are merged."""
+
+_NEEDED = {"snapshot_id", "sequence_number", "file_sequence_number"}
+
+
+@dataclass(frozen=True)
+class Written:
+    """A data file that a rewrite wrote, as the manifest `manifest` of its writer tells of it.
+
+    `sequence_number` is the highest of those of the files that it replaces: so it keeps their place in the table's
+    history.
+    """
+
+    path: str
+    manifest: Manifest
+    sequence_number: int
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """Data files and delete files that go, and the data files that come for them: the same rows."""
+
+    removed: frozenset[str] = frozenset()
+    dropped: frozenset[str] = frozenset()
+    written: tuple[Written, ...] = ()
+    cluster: str = ""
+
+    @property
+    def gone(self) -> frozenset[str]:
+        """Every file that goes."""
+        return self.removed | self.dropped
+
+
+def replacement(metadata: TableMetadata, change: Replacement, now_ms: int) -> tuple[Json, ...]:
+    """The updates that add a snapshot of the same rows; its files are on the disk on return.
+
+    Small manifests are merged on the way. Raises CatalogError MP-3181 for a table whose manifests cannot be rewritten,
+    MP-3036 for one that cannot be read, MP-3039 when the disk does not take the new ones.
+    """
+    number, sequence = new_id(), metadata.sequence_number + 1
+    desk = _Desk(number, sequence)
+    parent = metadata.current_snapshot
+    for manifest in manifests.of_snapshot(parent):
+        desk.take(manifest, change.gone)
+    for written in change.written:
+        desk.add(written, change.cluster)
+    desk.check(change)
+    folder = f"{metadata.location}/metadata"
+    listed = desk.write(folder)
+    path = f"{folder}/snap-{number}-0-{uuid.uuid4()}.avro"
+    parent_id = parent["snapshot-id"] if parent else None
+    manifests.write_list(path, listed, snapshot_id=number, parent_id=parent_id, sequence_number=sequence)
+    snapshot = {
+        "snapshot-id": number,
+        "sequence-number": sequence,
+        "timestamp-ms": max(now_ms, metadata.document["last-updated-ms"]),
+        "manifest-list": path,
+        "summary": desk.summary({} if parent is None else parent.get("summary", {})),
+        "schema-id": metadata.document["current-schema-id"],
+    }
+    if parent_id is not None:
+        snapshot["parent-snapshot-id"] = parent_id
+    return (
+        {"action": "add-snapshot", "snapshot": snapshot},
+        {"action": "set-snapshot-ref", "ref-name": "main", "type": "branch", "snapshot-id": number},
+    )
+
+
+def cluster_of(manifest: Manifest) -> str:
+    """How the files of a manifest are sorted, as the rewrite that wrote it says; empty when none did."""
+    return avro.contents(manifest.path).header.get(CLUSTER, "")
+
+
+def mergeable(metadata: TableMetadata) -> int:
+    """How many manifests of the present snapshot a merge would read."""
+    return sum(_small(manifest) for manifest in manifests.of_snapshot(metadata.current_snapshot))
+
+
+def _small(manifest: Manifest) -> bool:
+    return len(manifests.entries(manifest)) < MERGED_ENTRIES
+
+
+@dataclass
+class _Sheet:
+    """One manifest in the making: entries that share a schema, a spec and a kind."""
+
+    schema: str
+    header: dict[str, str]
+    content: int
+    spec_id: int
+    entries: list[Record] = field(default_factory=list)
+    sources: list[Manifest] = field(default_factory=list)
+    changed: bool = False
+
+
+class _Desk:
+    """Where the manifests of one new snapshot are sorted and written."""
+
+    def __init__(self, snapshot: int, sequence: int) -> None:
+        self._snapshot = snapshot
+        self._sequence = sequence
+        self._kept: list[Record] = []
+        self._sheets: dict[tuple[Any, ...], _Sheet] = {}
+        self._came: list[DataFile] = []
+        self._went: list[DataFile] = []
+
+    def take(self, manifest: Manifest, gone: frozenset[str]) -> None:
+        """Sort the entries of a manifest of the parent, or keep it as it is."""
+        listed = manifests.entries(manifest)
+        touched = any(entry.path in gone for entry in listed if entry.status != DELETED)
+        if not touched and not _small(manifest):
+            self._kept.append(dict(manifest.record))
+            return
+        found = avro.contents(manifest.path)
+        if not _rewritable(found):
+            if touched:
+                raise CatalogError(
+                    "MP-3181",
+                    f"the manifest {manifest.path} is of Iceberg's first version and cannot be rewritten here",
+                    next_step="rewrite the table's manifests with the engine that wrote them",
+                )
+            self._kept.append(dict(manifest.record))
+            return
+        sheet = self._sheet(manifest, found, found.header.get(CLUSTER, ""))
+        sheet.sources.append(manifest)
+        for raw, entry in zip(found.records, listed, strict=True):
+            if entry.status == DELETED:
+                continue
+            places = {"sequence_number": entry.sequence_number, "file_sequence_number": entry.file_sequence_number}
+            if entry.path in gone:
+                self._went.append(entry)
+                sheet.changed = True
+                sheet.entries.append({**raw, "status": DELETED, "snapshot_id": self._snapshot, **places})
+            else:
+                sheet.entries.append({**raw, "status": EXISTING, "snapshot_id": entry.snapshot_id, **places})
+
+    def add(self, written: Written, cluster: str) -> None:
+        """Put a new file on its sheet."""
+        found = avro.contents(written.manifest.path)
+        sheet = self._sheet(written.manifest, found, cluster)
+        sheet.changed = True
+        for raw, entry in zip(found.records, manifests.entries(written.manifest), strict=True):
+            if entry.path == written.path:
+                self._came.append(entry)
+                places = {"sequence_number": written.sequence_number, "file_sequence_number": None}
+                sheet.entries.append({**raw, "status": ADDED, "snapshot_id": self._snapshot, **places})
+
+    def check(self, change: Replacement) -> None:
+        """Pass when every file that goes was there and every file that comes was found. Raises CatalogError MP-3182."""
+        went = {entry.path for entry in self._went}
+        came = {entry.path for entry in self._came}
+        if went != change.gone or came != {written.path for written in change.written}:
+            raise CatalogError(
+                "MP-3182",
+                f"{len(change.gone - went)} of the files to be replaced are no longer in the table",
+                next_step="run again: the rewrite begins anew on what is there now; nothing was changed",
+            )
+
+    def write(self, folder: str) -> list[Record]:
+        """Write the sheets; the rows of the manifest list, data first."""
+        rows = list(self._kept)
+        for sheet in self._sheets.values():
+            if not sheet.entries:
+                continue
+            if len(sheet.sources) == 1 and not sheet.changed:
+                rows.append(dict(sheet.sources[0].record))
+            else:
+                rows.append(self._written(sheet, folder))
+        return sorted(rows, key=lambda row: row.get("content") or 0)
+
+    def summary(self, before: Json) -> dict[str, str]:
+        """What the snapshot says of itself: what came and went, and totals that count from the parent's."""
+        sums = {name: 0 for pair in TOTALS.values() for name in pair}
+        for entry, index in [*((entry, 0) for entry in self._came), *((entry, 1) for entry in self._went)]:
+            deletes = entry.content != manifests.DATA
+            sums[TOTALS["total-delete-files" if deletes else "total-data-files"][index]] += 1
+            sums[TOTALS["total-position-deletes" if deletes else "total-records"][index]] += entry.records
+            sums[TOTALS["total-files-size"][index]] += entry.size
+        told = {name: str(count) for name, count in sums.items() if count}
+        for total, (plus, minus) in TOTALS.items():
+            if before.get(total) is not None:
+                told[total] = str(int(before[total]) + sums[plus] - sums[minus])
+        return {"operation": "replace", "engine-name": "millpond", **told}
+
+    def _sheet(self, manifest: Manifest, found: Contents, cluster: str) -> _Sheet:
+        content = 1 if manifest.content == "deletes" else 0
+        key = (found.schema, content, manifest.partition_spec_id, cluster)
+        if key not in self._sheets:
+            header = {word: text for word, text in found.header.items() if word != CLUSTER}
+            if cluster:
+                header[CLUSTER] = cluster
+            self._sheets[key] = _Sheet(found.schema, header, content, manifest.partition_spec_id)
+        return self._sheets[key]
+
+    def _written(self, sheet: _Sheet, folder: str) -> Record:
+        path = f"{folder}/{uuid.uuid4()}-m0.avro"
+        schema = json.loads(sheet.schema)
+        avro.write(path, schema, sheet.entries, sheet.header)
+        live = [row for row in sheet.entries if row["status"] != DELETED]
+        record: Record = {
+            "manifest_path": path,
+            "manifest_length": Path(local(path)).stat().st_size,
+            "partition_spec_id": sheet.spec_id,
+            "content": sheet.content,
+            "sequence_number": self._sequence,
+            "min_sequence_number": min((row["sequence_number"] for row in live), default=self._sequence),
+            "added_snapshot_id": self._snapshot,
+            "partitions": _partitions(schema, sheet.entries),
+        }
+        for word, status in (("added", ADDED), ("existing", EXISTING), ("deleted", DELETED)):
+            rows = [row for row in sheet.entries if row["status"] == status]
+            record[f"{word}_files_count"] = len(rows)
+            record[f"{word}_rows_count"] = sum(row["data_file"]["record_count"] for row in rows)
+        return record
+
+
+def _rewritable(found: Contents) -> bool:
+    names = {member["name"] for member in json.loads(found.schema)["fields"]}
+    return names >= _NEEDED and "first_row_id" not in found.schema
+
+
+def _partitions(schema: Json, entries: Sequence[Record]) -> list[Record] | None:
+    """The bounds of each partition field over the entries of a manifest. Spec v2, "field_summary"."""
+    data_file = next(member["type"] for member in schema["fields"] if member["name"] == "data_file")
+    partition = next(member["type"] for member in data_file["fields"] if member["name"] == "partition")
+    rows = []
+    for member in partition["fields"]:
+        values = [row["data_file"]["partition"][member["name"]] for row in entries]
+        known = [value for value in values if value is not None]
+        low, high = (_bound(min(known), member), _bound(max(known), member)) if known else (None, None)
+        null = len(known) < len(values)
+        rows.append({"contains_null": null, "contains_nan": None, "lower_bound": low, "upper_bound": high})
+    return rows or None
+
+
+def _bound(value: Any, member: Json) -> bytes | None:
+    """A partition value as the specification writes single values; None for kinds that are left without bounds."""
+    if isinstance(value, bool):
+        return bytes([value])
+    if type(value) is date:
+        value = (value - date(1970, 1, 1)).days
+    if isinstance(value, int):
+        return struct.pack("<q" if "'long'" in str(member["type"]) else "<i", value)
+    return value.encode() if isinstance(value, str) else None

@@ -1,0 +1,87 @@
+"""What upkeep asks of the pointer store: which commits rewrote a table, and how far its consumers have read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, func, select
+
+from millpond.catalog import records
+from millpond.catalog.relations import commit_tables, commits, cursors, pointers
+from millpond.core.names import TableName
+
+if TYPE_CHECKING:
+    from millpond.catalog.catalog import Catalog
+
+KIND = "maintain"
+"""The kind of upkeep's commits."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """What a program wrote: how many commits of a kind, and the newest of them."""
+
+    client: str
+    kind: str
+    commits: int
+    newest: int
+
+
+def clients(catalog: Catalog) -> tuple[Client, ...]:
+    """Which programs have written to the environment, and what."""
+    query = (
+        select(commits.c.client, commits.c.kind, func.count(), func.max(commits.c.number))
+        .where(commits.c.environment == catalog.environment)
+        .group_by(commits.c.client, commits.c.kind)
+        .order_by(commits.c.client, commits.c.kind)
+    )
+    with catalog.store.read() as connection:
+        return tuple(Client(*row) for row in connection.execute(query))
+
+
+def maintained(catalog: Catalog, name: TableName, since: int, until: int) -> tuple[str, ...]:
+    """The metadata files that upkeep's commits made of a table after one commit, up to another, oldest first."""
+    query = (
+        select(commit_tables.c.metadata_location)
+        .join(commits, commits.c.number == commit_tables.c.commit)
+        .where(
+            commit_tables.c.environment == catalog.environment,
+            commit_tables.c.layer == name.layer,
+            commit_tables.c.name == name.name,
+            commit_tables.c.commit > since,
+            commit_tables.c.commit <= until,
+            commits.c.kind == KIND,
+        )
+        .order_by(commit_tables.c.commit)
+    )
+    with catalog.store.read() as connection:
+        return tuple(connection.scalars(query))
+
+
+def live_cursors(catalog: Catalog, table_uuid: str | None = None) -> dict[tuple[str, TableName], frozenset[int]]:
+    """For each input, by environment and name, the commit numbers up to which its present consumers have read.
+
+    With `table_uuid`, only of the names that point at that table now.
+    """
+    key = (cursors.c.environment, cursors.c.consumer_layer, cursors.c.consumer_name)
+    query = select(*key, cursors.c.input_layer, cursors.c.input_name).distinct()
+    if table_uuid is not None:
+        same = and_(
+            pointers.c.environment == cursors.c.environment,
+            pointers.c.layer == cursors.c.input_layer,
+            pointers.c.name == cursors.c.input_name,
+            pointers.c.uuid == table_uuid,
+        )
+        query = query.join(pointers, same)
+    found: dict[tuple[str, TableName], set[int]] = {}
+    with catalog.store.read() as connection:
+        head = records.head(connection)
+        for row in connection.execute(query).all():
+            consumer = TableName(row.consumer_layer, row.consumer_name)
+            source = TableName(row.input_layer, row.input_name)
+            number = records.cursor(connection, row.environment, consumer, source, head)
+            there = records.find(connection, row.environment, consumer, None)
+            if number is not None and there is not None:
+                found.setdefault((row.environment, source), set()).add(number)
+    return {name: frozenset(numbers) for name, numbers in found.items()}

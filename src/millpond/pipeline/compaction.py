@@ -1,0 +1,209 @@
+"""Rewriting a table's files: the engine writes new ones, and one commit puts them in the place of the old.
+
+Nothing waits for the engine: writers go on meanwhile. What they append stays; where they deleted rows of a file that
+was being rewritten, or replaced it, that file is left for the next time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from millpond.catalog import manifests
+from millpond.catalog.commits import Commit
+from millpond.catalog.manifests import ADDED
+from millpond.catalog.metadata import TableMetadata
+from millpond.catalog.recording import micros
+from millpond.catalog.rewriting import Replacement, Written, replacement
+from millpond.catalog.staging import Stage, TableChange
+from millpond.core.errors import CatalogError, ConflictError
+from millpond.core.names import TableName
+from millpond.core.retry import Backoff, retry
+from millpond.engines.engine import Session
+from millpond.pipeline.workbench import Workbench
+from millpond.sql.rewriting import count_rows, rewrite
+from millpond.tables.compaction import TARGET_SIZE, Group, Live, droppable, groups, target_size, unchanged
+from millpond.tables.reading import rows_sql
+from millpond.tables.slices import FileSlice, Layout, Reading
+
+_STEP_BYTES = 2 * 1024**3
+"""How much one commit rewrites at most, so that a crash or a conflict loses little."""
+
+_BACKOFF = Backoff(tries=12, first=0.02, most=1.0)
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """What became of a batch: the commit (None where all of it was left for next time), and counts of files."""
+
+    number: int | None
+    before: int = 0
+    after: int = 0
+    left: int = 0
+
+
+@dataclass(frozen=True)
+class _Fresh:
+    """A group, and the files that were written for it."""
+
+    group: Group
+    written: tuple[Written, ...]
+
+
+def batches(found: Sequence[Group]) -> Iterator[tuple[Group, ...]]:
+    """Groups that become one commit: of one place among the cursors, not too large, what is newest first."""
+    batch: list[Group] = []
+    for group in sorted(found, key=lambda group: (-group.place, group.sequence_number)):
+        full = batch and sum(other.size for other in batch) + group.size > _STEP_BYTES
+        if batch and (full or batch[0].place != group.place):
+            yield tuple(batch)
+            batch = []
+        batch.append(group)
+    if batch:
+        yield tuple(batch)
+
+
+def planned(metadata: TableMetadata, cursors: Sequence[int], cluster: Sequence[str]) -> tuple[tuple[Group, ...], str]:
+    """The groups of a table that are to be rewritten, and what hinders it, if anything."""
+    live = Live.of(metadata)
+    kept = tuple(name for name in cluster if metadata.schema().get(name) is not None)
+    return groups(metadata, live, cursors, kept), live.hindrance
+
+
+def compact(
+    bench: Workbench,
+    table: TableName,
+    batch: Sequence[Group],
+    metadata: TableMetadata,
+    cluster: Sequence[str],
+    key: str,
+) -> Compacted:
+    """Rewrite one batch of a table's files and publish it. `metadata` is the version that the batch was found in.
+
+    Raises CatalogError MP-3183 when the new files do not hold the rows of the old.
+    """
+    done = bench.catalog.published(key)
+    if done is not None:
+        return Compacted(done)
+    kept = tuple(name for name in cluster if metadata.schema().get(name) is not None)
+    stage = bench.catalog.begin(f"{key}/files")
+    try:
+        fresh = tuple(_written(bench, stage, table, batch, metadata, kept))
+        try:
+            return retry(
+                lambda _attempt: _publish(bench, table, metadata.uuid, fresh, kept, key),
+                on=ConflictError,
+                backoff=_BACKOFF,
+            )
+        except ConflictError:
+            return Compacted(None, left=sum(len(one.group.files) for one in fresh))
+    finally:
+        stage.discard()
+
+
+def merge_manifests(bench: Workbench, table: TableName, key: str) -> int | None:
+    """Publish the same files under fewer manifests; the commit's number, None where others were always faster."""
+    try:
+        return retry(lambda _attempt: _merge(bench, table, key), on=ConflictError, backoff=_BACKOFF)
+    except ConflictError:
+        return None
+
+
+def _merge(bench: Workbench, table: TableName, key: str) -> int | None:
+    stage = bench.catalog.begin(key)
+    try:
+        if stage.find(table) is None:
+            return None
+        _stage(bench, stage, table, Replacement())
+        return stage.publish(_commit(bench, table, key)).number
+    finally:
+        stage.discard()
+
+
+def _commit(bench: Workbench, table: TableName, key: str) -> Commit:
+    return Commit(step_key=key, kind="maintain", principal=bench.principal, run=bench.run, table=table)
+
+
+def _stage(bench: Workbench, stage: Stage, table: TableName, change: Replacement) -> None:
+    updates = replacement(stage.metadata(table), change, micros(bench.clock.now()) // 1000)
+    stage.commit((TableChange(table, (), updates),))
+
+
+def _publish(
+    bench: Workbench, table: TableName, uuid: str, fresh: Sequence[_Fresh], cluster: Sequence[str], key: str
+) -> Compacted:
+    """Put the new files in the place of the old, on what the table is now."""
+    stage = bench.catalog.begin(key)
+    try:
+        entry = stage.find(table)
+        live = None if entry is None or entry.uuid != uuid else Live.of(stage.metadata(table))
+        whole = tuple(one for one in fresh if live is not None and unchanged(live, (one.group,)))
+        left = sum(len(one.group.files) for one in fresh) - sum(len(one.group.files) for one in whole)
+        if not whole or live is None:
+            return Compacted(None, left=left)
+        removed = frozenset(path for one in whole for path in one.group.paths)
+        written = tuple(file for one in whole for file in one.written)
+        change = Replacement(removed, droppable(live, removed), written, ",".join(cluster))
+        _stage(bench, stage, table, change)
+        number = stage.publish(_commit(bench, table, key)).number
+        return Compacted(number, len(removed), len(written), left)
+    finally:
+        stage.discard()
+
+
+def _written(
+    bench: Workbench,
+    stage: Stage,
+    table: TableName,
+    batch: Sequence[Group],
+    metadata: TableMetadata,
+    cluster: Sequence[str],
+) -> Iterator[_Fresh]:
+    """Have the engine write the new files: under a stage that nobody else sees and that is never published."""
+    stage.commit((TableChange(table, (), _writable(stage.metadata(table))),))
+    layout = Layout.of(metadata)
+    names = metadata.schema().names
+    with bench.engine.session(bench.endpoint, stage.token) as session:
+        for group in batch:
+            before = _manifests(stage, table)
+            rows = rows_sql(Reading(group.slices, layout), names)
+            session.execute(rewrite(table, names, rows, cluster))
+            new = [manifest for path, manifest in _manifests(stage, table).items() if path not in before]
+            written = tuple(
+                Written(entry.path, manifest, group.sequence_number)
+                for manifest in new
+                for entry in manifests.entries(manifest)
+                if entry.status == ADDED
+            )
+            _check(session, table, group, layout, new)
+            yield _Fresh(group, written)
+
+
+def _manifests(stage: Stage, table: TableName) -> dict[str, manifests.Manifest]:
+    return {manifest.path: manifest for manifest in manifests.of_snapshot(stage.metadata(table).current_snapshot)}
+
+
+def _writable(metadata: TableMetadata) -> tuple[dict[str, object], ...]:
+    """Updates that let DuckDB write: no declared order, and the file size where it can keep to one."""
+    unsorted: tuple[dict[str, object], ...] = (
+        {"action": "add-sort-order", "sort-order": {"order-id": 0, "fields": []}},
+        {"action": "set-default-sort-order", "sort-order-id": -1},
+    )
+    if metadata.spec["fields"]:
+        return (*unsorted, {"action": "remove-properties", "removals": [TARGET_SIZE]})
+    size = {TARGET_SIZE: str(target_size(metadata))}
+    return (*unsorted, {"action": "set-properties", "updates": size})
+
+
+def _check(session: Session, table: TableName, group: Group, layout: Layout, new: Sequence[manifests.Manifest]) -> None:
+    """Count what was read and what was written: a rewrite that loses a row must never be published."""
+    worn = tuple(FileSlice(part.path, only=part.deletes) for part in group.slices if part.deletes)
+    gone = session.rows(count_rows(rows_sql(Reading(worn, layout), ())))[0][0] if worn else 0
+    due = sum(entry.records for entry in group.files) - gone
+    wrote = sum(entry.records for manifest in new for entry in manifests.entries(manifest) if entry.status == ADDED)
+    if wrote != due:
+        raise CatalogError(
+            "MP-3183",
+            f"rewriting {table} gave {wrote} rows where {due} were read",
+            next_step="nothing was changed; `millpond doctor` looks for damaged files",
+        )

@@ -1,0 +1,133 @@
+"""Whether a lake is whole, and what a person should know of it: files, pointers, room, versions, who wrote what."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from millpond.catalog import cleaning
+from millpond.catalog.catalog import Catalog
+from millpond.catalog.examination import Examination, examine, store_findings
+from millpond.catalog.retention import keeping
+from millpond.catalog.upkeep import Client, clients
+from millpond.core.errors import CatalogError, EngineError, Finding
+from millpond.engines.engine import Engine, Session
+from millpond.pipeline.upkeep import retention
+from millpond.project.model import Project
+from millpond.project.settings import seconds
+from millpond.sql.rewriting import read_footers
+
+_LEAST_FREE = 1024**3
+_LEAST_SHARE = 0.05
+_FOOTERS = 200
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is wrong (errors and warnings), and what is so: facts by name."""
+
+    findings: tuple[Finding, ...]
+    facts: tuple[tuple[str, object], ...]
+    clients: tuple[Client, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong; warnings are no wrong."""
+        return all(finding.severity != "error" for finding in self.findings)
+
+
+def diagnose(project: Project, catalog: Catalog, engine: Engine) -> Diagnosis:
+    """Look at everything, and change nothing."""
+    examination = examine(catalog)
+    findings = [*store_findings(catalog), *examination.findings, *_footers(engine, examination)]
+    strays, young, unclear = _strays(project, catalog, damaged=bool(examination.findings))
+    findings += unclear
+    if strays:
+        size = sum(one.size for one in strays)
+        told = f"{len(strays)} files ({size:,} bytes) belong to no table and are older than any step"
+        findings.append(Finding("MP-3196", told, "`millpond maintain` deletes them", severity="warning"))
+    usage = shutil.disk_usage(_existing(Path(catalog.warehouse.root)))
+    if usage.free < max(_LEAST_FREE, usage.total * _LEAST_SHARE):
+        told = f"the disk of {catalog.warehouse.root} has {usage.free:,} bytes left of {usage.total:,}"
+        findings.append(Finding("MP-3197", told, "free space before a step fails for want of it", severity="warning"))
+    facts = (
+        ("millpond", importlib.metadata.version("millpond")),
+        ("duckdb", importlib.metadata.version("duckdb")),
+        ("python", platform.python_version()),
+        ("commits", catalog.head()),
+        ("tables", len(catalog.tables())),
+        *_formats(catalog),
+        ("files examined", examination.files),
+        ("files compared with their checksum", examination.summed),
+        ("data files known by size and footer only", len(examination.unsummed)),
+        ("files of steps that are not done, or were given up lately", young),
+        ("free bytes", usage.free),
+    )
+    return Diagnosis(tuple(findings), facts, clients(catalog))
+
+
+def _existing(path: Path) -> Path:
+    return next(folder for folder in (path, *path.parents) if folder.exists())
+
+
+def _footers(engine: Engine, examination: Examination) -> list[Finding]:
+    """What the engine says of the footers of data files that no checksum vouches for."""
+    paths = sorted(examination.unsummed)
+    found: list[Finding] = []
+    with engine.session() as session:
+        for first in range(0, len(paths), _FOOTERS):
+            batch = paths[first : first + _FOOTERS]
+            try:
+                session.rows(read_footers(batch))
+            except EngineError:
+                found += [finding for path in batch if (finding := _footer(session, path, examination.unsummed[path]))]
+    return found
+
+
+def _footer(session: Session, path: str, owner: str) -> Finding | None:
+    try:
+        session.rows(read_footers([path]))
+    except EngineError as damage:
+        told = f"{owner}: the data file {path} is no whole Parquet file: {damage.finding.message}"
+        step = "restore the file from a backup, or say `millpond doctor --repair` to go back to a whole version"
+        return Finding("MP-3193", told, step)
+    return None
+
+
+def _strays(
+    project: Project, catalog: Catalog, *, damaged: bool
+) -> tuple[Sequence[cleaning.Stray], int, tuple[Finding, ...]]:
+    """Files that nothing needs: old ones, and how many young ones; not told while it is unclear what is needed."""
+    if damaged:
+        return (), 0, ()
+    keep = keeping(catalog, retention(project))
+    age = timedelta(seconds=seconds(project.settings.retention.orphans))
+    try:
+        every = cleaning.strays(catalog, keep, timedelta())
+        old = {one.path for one in cleaning.strays(catalog, keep, age)}
+    except CatalogError as unclear:
+        return (), 0, (unclear.finding,)
+    return [one for one in every if one.path in old], len(every) - len(old), ()
+
+
+def _formats(catalog: Catalog) -> tuple[tuple[str, object], ...]:
+    """How many tables there are of each format version, and snapshots that name the engine which wrote them."""
+    counts: Counter[str] = Counter()
+    for entry in catalog.tables():
+        try:
+            metadata = catalog.metadata(entry)
+        except CatalogError:
+            continue
+        counts[f"tables of Iceberg format {metadata.format_version}"] += 1
+        for row in metadata.snapshots:
+            summary = row.get("summary") or {}
+            if "engine-name" in summary:
+                told = f"{summary['engine-name']} {summary.get('engine-version', '')}".strip()
+                counts[f"present snapshots by {told}"] += 1
+    return tuple(sorted(counts.items()))

@@ -1,0 +1,198 @@
+"""Which files of a table are better rewritten: small ones, unsorted ones, those from which rows were deleted."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from millpond.catalog import manifests
+from millpond.catalog.files import local
+from millpond.catalog.manifests import DATA, EQUALITY_DELETES, DataFile
+from millpond.catalog.metadata import TableMetadata
+from millpond.catalog.rewriting import cluster_of
+from millpond.tables.deletes import Deletes, only_target
+from millpond.tables.slices import FileSlice
+
+TARGET_SIZE = "write.target-file-size-bytes"
+"""The table property that says how large files should be, in bytes. DuckDB refuses it on partitioned tables."""
+
+OWN_TARGET_SIZE = "millpond.target-file-size-bytes"
+"""The same for tables that are partitioned."""
+
+DEFAULT_TARGET = 128 * 1024**2
+"""Large enough that opening a file costs little, small enough that two cores share a table."""
+
+_SMALL = 0.75
+_FEW = 4
+"""Fewer small files than this are left alone: rewriting them costs more than reading them."""
+
+_DELETED_PART = 0.05
+_DELETE_FILES = 3
+_ROW_GROUP = 122_880
+"""Fewer unsorted rows than a row group of DuckDB are not worth sorting."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Files that become one file, or a few sorted ones: all of one partition and between the same two cursors.
+
+    `sequence_number` is the highest of theirs. `place` counts the cursors that lie before them.
+    """
+
+    place: int
+    files: tuple[DataFile, ...]
+    slices: tuple[FileSlice, ...]
+    sequence_number: int
+
+    @property
+    def size(self) -> int:
+        """Bytes to be read."""
+        return sum(entry.size for entry in self.files)
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """The data files."""
+        return frozenset(entry.path for entry in self.files)
+
+
+@dataclass(frozen=True)
+class Live:
+    """What a version of a table is made of. `hindrance` says why its files cannot be rewritten here, if so."""
+
+    data: tuple[DataFile, ...]
+    deletes: tuple[DataFile, ...]
+    clusters: dict[str, str]
+    hindrance: str = ""
+
+    @classmethod
+    def of(cls, metadata: TableMetadata) -> Live:
+        """The live files of the present snapshot. Raises CatalogError MP-3036 when a manifest cannot be read."""
+        data: list[DataFile] = []
+        deletes: list[DataFile] = []
+        clusters: dict[str, str] = {}
+        for manifest in manifests.of_snapshot(metadata.current_snapshot):
+            sorted_by = cluster_of(manifest) if manifest.content == "data" else ""
+            for entry in manifests.files(manifest):
+                (data if entry.content == DATA else deletes).append(entry)
+                if sorted_by:
+                    clusters[entry.path] = sorted_by
+        hindrance = _hindrance(metadata, data, deletes)
+        return cls(tuple(data), tuple(deletes), clusters, hindrance)
+
+
+def _hindrance(metadata: TableMetadata, data: Sequence[DataFile], deletes: Sequence[DataFile]) -> str:
+    if metadata.format_version != 2:
+        return f"it has format version {metadata.format_version}"
+    if "schema.name-mapping.default" in metadata.properties:
+        return "it holds files without column ids"
+    if any(entry.content == EQUALITY_DELETES for entry in deletes):
+        return "it has equality deletes"
+    if any(entry.format != "parquet" for entry in (*data, *deletes)):
+        return "it holds files that are no Parquet"
+    return ""
+
+
+def target_size(metadata: TableMetadata) -> int:
+    """How large the table's files should be, in bytes."""
+    for word in (TARGET_SIZE, OWN_TARGET_SIZE):
+        text = metadata.properties.get(word, "")
+        if text.isdigit() and int(text) > 0:
+            return int(text)
+    return DEFAULT_TARGET
+
+
+def groups(metadata: TableMetadata, live: Live, cursors: Iterable[int], cluster: Sequence[str]) -> tuple[Group, ...]:
+    """The groups of files that are better rewritten, oldest first.
+
+    `cursors` are the sequence numbers up to which consumers have read: files from both sides of one are never put
+    together, so that what is new to a consumer stays apart from what it knows.
+    """
+    if live.hindrance:
+        return ()
+    bounds = sorted(set(cursors))
+    index = Deletes(live.deletes)
+    wanted = ",".join(cluster)
+    boxes: dict[tuple[int, int, str], list[DataFile]] = {}
+    for entry in live.data:
+        place = bisect_left(bounds, entry.sequence_number)
+        boxes.setdefault((place, entry.spec_id, repr(entry.partition)), []).append(entry)
+    found: list[Group] = []
+    counts = {entry.path: entry.records for entry in live.deletes}
+    for (place, _, _), box in sorted(boxes.items(), key=lambda item: item[0]):
+        unsorted = [entry for entry in box if wanted and live.clusters.get(entry.path) != wanted]
+        for chosen in _chosen(box, unsorted, index, counts, target_size(metadata), bool(wanted)):
+            slices = tuple(FileSlice(entry.path, index.of(entry)) for entry in chosen)
+            found.append(Group(place, tuple(chosen), slices, max(entry.sequence_number for entry in chosen)))
+    return tuple(found)
+
+
+def _chosen(
+    box: Sequence[DataFile],
+    unsorted: Sequence[DataFile],
+    index: Deletes,
+    counts: dict[str, int],
+    target: int,
+    sorting: bool,
+) -> Iterator[list[DataFile]]:
+    """The files of one partition that are to be rewritten, in packs of about the target size."""
+    worn = {entry.path for entry in box if _worn(entry, index.of(entry), counts)}
+    small = {entry.path for entry in box if entry.size < target * _SMALL}
+    if len(small) < _FEW and not worn:
+        small = set()
+    loose = {entry.path for entry in unsorted}
+    if sum(entry.records for entry in unsorted) < _ROW_GROUP and len(loose) < _FEW:
+        loose = set()
+    chosen = [entry for entry in box if entry.path in worn | small | loose]
+    most = target * (16 if sorting else 1)
+    for pack in _packs(chosen, most):
+        if len(pack) > 1 or pack[0].path in worn | loose:
+            yield pack
+
+
+def _worn(entry: DataFile, deletes: Sequence[str], counts: dict[str, int]) -> bool:
+    """Whether so many rows, or by so many files, were deleted that reading suffers."""
+    deleted = sum(counts[path] for path in deletes)
+    return bool(deletes) and (len(deletes) >= _DELETE_FILES or deleted >= entry.records * _DELETED_PART)
+
+
+def _packs(chosen: Sequence[DataFile], most: int) -> Iterator[list[DataFile]]:
+    pack: list[DataFile] = []
+    size = 0
+    for entry in sorted(chosen, key=lambda entry: (entry.sequence_number, entry.path)):
+        if pack and size + entry.size > most:
+            yield pack
+            pack, size = [], 0
+        pack.append(entry)
+        size += entry.size
+    if pack:
+        yield pack
+
+
+def droppable(live: Live, removed: frozenset[str]) -> frozenset[str]:
+    """The delete files that name no row any more once these data files are gone.
+
+    One that may name rows of several files goes when none of those that stay lies within its bounds.
+    """
+    gone = {local(path) for path in removed}
+    staying = [entry for entry in live.data if entry.path not in removed]
+    dropped = set()
+    for delete in live.deletes:
+        target = only_target(delete)
+        if target is not None:
+            useless = target in gone
+        else:
+            alone = Deletes((delete,))
+            useless = not any(alone.of(entry) for entry in staying)
+        if useless:
+            dropped.add(delete.path)
+    return frozenset(dropped)
+
+
+def unchanged(live: Live, rewritten: Iterable[Group]) -> bool:
+    """Whether every file of the groups is still there and has lost no row since they were read."""
+    here = {entry.path: entry for entry in live.data}
+    index = Deletes(live.deletes)
+    return all(
+        part.path in here and index.of(here[part.path]) == part.deletes for group in rewritten for part in group.slices
+    )

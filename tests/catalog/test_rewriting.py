@@ -1,0 +1,66 @@
+"""Snapshots of the same rows in other files: other engines read them as they read any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyiceberg.catalog import load_catalog
+
+from millpond.catalog import manifests
+from millpond.catalog.gateway.server import Gateway
+from millpond.core.names import TableName
+from millpond.engines.duckdb import DuckDBEngine, Limits
+from millpond.pipeline.compaction import batches, compact, planned
+from tests.catalog.clients import rows, stock_duckdb
+from tests.tables.lake import Lake
+
+T = TableName("silver", "t")
+NAME = '"lake"."silver"."t"'
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Iterator[Lake]:
+    """A lake with a table that was compacted while rows were deleted."""
+    engine = DuckDBEngine(Limits(300_000_000, 1, tmp_path / "scratch"))
+    made = Lake(tmp_path, engine)
+    made.run(f"CREATE TABLE {NAME} (a BIGINT, b VARCHAR)")
+    for place in range(5):
+        made.run(f"INSERT INTO {NAME} SELECT i, 'x' || i FROM range({place * 10}, {place * 10 + 10}) t(i)")
+    made.run(f"DELETE FROM {NAME} WHERE a % 4 = 0")
+    metadata = made.metadata(T)
+    found, _ = planned(metadata, (), ("a",))
+    for batch in batches(found):
+        compact(made.bench(), T, batch, metadata, ("a",), "compact")
+    yield made
+    made.close()
+    engine.close()
+
+
+WANTED = sorted((a, f"x{a}") for a in range(50) if a % 4)
+
+
+def test_a_rewritten_file_keeps_its_place_in_history(lake: Lake) -> None:
+    """Its data sequence number is the highest of what it replaces, its file's is the snapshot's own."""
+    (manifest,) = [one for one in manifests.of_snapshot(lake.metadata(T).current_snapshot) if manifests.files(one)]
+    (entry,) = manifests.files(manifest)
+    assert (entry.sequence_number, entry.file_sequence_number) == (5, 7)
+    summary = (lake.metadata(T).current_snapshot or {})["summary"]
+    assert (summary["operation"], summary["total-records"], summary["total-delete-files"]) == ("replace", "37", "0")
+
+
+def test_stock_clients_read_and_write_a_compacted_table(lake: Lake) -> None:
+    """DuckDB and PyIceberg see the same rows, and what they delete later is deleted."""
+    gateway = Gateway(lake.catalog, open_access=True)
+    endpoint = gateway.start()
+    duck = stock_duckdb(endpoint)
+    assert rows(duck, f"SELECT * FROM {NAME} ORDER BY a") == WANTED
+    table = load_catalog("lake", type="rest", uri=endpoint, warehouse="prod").load_table("silver.t")
+    assert sorted(map(tuple, (row.values() for row in table.scan().to_arrow().to_pylist()))) == WANTED
+    duck.execute(f"DELETE FROM {NAME} WHERE a = 1")
+    assert rows(duck, f"SELECT * FROM {NAME} ORDER BY a") == WANTED[1:]
+    table.refresh()
+    table.delete("a = 2")
+    assert rows(stock_duckdb(endpoint), f"SELECT * FROM {NAME} ORDER BY a") == WANTED[2:]
+    gateway.stop()

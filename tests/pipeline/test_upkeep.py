@@ -1,0 +1,223 @@
+"""Upkeep of a whole lake: what it does, what it must leave, and that a kill loses nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from millpond.catalog import views
+from millpond.catalog.commits import VIEW, Commit
+from millpond.core.errors import EngineError, RunError
+from millpond.core.names import TableName
+from millpond.lakehouse import Lakehouse, open_lakehouse
+from millpond.pipeline.doctor import diagnose
+from millpond.pipeline.request import Request
+
+ORDERS = TableName("bronze", "orders")
+FILES = {
+    "millpond.yaml": "version: 1\nname: shop\n",
+    "sources/orders.yaml": "kind: files\npaths: data/*.csv\nformat: csv\n",
+    "models/silver/orders.sql": (
+        "/*---\nkind: append\nkey: id\ncluster: [day, id]\n---*/\n"
+        "SELECT id::INTEGER AS id, day::DATE AS day FROM bronze.orders"
+    ),
+    "models/gold/days.sql": "/*---\nkind: aggregate\nkey: day\n---*/\n"
+    "SELECT day, count(*) AS n FROM silver.orders GROUP BY day",
+}
+
+
+SHORT = "retention: {all: 0m, hourly: 0m, daily: 0m, orphans: 0m}\n"
+
+
+class Shop:
+    """A small project; its retention can be made as short as can be."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.days = 0
+        for path, text in FILES.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text)
+        (folder / "data").mkdir()
+        self.lake: Lakehouse = open_lakehouse(folder)
+
+    def day(self, *select: str) -> None:
+        """A file of ten orders comes and is run."""
+        self.days += 1
+        rows = "".join(f"{self.days * 10 + i},2026-01-{self.days:02}\n" for i in range(10))
+        file = self.folder / f"data/{self.days}.csv"
+        file.write_text("id,day\n" + rows)
+        os.utime(file, (1_700_000_000, 1_700_000_000))
+        assert self.lake.runner.run(Request(select)).ok
+
+    def forgetful(self) -> None:
+        """From now on upkeep keeps nothing of the past, and takes every file that is not named for an orphan."""
+        self.lake.close()
+        (self.folder / "millpond.yaml").write_text(FILES["millpond.yaml"] + SHORT)
+        self.lake = open_lakehouse(self.folder)
+
+    def rows(self, sql: str, at: int | None = None) -> list[tuple[object, ...]]:
+        """What a query gives."""
+        return sorted(tuple(row.values()) for row in self.lake.tables.query(sql, at=at).rows())
+
+    def files(self) -> set[Path]:
+        """Every file of the lake."""
+        return {path for path in (self.folder / ".millpond/lake").rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    """The project, closed at the end."""
+    made = Shop(tmp_path)
+    yield made
+    made.lake.close()
+
+
+def works(shop: Shop) -> list[tuple[str, str]]:
+    """What upkeep would do."""
+    return [(step.work, str(step.table or "lake")) for step in shop.lake.upkeep.plan().steps]
+
+
+def test_a_small_lake_is_left_alone(shop: Shop) -> None:
+    """One file for each table is as good as it gets."""
+    shop.day()
+    assert works(shop) == []
+    report = shop.lake.upkeep.run()
+    assert (report.ok, report.done) == (True, ())
+
+
+def test_small_files_are_put_together_and_consumers_see_nothing_new(shop: Shop) -> None:
+    """After a compaction of everything, a run has nothing to do but what really came."""
+    for _ in range(5):
+        shop.day()
+    before = shop.rows("SELECT * FROM gold.days")
+    assert ("compact", "silver.orders") in works(shop)
+    report = shop.lake.upkeep.run()
+    assert report.ok
+    assert {done.step.work for done in report.done} >= {"compact"}
+    assert shop.rows("SELECT * FROM gold.days") == before
+    shop.day()
+    newest = shop.lake.catalog.history(TableName("gold", "days"))[0]
+    assert newest.ledger is not None
+    assert newest.ledger.inserted == 1
+    assert shop.rows("SELECT count(*), sum(n) FROM gold.days") == [(6, 60)]
+
+
+def test_upkeep_is_numbered_commits_of_its_own_kind(shop: Shop) -> None:
+    """History shows them."""
+    for _ in range(5):
+        shop.day()
+    head = shop.lake.catalog.head()
+    report = shop.lake.upkeep.run()
+    numbers = [number for done in report.done for number in done.numbers]
+    assert numbers
+    assert min(numbers) > head
+    assert {record.kind for record in shop.lake.catalog.history() if record.number in numbers} == {"maintain"}
+
+
+def test_the_past_is_kept_by_the_rule_and_then_forgotten(shop: Shop) -> None:
+    """By default all of the last day can be read; where nothing is to be kept, one file of one version is left."""
+    for _ in range(5):
+        shop.day()
+    head = shop.lake.catalog.head()
+    states = {
+        at: shop.rows("SELECT * FROM silver.orders", at)
+        for at in range(2, head + 1)
+        if shop.lake.catalog.find(TableName("silver", "orders"), at)
+    }
+    assert shop.lake.upkeep.run().ok
+    for at, rows in states.items():
+        assert shop.rows("SELECT * FROM silver.orders", at) == rows
+    shop.forgetful()
+    assert shop.lake.upkeep.run().ok
+    assert shop.rows("SELECT * FROM silver.orders") == states[head]
+    with pytest.raises(EngineError) as gone:
+        shop.rows("SELECT * FROM silver.orders", min(states))
+    assert "00000-" in str(gone.value)
+    assert shop.lake.runner.run().ok  # until then the consumers have the rewrites before them
+    assert shop.lake.upkeep.run().ok
+    data = [path for path in shop.files() if "/silver/" in str(path) and path.suffix == ".parquet"]
+    assert len(data) == 1
+
+
+def test_a_consumer_that_is_behind_keeps_what_it_needs(shop: Shop) -> None:
+    """Many compactions later, with nothing else kept, it still gets exactly what came."""
+    shop.day()
+    shop.forgetful()
+    for _ in range(5):
+        shop.day("bronze.orders", "silver.orders")
+        assert shop.lake.upkeep.run().ok
+    assert shop.rows("SELECT * FROM gold.days")[0][1] == 10
+    assert shop.lake.runner.run().ok
+    newest = shop.lake.catalog.history(TableName("gold", "days"))[0]
+    assert newest.ledger is not None
+    assert (newest.ledger.inserted, newest.ledger.updated, newest.ledger.unchanged) == (5, 0, 0)
+    assert shop.rows("SELECT count(*), sum(n) FROM gold.days") == [(6, 60)]
+
+
+def test_files_that_no_table_names_go_when_they_are_old(shop: Shop) -> None:
+    """A young one may belong to a step that is not done yet."""
+    shop.day()
+    folder = Path(shop.lake.catalog.table(ORDERS).location)
+    stray = folder / "data/left-behind.parquet"
+    stray.write_bytes(b"x")
+    assert shop.lake.upkeep.run().ok
+    assert stray.exists()
+    shop.forgetful()
+    assert shop.lake.upkeep.run().ok
+    assert not stray.exists()
+
+
+def test_what_an_open_step_names_is_never_an_orphan(shop: Shop) -> None:
+    """However long the step takes."""
+    shop.day()
+    shop.forgetful()
+    stage = shop.lake.catalog.begin("slow")
+    with shop.lake.engine.session(shop.lake.endpoint, stage.token) as session:
+        session.execute("INSERT INTO lake.silver.orders SELECT 1000, DATE '2026-02-01'")
+        assert shop.lake.upkeep.run().ok
+    stage.publish(Commit("slow", "test", "tester"))
+    assert (1000,) in shop.rows("SELECT id FROM silver.orders")
+
+
+def test_views_stand_beside_the_tables_unharmed(shop: Shop) -> None:
+    """Their metadata is needed, is found by doctor, and is no table's."""
+    shop.day()
+    location = f"{shop.lake.catalog.warehouse.root}/silver/seen-0"
+    version = {
+        "version-id": 1,
+        "schema-id": 0,
+        "timestamp-ms": 1,
+        "summary": {},
+        "representations": [{"type": "sql", "sql": "SELECT 1", "dialect": "spark"}],
+        "default-namespace": ["silver"],
+    }
+    schema = {"type": "struct", "fields": [{"id": 1, "name": "id", "type": "int", "required": False}]}
+    made = views.create(schema, version, location=location, uuid=str(uuid4()), now_ms=1)
+    stage = shop.lake.catalog.begin("view")
+    stage.views.create(TableName("silver", "seen"), made)
+    stage.publish(Commit("view", "test", "tester"))
+    shop.forgetful()
+    assert shop.lake.upkeep.run().ok
+    entry = shop.lake.catalog.find(TableName("silver", "seen"), None, VIEW)
+    assert entry is not None
+    assert Path(entry.metadata_location).exists()
+    assert diagnose(shop.lake.project, shop.lake.catalog, shop.lake.engine).findings == ()
+    Path(entry.metadata_location).write_text("{")
+    told = diagnose(shop.lake.project, shop.lake.catalog, shop.lake.engine).findings
+    assert any("silver.seen" in finding.message for finding in told)
+
+
+def test_selected_tables_alone_are_kept(shop: Shop) -> None:
+    """A name that nothing has is refused."""
+    for _ in range(5):
+        shop.day()
+    steps = shop.lake.upkeep.plan(("silver.orders",)).steps
+    assert {str(step.table) for step in steps if step.table} == {"silver.orders"}
+    with pytest.raises(RunError) as refused:
+        shop.lake.upkeep.plan(("nothing",))
+    assert refused.value.code == "MP-7001"

@@ -1,0 +1,190 @@
+"""Rewritten files are no changes, wherever a consumer stands."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+
+from millpond.catalog import manifests
+from millpond.core.names import TableName
+from millpond.core.schema import Column, Schema
+from millpond.pipeline.compaction import batches, compact, merge_manifests, planned
+from millpond.project.model import Partition
+from millpond.tables.changes import changes
+from millpond.tables.reading import deleted_sql, inserted_sql
+from tests.tables.lake import Lake, Rows
+
+T = TableName("silver", "t")
+NAME = '"lake"."silver"."t"'
+COLUMNS = ("a", "b")
+
+
+def compacted(lake: Lake, *cursors: int, cluster: tuple[str, ...] = ()) -> int:
+    """Compact the table as upkeep does, for consumers at some commits; how many commits that took."""
+    metadata = lake.metadata(T)
+    found, hindrance = planned(metadata, [lake.metadata(T, at).sequence_number for at in cursors], cluster)
+    assert not hindrance
+    made = 0
+    for part, batch in enumerate(batches(found)):
+        lake.steps += 1
+        done = compact(lake.bench(), T, batch, metadata, cluster, f"maintain-{lake.steps}-{part}")
+        made += done.number is not None
+    return made
+
+
+def came_and_went(lake: Lake, since: int, until: int) -> tuple[Rows, Rows]:
+    """The rows of the change feed."""
+    found = changes(lake.catalog, T, since, until)
+    return lake.rows(inserted_sql(found, COLUMNS)), lake.rows(deleted_sql(found, COLUMNS))
+
+
+def make(lake: Lake, partition: tuple[Partition, ...] = ()) -> None:
+    """An empty table."""
+    with lake.step() as (stage, _):
+        stage.create_table(T, Schema((Column("a", "BIGINT"), Column("b", "VARCHAR"))), partition)
+
+
+def small_files(lake: Lake, count: int = 5, first: int = 0) -> None:
+    """Some commits of ten rows."""
+    for place in range(first, first + count):
+        lake.run(f"INSERT INTO {NAME} SELECT i, 'x' || i % 3 FROM range({place * 10}, {place * 10 + 10}) t(i)")
+
+
+def test_a_consumer_before_a_compaction_sees_nothing(lake: Lake) -> None:
+    """The rows lie in another file; none of them came or went."""
+    make(lake)
+    small_files(lake)
+    since = lake.catalog.head()
+    rows = lake.rows(f"SELECT * FROM {NAME}")
+    assert compacted(lake, since) == 1
+    assert len(manifests.of_snapshot(lake.metadata(T).current_snapshot)) == 1
+    assert lake.rows(f"SELECT * FROM {NAME}") == rows
+    assert came_and_went(lake, since, lake.catalog.head()) == (Counter(), Counter())
+
+
+def test_rows_deleted_before_and_after_a_compaction_are_seen(lake: Lake) -> None:
+    """Each deleted row is seen once, in whichever file it lay."""
+    make(lake)
+    small_files(lake)
+    since = lake.catalog.head()
+    lake.run(f"DELETE FROM {NAME} WHERE a < 20 AND a % 2 = 0")
+    compacted(lake, since)
+    lake.run(f"DELETE FROM {NAME} WHERE a = 33")
+    lake.run(f"INSERT INTO {NAME} VALUES (100, 'new')")
+    came, went = came_and_went(lake, since, lake.catalog.head())
+    assert came == Counter({(100, "new"): 1})
+    assert went == Counter({(a, f"x{a % 3}"): 1 for a in [*range(0, 20, 2), 33]})
+
+
+def test_files_on_both_sides_of_a_cursor_stay_apart(lake: Lake) -> None:
+    """What is new to a consumer comes from its own files, and a row deleted of it later is never seen."""
+    make(lake)
+    small_files(lake)
+    since = lake.catalog.head()
+    small_files(lake, first=5)
+    assert compacted(lake, since) == 2
+    lake.run(f"DELETE FROM {NAME} WHERE a IN (3, 77)")
+    came, went = came_and_went(lake, since, lake.catalog.head())
+    assert came == Counter({(a, f"x{a % 3}"): 1 for a in range(50, 100) if a != 77})
+    assert went == Counter({(3, "x0"): 1})
+
+
+def test_merged_manifests_are_no_change(lake: Lake) -> None:
+    """The same files under one manifest: same rows, same places."""
+    make(lake)
+    small_files(lake, 3)
+    since = lake.catalog.head()
+    rows = lake.rows(f"SELECT * FROM {NAME}")
+    assert merge_manifests(lake.bench(), T, "merge") is not None
+    assert len(manifests.of_snapshot(lake.metadata(T).current_snapshot)) == 1
+    assert lake.rows(f"SELECT * FROM {NAME}") == rows
+    assert came_and_went(lake, since, lake.catalog.head()) == (Counter(), Counter())
+    lake.run(f"DELETE FROM {NAME} WHERE a = 5")
+    assert came_and_went(lake, since, lake.catalog.head())[1] == Counter({(5, "x2"): 1})
+
+
+@pytest.mark.parametrize("cluster", [("a",), ("a", "b")])
+def test_clustered_files_hold_the_same_rows_once_sorted(lake: Lake, cluster: tuple[str, ...]) -> None:
+    """Sorted files are left alone the next time."""
+    make(lake)
+    small_files(lake, 6)
+    rows = lake.rows(f"SELECT * FROM {NAME}")
+    assert compacted(lake, cluster=cluster) == 1
+    assert lake.rows(f"SELECT * FROM {NAME}") == rows
+    assert compacted(lake, cluster=cluster) == 0
+
+
+def test_what_is_appended_meanwhile_stays(lake: Lake) -> None:
+    """A compaction that was planned before an append keeps what was appended."""
+    make(lake)
+    small_files(lake)
+    metadata = lake.metadata(T)
+    found, _ = planned(metadata, (), ())
+    lake.run(f"INSERT INTO {NAME} VALUES (999, 'late')")
+    rows = lake.rows(f"SELECT * FROM {NAME}")
+    done = compact(lake.bench(), T, found, metadata, (), "late")
+    assert (done.before, done.after, done.left) == (5, 1, 0)
+    assert lake.rows(f"SELECT * FROM {NAME}") == rows
+
+
+def test_files_that_lost_rows_meanwhile_are_left(lake: Lake) -> None:
+    """A row deleted while its file was being rewritten stays deleted."""
+    make(lake)
+    small_files(lake)
+    metadata = lake.metadata(T)
+    found, _ = planned(metadata, (), ())
+    lake.run(f"DELETE FROM {NAME} WHERE a = 7")
+    rows = lake.rows(f"SELECT * FROM {NAME}")
+    done = compact(lake.bench(), T, found, metadata, (), "late")
+    assert (done.number, done.left) == (None, 5)
+    assert lake.rows(f"SELECT * FROM {NAME}") == rows
+
+
+def followed(lake: Lake, seed: int, rounds: int) -> None:
+    """Random work on a table, with upkeep in between; every pair of commits is compared with plain Python."""
+    chance = random.Random(seed)
+    make(lake, chance.choice([(), (Partition("b", "identity"),), (Partition("a", "truncate", 20),)]))
+    states: dict[int, Rows] = {}
+    cursors = [lake.catalog.head()] * 3
+    for _ in range(rounds):
+        work = chance.random()
+        low = chance.randrange(100)
+        if work < 0.4:
+            lake.run(
+                f"INSERT INTO {NAME} SELECT i, 'x' || i % 3 FROM range({low}, {low + chance.randrange(1, 9)}) t(i)"
+            )
+        elif work < 0.6:
+            lake.run(f"DELETE FROM {NAME} WHERE a BETWEEN {low} AND {low + chance.randrange(30)}")
+        elif work < 0.7:
+            lake.run(f"UPDATE {NAME} SET b = 'u' WHERE a BETWEEN {low} AND {low + 10}")
+        elif work < 0.9:
+            compacted(lake, *cursors, cluster=chance.choice([(), ("b", "a")]))
+        else:
+            lake.steps += 1
+            merge_manifests(lake.bench(), T, f"merge-{lake.steps}")
+        states[lake.catalog.head()] = lake.rows(f"SELECT a, b FROM {NAME}")
+        if chance.random() < 0.4:
+            cursors[chance.randrange(3)] = lake.catalog.head()
+    numbers = sorted(states)
+    for since in {*numbers[:: max(1, len(numbers) // 6)], *(n for n in cursors if n in states)}:
+        until = numbers[-1]
+        came, went = came_and_went(lake, since, until)
+        came.subtract(went)
+        came.subtract(states[until])
+        came.update(states[since])
+        assert not any(came.values()), (seed, since, until)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_series_with_compactions_is_followed_exactly(lake: Lake, seed: int) -> None:
+    """What came less what went is the difference of the full tables, for consumers anywhere."""
+    followed(lake, seed, 14)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100, 140))
+def test_many_long_series_with_compactions_are_followed_exactly(lake: Lake, seed: int) -> None:
+    """The same, many times and longer."""
+    followed(lake, seed, 60)
