@@ -11,7 +11,7 @@ import pytest
 
 from millpond.catalog import views
 from millpond.catalog.commits import VIEW, Commit
-from millpond.core.errors import EngineError, RunError
+from millpond.core.errors import CatalogError, RunError
 from millpond.core.names import TableName
 from millpond.lakehouse import Lakehouse, open_lakehouse
 from millpond.pipeline.doctor import diagnose
@@ -135,9 +135,9 @@ def test_the_past_is_kept_by_the_rule_and_then_forgotten(shop: Shop) -> None:
     shop.forgetful()
     assert shop.lake.upkeep.run().ok
     assert shop.rows("SELECT * FROM silver.orders") == states[head]
-    with pytest.raises(EngineError) as gone:
+    with pytest.raises(CatalogError) as gone:
         shop.rows("SELECT * FROM silver.orders", min(states))
-    assert "00000-" in str(gone.value)
+    assert gone.value.code == "MP-3076"
     assert shop.lake.runner.run().ok  # until then the consumers have the rewrites before them
     assert shop.lake.upkeep.run().ok
     data = [path for path in shop.files() if "/silver/" in str(path) and path.suffix == ".parquet"]

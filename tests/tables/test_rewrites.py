@@ -12,8 +12,9 @@ from millpond.core.names import TableName
 from millpond.core.schema import Column, Schema
 from millpond.pipeline.compaction import batches, compact, merge_manifests, planned
 from millpond.project.model import Partition
-from millpond.tables.changes import changes
-from millpond.tables.reading import deleted_sql, inserted_sql
+from millpond.tables.changes import Version, changes
+from millpond.tables.reading import deleted_sql, inserted_sql, rows_sql
+from millpond.tables.slices import FileSlice, Layout, Reading
 from tests.tables.lake import Lake, Rows
 
 T = TableName("silver", "t")
@@ -140,6 +141,21 @@ def test_files_that_lost_rows_meanwhile_are_left(lake: Lake) -> None:
     done = compact(lake.bench(), T, found, metadata, (), "late")
     assert (done.number, done.left) == (None, 5)
     assert lake.rows(f"SELECT * FROM {NAME}") == rows
+
+
+def test_parts_of_one_file_that_went_at_different_times_are_read_apart(lake: Lake) -> None:
+    """What one part leaves out is not left out of the other."""
+    make(lake)
+    lake.run(f"INSERT INTO {NAME} SELECT i, 'x' FROM range(10) t(i)")
+    versions = [Version(lake.metadata(T).current_snapshot)]
+    for gone in (1, 2):
+        lake.run(f"DELETE FROM {NAME} WHERE a = {gone}")
+        versions.append(Version(lake.metadata(T).current_snapshot))
+    [(path, part)] = versions[0].slices().items()
+    first, second = (tuple(version.slices()[path].deletes) for version in versions[1:])
+    parts = (FileSlice(path, part.deletes, first), FileSlice(path, first, second))
+    rows = lake.rows(rows_sql(Reading(parts, Layout.of(lake.metadata(T))), COLUMNS))
+    assert rows == Counter({(1, "x"): 1, (2, "x"): 1})
 
 
 def followed(lake: Lake, seed: int, rounds: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from millpond.catalog.files import local
@@ -34,16 +35,18 @@ def rows_sql(reading: Reading, columns: Sequence[str], with_origin: bool = False
     """
     layout = reading.layout
     chosen = [_column(layout, name) for name in columns]
-    selects = [
-        _select(group, layout, chosen, with_origin)
-        for group in (
-            [part for part in reading.slices if part.only is None and not part.deletes],
-            [part for part in reading.slices if part.only is None and part.deletes],
-            [part for part in reading.slices if part.only is not None],
-        )
-        if group
-    ]
+    selects = [_select(group, layout, chosen, with_origin) for group in _groups(reading.slices)]
     return "\nUNION ALL\n".join(selects) if selects else _nothing(layout, chosen, with_origin)
+
+
+def _groups(slices: Iterable[FileSlice]) -> list[list[FileSlice]]:
+    """Slices that one read can give: all rows, all but some, or some, and each file once."""
+    groups: dict[tuple[bool, bool, int], list[FileSlice]] = {}
+    times: Counter[str] = Counter()
+    for part in slices:
+        groups.setdefault((part.only is not None, bool(part.deletes), times[part.path]), []).append(part)
+        times[part.path] += 1
+    return [groups[key] for key in sorted(groups)]
 
 
 def _column(layout: Layout, name: str) -> str:
@@ -101,23 +104,29 @@ def _default_sql(layout: Layout, name: str) -> str:
 
 
 def _joins(slices: Sequence[FileSlice]) -> str:
-    wanted = {path for part in slices for path in part.only or ()}
-    unwanted = {path for part in slices for path in part.deletes}
+    wanted = [(part.path, path) for part in slices for path in part.only or ()]
+    unwanted = [(part.path, path) for part in slices for path in part.deletes]
     joins = ""
-    for kind, paths, alias in (("SEMI", wanted, "o"), ("ANTI", unwanted, "d")):
-        if paths:
+    for kind, pairs, alias in (("SEMI", wanted, "o"), ("ANTI", unwanted, "d")):
+        if pairs:
             joins += (
-                f"\n{kind} JOIN {_positions(paths)} AS {alias} "
+                f"\n{kind} JOIN {_positions(pairs)} AS {alias} "
                 f"ON r.filename = {alias}.file AND r.file_row_number = {alias}.pos"
             )
     return joins
 
 
-def _positions(paths: Iterable[str]) -> str:
-    """The positions in delete files. By name, for writers differ in the field ids: DuckDB's are not the reserved."""
-    files = sorted(local(path) for path in paths)
-    source = f"read_parquet({_list(files)}, hive_partitioning = false)"
-    return f"(SELECT regexp_replace(file_path, '^file:/*', '/') AS file, pos FROM {source})"
+def _positions(pairs: Iterable[tuple[str, str]]) -> str:
+    """The positions that delete files name in data files, for pairs of a data file and a delete file.
+
+    A delete file may also name rows of files that it is not asked about. By name, for writers differ in the field
+    ids: DuckDB's are not the reserved.
+    """
+    known = sorted({(local(data), local(delete)) for data, delete in pairs})
+    source = f"read_parquet({_list(sorted({delete for _, delete in known}))}, hive_partitioning = false)"
+    named = f"SELECT regexp_replace(file_path, '^file:/*', '/') AS file, pos, filename AS source FROM {source}"
+    asked = ", ".join(f"({literal(data)}, {literal(delete)})" for data, delete in known)
+    return f"(SELECT file, pos FROM ({named}) AS named WHERE (file, source) IN (VALUES {asked}))"
 
 
 _PATTERN = re.compile(r"[*?\[]")
