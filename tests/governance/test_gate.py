@@ -279,7 +279,7 @@ def test_what_fails_while_rows_are_made_is_on_record(house: House) -> None:
     ):
         answer.reader.read_all()
     assert (house.last.outcome, house.last.error is not None) == ("failed", True)
-    assert "299" not in str(house.last)
+    assert "299" not in str(replace(house.last, at=START, policy_hash="", seconds=None, id=""))
 
 
 def test_a_preview_is_a_query_like_any_other(house: House) -> None:
