@@ -134,6 +134,26 @@ def files(manifest: Manifest) -> tuple[DataFile, ...]:
     return tuple(entry for entry in entries(manifest) if entry.status != DELETED)
 
 
+_FILE_PATH_IDS = (2147483546, 2147483646)
+"""Field ids under which writers give the bounds of `file_path`: the reserved one, and DuckDB's."""
+
+
+def target_bounds(delete: DataFile) -> tuple[bytes | None, bytes | None]:
+    """The least and the greatest path among the data files whose rows a delete file names; None where not told."""
+    for number in _FILE_PATH_IDS:
+        if number in delete.lower_bounds:
+            return delete.lower_bounds[number], delete.upper_bounds.get(number)
+    return None, None
+
+
+def target(delete: DataFile) -> str | None:
+    """The one data file whose rows a delete file names, as a plain path; None when it may be several."""
+    if delete.referenced is not None:
+        return local(delete.referenced)
+    low, high = target_bounds(delete)
+    return local(low.decode()) if low is not None and low == high else None
+
+
 def check_readable(metadata: TableMetadata) -> None:
     """Pass when the present snapshot's list and manifests can be read. Raises CatalogError MP-3036 otherwise.
 

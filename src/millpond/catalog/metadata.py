@@ -202,13 +202,17 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def already_in(current: TableMetadata, changes: Sequence[Json]) -> bool:
-    """Whether a request has been applied before: it adds snapshots, and the table has every one of them.
+    """Whether a request has been applied before: it adds snapshots, and the table has those that it names by a ref.
+
+    Of several that follow on each other only the last is sure to be there: a commit that was moved has one snapshot.
 
     Such a request is acknowledged, never refused: a client that lost the first answer would else delete the files
     that the table now names.
     """
     added = [update["snapshot"]["snapshot-id"] for update in changes if update.get("action") == "add-snapshot"]
-    return bool(added) and all(current.snapshot(number) is not None for number in added)
+    named = {update.get("snapshot-id") for update in changes if update.get("action") == "set-snapshot-ref"}
+    wanted = [number for number in added if number in named] or added
+    return bool(wanted) and all(current.snapshot(number) is not None for number in wanted)
 
 
 def trim(metadata: TableMetadata, keep: Collection[int] = (), recent: int = RECENT) -> TableMetadata:

@@ -107,6 +107,16 @@ def rebase(current: TableMetadata, base: TableMetadata | None, staged: TableMeta
     if any(row.get("summary", {}).get("operation") != "append" for row in added):
         raise impossible("it did more than append")
     ours = _appended(base, staged, {row["snapshot-id"] for row in added})
+    return onto(current, ours, added, now_ms, before)
+
+
+def onto(
+    current: TableMetadata, ours: Sequence[Manifest], added: Sequence[Json], now_ms: int, before: Sequence[Json] = ()
+) -> TableMetadata:
+    """The table after the updates `before` and one snapshot that does what the snapshots `added` did.
+
+    `ours` are the manifests that those brought; the new snapshot has the id of the last of them.
+    """
     listed = manifests.of_snapshot(current.current_snapshot)
     sequence = current.sequence_number + 1
     moved = [_moved(manifest, sequence) for manifest in ours]
@@ -173,22 +183,21 @@ def _carried(current: TableMetadata, base: TableMetadata, staged: TableMetadata)
 
 
 def _summary(current: TableMetadata, added: Sequence[Json]) -> dict[str, str]:
-    """The summary of the moved append: what it added, and totals that count from the current snapshot."""
+    """The summary of moved snapshots: what they did together, and totals that count from the current snapshot."""
     summary: dict[str, str] = {}
     sums: dict[str, int] = {}
     for snapshot in added:
         for key, value in snapshot.get("summary", {}).items():
-            if key.startswith(("total-", "deleted-", "removed-")):
-                continue
-            if key.startswith(("added-", "changed-")) and str(value).isdigit():
+            if key.startswith(("added-", "changed-", "deleted-", "removed-")) and str(value).isdigit():
                 sums[key] = sums.get(key, 0) + int(value)
-            else:
+            elif not key.startswith("total-"):
                 summary[key] = value
+    operations = {snapshot.get("summary", {}).get("operation") for snapshot in added}
     summary |= {key: str(value) for key, value in sums.items()}
     parent = current.current_snapshot
     before = {} if parent is None else parent.get("summary", {})
-    for total, (plus, _minus) in TOTALS.items():
+    for total, (plus, minus) in TOTALS.items():
         known = before.get(total) if parent is not None else "0"
         if known is not None:
-            summary[total] = str(int(known) + sums.get(plus, 0))
-    return summary | {"operation": "append"}
+            summary[total] = str(int(known) + sums.get(plus, 0) - sums.get(minus, 0))
+    return summary | {"operation": operations.pop() if len(operations) == 1 else "overwrite"}

@@ -6,11 +6,12 @@ import re
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from millpond.catalog import metadata as documents
-from millpond.catalog import snapshots
+from millpond.catalog import overtaken, snapshots
 from millpond.catalog.commits import TABLE, VIEW, Commit, Published, TableEntry
 from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.partitions import spec_json
@@ -18,7 +19,7 @@ from millpond.catalog.recording import same_name
 from millpond.catalog.types import column_json, schema_json
 from millpond.catalog.view_staging import StagedViews
 from millpond.catalog.warehouse import Warehouse
-from millpond.core.errors import CatalogError
+from millpond.core.errors import CatalogError, ConflictError
 from millpond.core.names import TableName, closest
 from millpond.core.schema import Column, Schema
 from millpond.project.model import Partition
@@ -344,8 +345,7 @@ class Stage:
         creates = any(requirement.get("type") == "assert-create" for requirement in change.requirements)
         if current is None and not creates:
             raise no_such_table(change.name, (entry.name for entry in self.tables()))
-        documents.check(current, change.requirements)
-        updated = documents.apply(current, self._safe(change.updates), self._now_ms())
+        updated = self._updated(current, change)
         warehouse = self._ground.warehouse
         if current is None:
             warehouse.apart(warehouse.check(updated.location), self.locations())
@@ -355,6 +355,17 @@ class Stage:
             warehouse.prepare(updated.location)
         warehouse.check_properties(updated.properties, updated.location)
         self._put(change.name, updated)
+
+    def _updated(self, current: TableMetadata | None, change: TableChange) -> TableMetadata:
+        updates = self._safe(change.updates)
+        base = None if current is None else overtaken.began(current, change.requirements, updates)
+        if base is not None and current is not None:
+            with suppress(ConflictError):  # then it is refused below, in the words that clients compare
+                documents.check(base, change.requirements)
+                asked = documents.apply(base, updates, self._now_ms())
+                return overtaken.moved(current, base, asked, self._now_ms())
+        documents.check(current, change.requirements)
+        return documents.apply(current, updates, self._now_ms())
 
     def _safe(self, updates: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
         """The updates with every location as a plain path under the warehouse."""

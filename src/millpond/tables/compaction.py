@@ -11,7 +11,7 @@ from millpond.catalog.files import local
 from millpond.catalog.manifests import DATA, EQUALITY_DELETES, DataFile
 from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.rewriting import cluster_of
-from millpond.tables.deletes import Deletes, only_target
+from millpond.tables.deletes import Deletes
 from millpond.tables.slices import FileSlice
 
 TARGET_SIZE = "write.target-file-size-bytes"
@@ -178,9 +178,9 @@ def droppable(live: Live, removed: frozenset[str]) -> frozenset[str]:
     staying = [entry for entry in live.data if entry.path not in removed]
     dropped = set()
     for delete in live.deletes:
-        target = only_target(delete)
-        if target is not None:
-            useless = target in gone
+        only = manifests.target(delete)
+        if only is not None:
+            useless = only in gone
         else:
             alone = Deletes((delete,))
             useless = not any(alone.of(entry) for entry in staying)

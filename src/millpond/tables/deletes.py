@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from millpond.catalog.files import local
-from millpond.catalog.manifests import DataFile
+from millpond.catalog.manifests import DataFile, target, target_bounds
 
 
 class Deletes:
@@ -15,7 +15,7 @@ class Deletes:
         self._exact: dict[str, list[DataFile]] = {}
         self._wide: list[DataFile] = []
         for entry in found:
-            path = only_target(entry)
+            path = target(entry)
             if path is None:
                 self._wide.append(entry)
             else:
@@ -31,26 +31,7 @@ class Deletes:
         return tuple(sorted(entry.path for entry in candidates if entry.sequence_number >= data.file_sequence_number))
 
 
-_FILE_PATH_IDS = (2147483546, 2147483646)
-"""Field ids under which writers give the bounds of `file_path`: the reserved one, and DuckDB's."""
-
-
-def _target_bounds(delete: DataFile) -> tuple[bytes | None, bytes | None]:
-    for number in _FILE_PATH_IDS:
-        if number in delete.lower_bounds:
-            return delete.lower_bounds[number], delete.upper_bounds.get(number)
-    return None, None
-
-
-def only_target(delete: DataFile) -> str | None:
-    """The one data file whose rows a delete file names, None when it may be several."""
-    if delete.referenced is not None:
-        return local(delete.referenced)
-    low, high = _target_bounds(delete)
-    return local(low.decode()) if low is not None and low == high else None
-
-
 def _spans(delete: DataFile, data: DataFile) -> bool:
-    low, high = _target_bounds(delete)
+    low, high = target_bounds(delete)
     path = data.path.encode()
     return (low is None or low <= path) and (high is None or path <= high)

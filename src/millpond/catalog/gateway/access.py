@@ -13,14 +13,24 @@ from millpond.catalog.commits import Commit
 from millpond.catalog.keeper import Keeper
 from millpond.catalog.staging import Stage
 from millpond.catalog.tokens import PREFIX
-from millpond.core.errors import CatalogError
+from millpond.core.errors import CatalogError, ConflictError
 from millpond.core.names import LAYERS, QUARANTINE, TableName
+from millpond.core.retry import Backoff, retry
 
 T = TypeVar("T")
 
 ANONYMOUS = "anonymous"
 EXTERNAL = "external"
+_BACKOFF = Backoff(tries=6, first=0.005, most=0.2)
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
+
+
+class _OvertakenError(Exception):
+    """Another commit came between the look at a pointer and its swap."""
+
+    def __init__(self, conflict: ConflictError) -> None:
+        super().__init__(str(conflict))
+        self.conflict = conflict
 
 
 @dataclass(frozen=True)
@@ -42,16 +52,35 @@ class Seat:
     step_key: str = ""
     commits: list[int] = field(default_factory=list)
     """The numbers of the commits that this request has made."""
+    client: str = ""
 
     def change(self, work: Callable[[Stage], T]) -> T:
-        """Make a change. Raises CatalogError MP-3014 when this seat only reads."""
+        """Make a change. Raises CatalogError MP-3014 when this seat only reads.
+
+        A direct change that another commit overtakes while it is being published is made again on what is there then:
+        what the client says must hold is judged anew.
+        """
         self.check_writes()
-        result = work(self.stage)
-        if self.direct:
-            if self.stage.changed():
-                self.commits.append(self.stage.publish(Commit(self.step_key, EXTERNAL, self.principal)).number)
-            else:
-                self.stage.discard()
+        if not self.direct:
+            return work(self.stage)
+        try:
+            return retry(lambda attempt: self._published(work, attempt), on=_OvertakenError, backoff=_BACKOFF)
+        except _OvertakenError as overtaken:
+            raise overtaken.conflict from overtaken
+
+    def _published(self, work: Callable[[Stage], T], attempt: int) -> T:
+        stage = self.stage
+        if attempt:
+            stage = open_stage(self.catalog, "", self.catalog.head(), self.client, self.keeper)
+        result = work(stage)
+        if not stage.changed():
+            stage.discard()
+            return result
+        try:
+            self.commits.append(stage.publish(Commit(self.step_key, EXTERNAL, self.principal)).number)
+        except ConflictError as conflict:
+            stage.discard()
+            raise _OvertakenError(conflict) from conflict
         return result
 
     def repeated(self, names: Iterable[TableName]) -> None:
@@ -118,7 +147,8 @@ class Door:
         catalog = in_environment(self._catalog, self.environment(prefix, strict=True))
         stage = open_stage(catalog, "", catalog.head(), _client(headers), self._keeper)
         name = catalog.environment
-        return Seat(catalog, stage, writes=True, direct=True, identity=name, keeper=self._keeper, bound=False)
+        client = _client(headers)
+        return Seat(catalog, stage, True, True, identity=name, keeper=self._keeper, bound=False, client=client)
 
     def environment(self, asked: str | None, strict: bool = False) -> str:
         """The environment that a client means: the one it names when there is such a one, else this gateway's.
@@ -154,6 +184,7 @@ class Door:
             identity=f"{holder.environment} {holder.token}",
             keeper=self._keeper,
             principal=holder.name,
+            client=_client(headers),
         )
 
 
