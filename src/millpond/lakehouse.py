@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from millpond.governance.tables import Tables
     from millpond.pipeline.runner import Runner
     from millpond.pipeline.runs import RunLog
+    from millpond.pipeline.tending import Tender
     from millpond.pipeline.upkeep import Upkeep
     from millpond.pipeline.workbench import Workbench
 
@@ -123,6 +124,17 @@ class Lakehouse:
         made = lookup("millpond.pipeline.upkeep:Upkeep")(self.project, self.catalog, self._log, self.clock, self._bench)
         return cast("Upkeep", made)
 
+    @cached_property
+    def tender(self) -> Tender:
+        """Upkeep beside a gateway."""
+
+        def cluster(table: TableName) -> tuple[str, ...]:
+            model = self.project.model(table)
+            return model.cluster if model else ()
+
+        made = lookup("millpond.pipeline.tending:Tender")(self.catalog, self.upkeep, self._bench, cluster)
+        return cast("Tender", made)
+
     def _bench(self, run: str) -> Workbench:
         made = lookup("millpond.pipeline.workbench:Workbench")(
             self.project, self.catalog, self.engine, self.endpoint, self.clock, self.principal, run
@@ -132,6 +144,7 @@ class Lakehouse:
     def close(self) -> None:
         """Stop what was started."""
         for part, stop in (
+            ("tender", "close"),
             ("_log", "close"),
             ("_gateway", "stop"),
             ("engine", "close"),

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -108,8 +109,7 @@ def fsync_files(paths: Iterable[str], root: str | None = None) -> None:
     """
     named = tuple(paths)
     # Syncs that wait together reach the disk together.
-    with ThreadPoolExecutor(max_workers=min(_SYNCS_AT_ONCE, max(1, len(named)))) as pool:
-        list(pool.map(_sync_file, named))
+    list(_syncers(os.getpid()).map(_sync_file, named))
     for folder in _folders(named, None if root is None else Path(local(root))):
         try:
             sync(folder)
@@ -118,6 +118,12 @@ def fsync_files(paths: Iterable[str], root: str | None = None) -> None:
 
 
 _SYNCS_AT_ONCE = 8
+
+
+@cache
+def _syncers(_process: int) -> ThreadPoolExecutor:
+    """Threads that sync, kept: to start one takes longer than to sync a small file. A forked process has its own."""
+    return ThreadPoolExecutor(_SYNCS_AT_ONCE, "millpond-sync")
 
 
 def _sync_file(path: str) -> None:

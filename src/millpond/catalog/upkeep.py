@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, func, select
 
 from millpond.catalog import records
+from millpond.catalog.catalog import Catalog, in_environment
+from millpond.catalog.commits import TableEntry
 from millpond.catalog.relations import commit_tables, commits, cursors, pointers
+from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
-
-if TYPE_CHECKING:
-    from millpond.catalog.catalog import Catalog
 
 KIND = "maintain"
 """The kind of upkeep's commits."""
@@ -85,3 +84,25 @@ def live_cursors(catalog: Catalog, table_uuid: str | None = None) -> dict[tuple[
             if number is not None and there is not None:
                 found.setdefault((row.environment, source), set()).add(number)
     return {name: frozenset(numbers) for name, numbers in found.items()}
+
+
+def consumed(catalog: Catalog, entry: TableEntry) -> tuple[int, ...]:
+    """Up to which sequence numbers of a table its consumers have read, in every environment that points at it."""
+    found: set[int] = set()
+    for (environment, name), numbers in live_cursors(catalog, entry.uuid).items():
+        seen = in_environment(catalog, environment)
+        for number in numbers:
+            version = seen.find(name, number)
+            if version is not None and version.uuid == entry.uuid:
+                found.update(_sequence(seen, version))
+    return tuple(sorted(found))
+
+
+def _sequence(catalog: Catalog, version: TableEntry) -> tuple[int, ...]:
+    """The sequence number of a version, none for one that is given up."""
+    try:
+        return (catalog.metadata(version).sequence_number,)
+    except CatalogError as gone:
+        if gone.code != "MP-3032":
+            raise
+        return ()

@@ -236,9 +236,10 @@ def serve(
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="Port; 0 takes a free one.")] = 8787,
     open_access: Annotated[bool, typer.Option("--open", help="Without tokens, on loopback only.")] = False,
+    upkeep: Annotated[bool, typer.Option("--upkeep/--no-upkeep", help="Keep written tables small.")] = True,
 ) -> int | None:
     """Serve the catalog to other engines."""
-    return int(lookup("millpond.cli.serving:serve")(context, host, port, open_access))
+    return int(lookup("millpond.cli.serving:serve")(context, host, port, open_access, upkeep))
 
 
 @command(token, "create")

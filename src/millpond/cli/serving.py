@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from millpond.cli.options import Context
 
 
-def serve(context: Context, host: str, port: int, open_access: bool) -> int:
+def serve(context: Context, host: str, port: int, open_access: bool, upkeep: bool) -> int:
     """Serve the catalog until interrupted."""
     access = "open to every user of this machine" if open_access else "asks for a token"
 
@@ -29,5 +29,8 @@ def serve(context: Context, host: str, port: int, open_access: bool) -> int:
                 said("no program has a token yet: `millpond token create NAME --scope catalog:write` makes one")
             if host not in loopback:
                 said("tokens cross the network as they are: put a proxy that speaks TLS in front of this port")
-        lookup("millpond.catalog.gateway.server:serve")(lake.catalog, host, port, open_access, ready)
+        if upkeep:
+            lake.tender.start()
+        committed = lake.tender.committed if upkeep else None
+        lookup("millpond.catalog.gateway.server:serve")(lake.catalog, host, port, open_access, ready, committed)
     return 0

@@ -6,7 +6,8 @@ was being rewritten, or replaced it, that file is left for the next time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from millpond.catalog import manifests
@@ -22,7 +23,17 @@ from millpond.core.retry import Backoff, retry
 from millpond.engines.engine import Session
 from millpond.pipeline.workbench import Workbench
 from millpond.sql.rewriting import count_rows, rewrite
-from millpond.tables.compaction import TARGET_SIZE, Group, Live, droppable, groups, target_size, unchanged
+from millpond.tables.compaction import (
+    TARGET_SIZE,
+    Choice,
+    Group,
+    Live,
+    droppable,
+    everything,
+    groups,
+    target_size,
+    unchanged,
+)
 from millpond.tables.reading import rows_sql
 from millpond.tables.slices import FileSlice, Layout, Reading
 
@@ -63,11 +74,16 @@ def batches(found: Sequence[Group]) -> Iterator[tuple[Group, ...]]:
         yield tuple(batch)
 
 
-def planned(metadata: TableMetadata, cursors: Sequence[int], cluster: Sequence[str]) -> tuple[tuple[Group, ...], str]:
+def planned(
+    metadata: TableMetadata, cursors: Sequence[int], cluster: Sequence[str], choose: Choice = everything
+) -> tuple[tuple[Group, ...], str]:
     """The groups of a table that are to be rewritten, and what hinders it, if anything."""
     live = Live.of(metadata)
-    kept = tuple(name for name in cluster if metadata.schema().get(name) is not None)
-    return groups(metadata, live, cursors, kept), live.hindrance
+    return groups(metadata, live, cursors, _known(metadata, cluster), choose), live.hindrance
+
+
+def _known(metadata: TableMetadata, cluster: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in cluster if metadata.schema().get(name) is not None)
 
 
 def compact(
@@ -85,18 +101,32 @@ def compact(
     done = bench.catalog.published(key)
     if done is not None:
         return Compacted(done)
-    kept = tuple(name for name in cluster if metadata.schema().get(name) is not None)
+    with rewritten(bench, table, batch, metadata, cluster, key) as publish:
+        try:
+            return retry(lambda _attempt: publish(), on=ConflictError, backoff=_BACKOFF)
+        except ConflictError:
+            return Compacted(None, left=sum(len(group.files) for group in batch))
+
+
+@contextmanager
+def rewritten(
+    bench: Workbench,
+    table: TableName,
+    batch: Sequence[Group],
+    metadata: TableMetadata,
+    cluster: Sequence[str],
+    key: str,
+) -> Iterator[Callable[[], Compacted]]:
+    """Write the new files of a batch. What it gives publishes them, at a moment of the caller's choice.
+
+    That raises ConflictError MP-3010 when another commit comes at the same moment: then it may be called again.
+    Raises CatalogError MP-3183 when the new files do not hold the rows of the old.
+    """
+    kept = _known(metadata, cluster)
     stage = bench.catalog.begin(f"{key}/files")
     try:
         fresh = tuple(_written(bench, stage, table, batch, metadata, kept))
-        try:
-            return retry(
-                lambda _attempt: _publish(bench, table, metadata.uuid, fresh, kept, key),
-                on=ConflictError,
-                backoff=_BACKOFF,
-            )
-        except ConflictError:
-            return Compacted(None, left=sum(len(one.group.files) for one in fresh))
+        yield lambda: _publish(bench, table, metadata.uuid, fresh, kept, key)
     finally:
         stage.discard()
 

@@ -12,7 +12,7 @@ from itertools import count
 from typing import Literal
 
 from millpond.catalog import cleaning
-from millpond.catalog.catalog import Catalog, in_environment
+from millpond.catalog.catalog import Catalog
 from millpond.catalog.cleaning import maintenance
 from millpond.catalog.commits import TableEntry
 from millpond.catalog.files import local
@@ -20,9 +20,9 @@ from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.reachability import Keep
 from millpond.catalog.retention import Retention, keeping
 from millpond.catalog.rewriting import mergeable
-from millpond.catalog.upkeep import live_cursors
+from millpond.catalog.upkeep import consumed
 from millpond.core.clock import Clock
-from millpond.core.errors import CatalogError, ConflictError, MillpondError
+from millpond.core.errors import ConflictError, MillpondError
 from millpond.core.names import TableName
 from millpond.core.retry import Backoff, retry
 from millpond.pipeline.compaction import batches, compact, merge_manifests, planned
@@ -108,7 +108,7 @@ class Upkeep:
         entries = self._selected(selectors)
         for entry in entries:
             metadata = self._catalog.metadata(entry)
-            found, hindrance = planned(metadata, self._sequences(entry), self._cluster(entry.name))
+            found, hindrance = planned(metadata, consumed(self._catalog, entry), self._cluster(entry.name))
             if hindrance:
                 left.append((entry.name, hindrance))
             steps += self._rewriting(entry.name, metadata, found, hindrance)
@@ -185,7 +185,7 @@ class Upkeep:
                 continue
             metadata = self._catalog.metadata(entry)
             cluster = self._cluster(entry.name)
-            found, hindrance = planned(metadata, self._sequences(entry), cluster)
+            found, hindrance = planned(metadata, consumed(self._catalog, entry), cluster)
             if hindrance:
                 left.append((entry.name, hindrance))
             for step in self._rewriting(entry.name, metadata, found, hindrance):
@@ -254,27 +254,6 @@ class Upkeep:
 
     def _age(self) -> timedelta:
         return timedelta(seconds=seconds(self._project.settings.retention.orphans))
-
-    def _sequences(self, entry: TableEntry) -> tuple[int, ...]:
-        """Up to which sequence numbers the table's consumers have read."""
-        found: set[int] = set()
-        for (environment, name), numbers in live_cursors(self._catalog, entry.uuid).items():
-            seen = in_environment(self._catalog, environment)
-            for number in numbers:
-                version = seen.find(name, number)
-                if version is not None and version.uuid == entry.uuid:
-                    found.update(_sequence(seen, version))
-        return tuple(sorted(found))
-
-
-def _sequence(catalog: Catalog, version: TableEntry) -> tuple[int, ...]:
-    """The sequence number of a version, none for one that is given up."""
-    try:
-        return (catalog.metadata(version).sequence_number,)
-    except CatalogError as gone:
-        if gone.code != "MP-3032":
-            raise
-        return ()
 
 
 def _compact(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from millpond.catalog import manifests
@@ -29,6 +31,10 @@ _FEW = 4
 
 _DELETED_PART = 0.05
 _DELETE_FILES = 3
+_WORN_PART = 0.2
+_WORN_FILES = 24
+_LEVEL_BYTES = 256 * 1024
+_LEVEL_FACTOR = 8
 _ROW_GROUP = 122_880
 """Fewer unsorted rows than a row group of DuckDB are not worth sorting."""
 
@@ -102,8 +108,44 @@ def target_size(metadata: TableMetadata) -> int:
     return DEFAULT_TARGET
 
 
-def groups(metadata: TableMetadata, live: Live, cursors: Iterable[int], cluster: Sequence[str]) -> tuple[Group, ...]:
-    """The groups of files that are better rewritten, oldest first.
+@dataclass(frozen=True)
+class Box:
+    """Files of one partition between the same two cursors, as a choice among them sees them.
+
+    `unsorted` are those that do not lie as the author wants them; `counts` tells how many rows each delete file names;
+    `target` is in bytes.
+    """
+
+    files: Sequence[DataFile]
+    unsorted: Sequence[DataFile]
+    deletes: Deletes
+    counts: Mapping[str, int]
+    target: int
+    sorting: bool
+
+    def worn(self, files: int, part: float) -> set[str]:
+        """Files from which so large a part of the rows was deleted, or by so many files, that reading suffers."""
+        found = set()
+        for entry in self.files:
+            deletes = self.deletes.of(entry)
+            deleted = sum(self.counts[path] for path in deletes)
+            if deletes and (len(deletes) >= files or deleted >= entry.records * part):
+                found.add(entry.path)
+        return found
+
+    def small(self) -> list[DataFile]:
+        """Files well below the target size."""
+        return [entry for entry in self.files if entry.size < self.target * _SMALL]
+
+
+Choice = Callable[[Box], Iterator[list[DataFile]]]
+"""Which files of a box are to be rewritten, in packs of about the target size."""
+
+
+def groups(
+    metadata: TableMetadata, live: Live, cursors: Iterable[int], cluster: Sequence[str], choose: Choice | None = None
+) -> tuple[Group, ...]:
+    """The groups of files that are better rewritten, oldest first; `choose` is `everything` where none is given.
 
     `cursors` are the sequence numbers up to which consumers have read: files from both sides of one are never put
     together, so that what is new to a consumer stays apart from what it knows.
@@ -119,41 +161,54 @@ def groups(metadata: TableMetadata, live: Live, cursors: Iterable[int], cluster:
         boxes.setdefault((place, entry.spec_id, repr(entry.partition)), []).append(entry)
     found: list[Group] = []
     counts = {entry.path: entry.records for entry in live.deletes}
-    for (place, _, _), box in sorted(boxes.items(), key=lambda item: item[0]):
-        unsorted = [entry for entry in box if wanted and live.clusters.get(entry.path) != wanted]
-        for chosen in _chosen(box, unsorted, index, counts, target_size(metadata), bool(wanted)):
+    for (place, _, _), files in sorted(boxes.items(), key=lambda item: item[0]):
+        unsorted = [entry for entry in files if wanted and live.clusters.get(entry.path) != wanted]
+        box = Box(files, unsorted, index, counts, target_size(metadata), bool(wanted))
+        for chosen in (choose or everything)(box):
             slices = tuple(FileSlice(entry.path, index.of(entry)) for entry in chosen)
             found.append(Group(place, tuple(chosen), slices, max(entry.sequence_number for entry in chosen)))
     return tuple(found)
 
 
-def _chosen(
-    box: Sequence[DataFile],
-    unsorted: Sequence[DataFile],
-    index: Deletes,
-    counts: dict[str, int],
-    target: int,
-    sorting: bool,
-) -> Iterator[list[DataFile]]:
-    """The files of one partition that are to be rewritten, in packs of about the target size."""
-    worn = {entry.path for entry in box if _worn(entry, index.of(entry), counts)}
-    small = {entry.path for entry in box if entry.size < target * _SMALL}
+def everything(box: Box) -> Iterator[list[DataFile]]:
+    """All that is small, worn or unsorted: what is best for readers, for a time when nobody waits."""
+    worn = box.worn(_DELETE_FILES, _DELETED_PART)
+    small = {entry.path for entry in box.small()}
     if len(small) < _FEW and not worn:
         small = set()
-    loose = {entry.path for entry in unsorted}
-    if sum(entry.records for entry in unsorted) < _ROW_GROUP and len(loose) < _FEW:
+    loose = {entry.path for entry in box.unsorted}
+    if sum(entry.records for entry in box.unsorted) < _ROW_GROUP and len(loose) < _FEW:
         loose = set()
-    chosen = [entry for entry in box if entry.path in worn | small | loose]
-    most = target * (16 if sorting else 1)
+    chosen = [entry for entry in box.files if entry.path in worn | small | loose]
+    most = box.target * (16 if box.sorting else 1)
     for pack in _packs(chosen, most):
         if len(pack) > 1 or pack[0].path in worn | loose:
             yield pack
 
 
-def _worn(entry: DataFile, deletes: Sequence[str], counts: dict[str, int]) -> bool:
-    """Whether so many rows, or by so many files, were deleted that reading suffers."""
-    deleted = sum(counts[path] for path in deletes)
-    return bool(deletes) and (len(deletes) >= _DELETE_FILES or deleted >= entry.records * _DELETED_PART)
+def by_level(first: int, more: int) -> Choice:
+    """A choice for the time while a table is written: small files of about one size, once there are enough of them.
+
+    `first` is how many of the smallest make one larger, `more` how many of each larger size. So a row is rewritten a
+    few times however often the table is written: the levels of a log-structured merge tree (O'Neil et al., 1996).
+    """
+
+    def choose(box: Box) -> Iterator[list[DataFile]]:
+        small = box.small()
+        counts = Counter(_level(entry) for entry in small)
+        full = max((level for level, many in counts.items() if many >= (more if level else first)), default=-1)
+        worn = box.worn(_WORN_FILES, _WORN_PART)
+        chosen = [entry for entry in small if _level(entry) <= full]
+        chosen += [entry for entry in box.files if entry.path in worn and entry not in chosen]
+        for pack in _packs(chosen, box.target):
+            if len(pack) > 1 or pack[0].path in worn:
+                yield pack
+
+    return choose
+
+
+def _level(entry: DataFile) -> int:
+    return max(0, math.ceil(math.log(max(entry.size, 1) / _LEVEL_BYTES, _LEVEL_FACTOR)))
 
 
 def _packs(chosen: Sequence[DataFile], most: int) -> Iterator[list[DataFile]]:

@@ -17,7 +17,7 @@ from millpond.catalog.catalog import Catalog
 from millpond.catalog.gateway import layers, oauth, tables, views
 from millpond.catalog.gateway.access import Door, Seat
 from millpond.catalog.gateway.answers import document, done, failure, refusal
-from millpond.catalog.gateway.commits import Commits
+from millpond.catalog.gateway.commits import Commits, Committed
 from millpond.catalog.gateway.once import LIFETIME, once
 from millpond.catalog.gateway.requests import Call
 from millpond.catalog.keeper import Keeper
@@ -45,9 +45,9 @@ class Endpoint:
     again: Callable[[Seat, Call, int], Response] = _done_before
 
 
-def endpoints() -> tuple[Endpoint, ...]:
+def endpoints(committed: Committed | None = None) -> tuple[Endpoint, ...]:
     """Everything under a prefix, as the REST catalog specification names it."""
-    commits = Commits()
+    commits = Commits(committed)
     space = "/namespaces/{namespace}"
     table = space + "/tables/{table}"
     view = space + "/views/{view}"
@@ -80,10 +80,12 @@ def endpoints() -> tuple[Endpoint, ...]:
     )
 
 
-def application(catalog: Catalog, keeper: Keeper | None, open_access: bool) -> Starlette:
+def application(
+    catalog: Catalog, keeper: Keeper | None, open_access: bool, committed: Committed | None = None
+) -> Starlette:
     """The application for one catalog. With `open_access`, programs on this machine need no token."""
     door = Door(catalog, keeper, open_access)
-    offered = endpoints()
+    offered = endpoints(committed)
     shown = [f"{point.method} /v1/{{prefix}}{point.path}" for point in offered]
 
     def config(request: Request) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from starlette.responses import Response
 
@@ -16,6 +16,9 @@ from millpond.catalog.gateway.answers import done
 from millpond.catalog.gateway.requests import Call, malformed, no_such_namespace
 from millpond.catalog.staging import TableChange
 from millpond.core.names import TableName
+
+Committed = Callable[[str, tuple[TableName, ...]], None]
+"""What is told of a client's commit once it is in, before the client hears of it: the environment, and the tables."""
 
 Positions = tuple[tuple[TableName, str | None], ...]
 
@@ -48,8 +51,9 @@ class Answered:
 class Commits:
     """The two endpoints, with their memory of answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, committed: Committed | None) -> None:
         self._answered = Answered()
+        self._committed = committed
 
     def one(self, seat: Seat, call: Call) -> Response:
         """POST one table: requirements and updates; the answer is the new metadata."""
@@ -87,6 +91,8 @@ class Commits:
         if not seat.change(lambda stage: stage.commit(changes)):
             seat.repeated(names)
         self._answered.keep(asked, _positions(seat, names))
+        if seat.direct and self._committed is not None:
+            self._committed(seat.catalog.environment, names)
 
 
 def _creates(change: TableChange) -> bool:

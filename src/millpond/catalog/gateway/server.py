@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from millpond.catalog.catalog import Catalog, keeper_of
 from millpond.catalog.gateway.app import ROOT, application
+from millpond.catalog.gateway.commits import Committed
 from millpond.catalog.keeper import Keeper
 from millpond.core.errors import HostError
 
@@ -25,13 +26,22 @@ class Gateway:
     """The gateway on a free port of this machine, in a thread.
 
     Every request needs a token that the catalog gave; with `open_access` one without a token writes directly.
-    With `outside`, holders of client tokens are looked after too: their files are held for a while.
+    With `outside`, holders of client tokens are looked after too: their files are held for a while. `committed` is told
+    of each client's commit.
     """
 
-    def __init__(self, catalog: Catalog, *, open_access: bool = False, outside: bool = False) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        *,
+        open_access: bool = False,
+        outside: bool = False,
+        committed: Committed | None = None,
+    ) -> None:
         self._catalog = catalog
         self._open_access = open_access
         self._outside = outside or open_access
+        self._committed = committed
         self._keeper: Keeper | None = None
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -41,7 +51,7 @@ class Gateway:
         listener = _listen("127.0.0.1", 0)
         self._keeper = keeper_of(self._catalog) if self._outside else None
         port = listener.getsockname()[1]
-        server = _Server(_config(application(self._catalog, self._keeper, self._open_access)))
+        server = _Server(_config(application(self._catalog, self._keeper, self._open_access, self._committed)))
         thread = threading.Thread(target=server.run, args=([listener],), name="millpond-gateway", daemon=True)
         thread.start()
         if not server.begun.wait(_START_S):
@@ -60,8 +70,17 @@ class Gateway:
             self._keeper.close()
 
 
-def serve(catalog: Catalog, host: str, port: int, open_access: bool, ready: Callable[[str], None]) -> None:
+def serve(
+    catalog: Catalog,
+    host: str,
+    port: int,
+    open_access: bool,
+    ready: Callable[[str], None],
+    committed: Committed | None = None,
+) -> None:
     """Answer until the process is told to end. `ready` is called with the endpoint once it answers.
+
+    `committed` is told of each client's commit.
 
     Every request needs a client token; with `open_access`, programs on this machine need none. Port 0 takes a free one.
     Raises HostError MP-9023 when the port is taken or cannot be used, MP-9024 for an open door to other machines.
@@ -76,7 +95,7 @@ def serve(catalog: Catalog, host: str, port: int, open_access: bool, ready: Call
     shown = f"[{host}]" if ":" in host else host
     endpoint = f"http://{shown}:{listener.getsockname()[1]}{ROOT}"
     keeper = keeper_of(catalog)
-    server = _Announcing(_config(application(catalog, keeper, open_access)), lambda: ready(endpoint))
+    server = _Announcing(_config(application(catalog, keeper, open_access, committed)), lambda: ready(endpoint))
     keeper.sweep()
     try:
         server.run([listener])

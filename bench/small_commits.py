@@ -1,0 +1,116 @@
+"""Small commits of a stock DuckDB through `millpond serve`, default retention and upkeep on; DuckLake beside it.
+
+    python bench/small_commits.py [COMMITS]
+
+Ten thousand commits of 1,000 rows: the last hundred beside the hundred after the first fifty, and beside DuckLake on
+SQLite. DuckLake syncs its catalog and not its data files; here each new data file of it is synced too, since ours are.
+Then `count(*)` and a point look-up, beside the same rows in a table that was written at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+from append import gateway, stock_client
+from measure import millpond, scratch
+
+FLAT, WORST, RIVAL, READ = 1.5, 5.0, 1.5, 1.5
+ROWS = 1000
+
+
+def main() -> None:
+    """Write on both sides, then read."""
+    commits = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    with scratch() as folder:
+        millpond(folder, "init", "lake", "--template", "empty", "-q")
+        with gateway(folder / "lake") as endpoint:
+            con = stock_client()
+            con.execute(f"ATTACH 'prod' AS lake (TYPE iceberg, ENDPOINT '{endpoint}', AUTHORIZATION_TYPE 'none')")
+            ours = written(con, commits, lambda: None)
+            reads(con, commits)
+            con.close()
+        con, files = ducklake(folder)
+        theirs = written(con, commits, lambda: sync_new(files))
+    first, last = statistics.median(ours[50:150]), statistics.median(ours[-100:])
+    worst, rival = sorted(ours)[int(len(ours) * 0.99)], statistics.median(theirs[-100:])
+    tell("small commits, the last 100", last, "100 after the first 50", first, FLAT)
+    tell("small commits, the 99th percentile", worst, "the median", statistics.median(ours), WORST)
+    tell("small commits, the last 100", last, "DuckLake", rival, RIVAL)
+
+
+def tell(name: str, ours: float, other: str, theirs: float, goal: float) -> None:
+    """Print one ratio."""
+    ratio = ours / theirs
+    said = "met" if ratio <= goal else "MISSED"
+    print(f"{name}: {ours * 1e3:.1f} ms, {other} {theirs * 1e3:.1f} ms, ratio {ratio:.2f}, goal {goal}: {said}")
+
+
+def written(con: duckdb.DuckDBPyConnection, commits: int, after: Callable[[], None]) -> list[float]:
+    """Seconds of each commit."""
+    con.execute("CREATE SCHEMA lake.silver; CREATE TABLE lake.silver.small (id BIGINT, v VARCHAR, ts TIMESTAMP)")
+    times = []
+    for number in range(commits):
+        start = time.perf_counter()
+        con.execute(
+            f"INSERT INTO lake.silver.small SELECT range + {number * ROWS}, 'v' || range, "
+            f"TIMESTAMP '2026-11-01' + INTERVAL (range) SECOND FROM range({ROWS})"
+        )
+        after()
+        times.append(time.perf_counter() - start)
+    [(seen,)] = con.execute("SELECT count(*) FROM lake.silver.small").fetchall()
+    if seen != commits * ROWS:
+        sys.exit(f"small_commits: {seen} rows of {commits * ROWS} arrived")
+    return times
+
+
+def reads(con: duckdb.DuckDBPyConnection, commits: int) -> None:
+    """Count and look up, at once after the commits, beside a table with the same rows that was written whole."""
+    con.execute("CREATE TABLE lake.silver.whole AS FROM lake.silver.small ORDER BY id")
+    wanted = commits * ROWS // 3
+    for name, asked in (("count(*)", "SELECT count(*)"), ("a point look-up", "SELECT v")):
+        where = f" WHERE id = {wanted}" if "v" in asked else ""
+        times = {}
+        for table in ("small", "whole"):
+            taken = []
+            for _ in range(15):
+                start = time.perf_counter()
+                con.execute(f"{asked} FROM lake.silver.{table}{where}").fetchall()
+                taken.append(time.perf_counter() - start)
+            times[table] = statistics.median(taken)
+        tell(f"{name} after small commits", times["small"], "one rewritten table", times["whole"], READ)
+
+
+def ducklake(folder: Path) -> tuple[duckdb.DuckDBPyConnection, Path]:
+    """DuckLake on SQLite, and the folder of its data files."""
+    con = duckdb.connect()
+    for name in ("sqlite_scanner", "ducklake"):
+        package = Path(str(importlib.import_module(f"duckdb_extension_{name}").__file__)).parent
+        con.execute(f"LOAD '{next(package.glob(f'extensions/**/{name}.duckdb_extension'))}'")
+    files = folder / "ducklake" / "data"
+    files.mkdir(parents=True)
+    con.execute(f"ATTACH 'ducklake:sqlite:{folder}/ducklake/catalog.sqlite' AS lake (DATA_PATH '{files}/')")
+    return con, files
+
+
+_synced: set[str] = set()
+
+
+def sync_new(folder: Path) -> None:
+    """Put the data files on the disk that came since the last call."""
+    for place in folder.glob("**/small"):
+        for name in set(os.listdir(place)) - _synced:
+            handle = os.open(place / name, os.O_RDONLY)
+            os.fsync(handle)
+            os.close(handle)
+            _synced.add(name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""Upkeep beside a gateway: tables that other programs write are kept small while they write.
+
+Files are rewritten in a thread of its own. What is ready is published right after a writer's commit, before the writer
+hears of it, or when nobody has written for a moment: so a program that writes alone never meets a rewrite half way.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from millpond.catalog.catalog import Catalog, in_environment
+from millpond.catalog.rewriting import mergeable
+from millpond.catalog.upkeep import consumed
+from millpond.core.errors import ConflictError, MillpondError
+from millpond.core.names import TableName
+from millpond.core.retry import Backoff, retry
+from millpond.pipeline.compaction import batches, merge_manifests, planned, rewritten
+from millpond.pipeline.upkeep import MANY_MANIFESTS, Upkeep
+from millpond.pipeline.workbench import Workbench
+from millpond.tables.compaction import Choice, by_level
+
+LOG = logging.getLogger("millpond.upkeep")
+
+BUSY = by_level(first=32, more=8)
+"""What is rewritten of a table that is being written."""
+
+QUIET = by_level(first=4, more=4)
+"""What is rewritten of a table when its writers pause."""
+
+_COMMITS = 16
+_QUIET_S = 2.0
+_HANDED_S = 0.5
+_ROUND_S = 3600.0
+
+Place = tuple[str, TableName]
+"""An environment, and a table in it."""
+
+
+@dataclass
+class _Written:
+    """What is known of a table that somebody wrote: commits since it was last looked at, and when the last one was."""
+
+    commits: int
+    last: float
+    settled: bool = False
+
+
+class _Offer:
+    """A rewrite that is ready to be published, by whoever comes first."""
+
+    def __init__(self, publish: Callable[[], object]) -> None:
+        self._publish = publish
+        self._lock = threading.Lock()
+        self.done = False
+
+    def take(self, tries: int) -> None:
+        """Publish it, once; what other commits overtake each time is left for another day."""
+        with self._lock:
+            if self.done:
+                return
+            try:
+                retry(lambda _attempt: self._publish(), on=ConflictError, backoff=Backoff(tries=tries))
+                self.done = True
+            except ConflictError:
+                LOG.debug("writers were faster than a rewrite")
+            except MillpondError as failed:
+                LOG.warning("%s", failed)
+                self.done = True
+
+
+class Tender:
+    """Looks after the tables that a gateway's clients write. `clock` counts seconds.
+
+    Safe to use from several threads. Its own thread starts with the first commit, and with `start`.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        upkeep: Upkeep,
+        bench: Callable[[str], Workbench],
+        cluster: Callable[[TableName], tuple[str, ...]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._catalog = catalog
+        self._upkeep = upkeep
+        self._bench = bench
+        self._cluster = cluster
+        self._clock = clock
+        self._places: dict[Place, _Written] = {}
+        self._offers: dict[Place, _Offer] = {}
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._next_round = clock() + _ROUND_S
+
+    def start(self) -> None:
+        """Begin to look after the lake; go on where a failure ended the thread."""
+        with self._changed:
+            if not self._closed and (self._thread is None or not self._thread.is_alive()):
+                self._thread = threading.Thread(target=self._run, name="millpond-upkeep", daemon=True)
+                self._thread.start()
+
+    def committed(self, environment: str, tables: Iterable[TableName]) -> None:
+        """Take note of a client's commit, and publish what is ready for its tables. Never raises."""
+        offers = []
+        with self._changed:
+            for table in tables:
+                place = (environment, table)
+                known = self._places.get(place)
+                self._places[place] = _Written(1 + (known.commits if known else 0), self._clock())
+                offers += [offer] if (offer := self._offers.get(place)) else []
+            self._changed.notify()
+        self.start()
+        for offer in offers:
+            offer.take(tries=1)
+        if offers:
+            with self._changed:
+                self._changed.notify()
+
+    def close(self) -> None:
+        """End; what is being written is given up."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                work = self._due()
+                while work is None and not self._closed:
+                    self._changed.wait(self._pause())
+                    work = self._due()
+                if self._closed or work is None:
+                    return
+            try:
+                work()
+            except MillpondError as failed:
+                LOG.warning("%s", failed)
+
+    def _due(self) -> Callable[[], None] | None:
+        """The most pressing work, None when there is none yet. The lock is held."""
+        now = self._clock()
+        for place, written in self._places.items():
+            if written.commits >= _COMMITS:
+                written.commits = 0
+                return lambda place=place: self._tend(place, BUSY)  # type: ignore[misc]
+        for place, written in self._places.items():
+            if not written.settled and now - written.last >= _QUIET_S:
+                written.commits, written.settled = 0, True
+                return lambda place=place: self._tend(place, QUIET)  # type: ignore[misc]
+        if now >= self._next_round:
+            self._next_round = now + _ROUND_S
+            self._places = {place: written for place, written in self._places.items() if not written.settled}
+            return self._round
+        return None
+
+    def _pause(self) -> float:
+        """Seconds until something may be due. The lock is held."""
+        moments = [written.last + _QUIET_S for written in self._places.values() if not written.settled]
+        return max(0.01, min([*moments, self._next_round]) - self._clock())
+
+    def _round(self) -> None:
+        """What `maintain` does, for all tables: the past that no rule keeps is forgotten, and its files go."""
+        for _, failed in self._upkeep.run().failures:
+            LOG.warning("%s", failed)
+
+    def _tend(self, place: Place, choose: Choice) -> None:
+        environment, table = place
+        catalog = in_environment(self._catalog, environment)
+        entry = catalog.find(table)
+        if entry is None:
+            return
+        bench = replace(self._bench(f"upkeep-{secrets.token_hex(4)}"), catalog=catalog)
+        metadata = catalog.metadata(entry)
+        cluster = self._cluster(table)
+        found, hindrance = planned(metadata, consumed(catalog, entry), cluster, choose)
+        for number, batch in enumerate(batches(found)):
+            with rewritten(bench, table, batch, metadata, cluster, bench.step_key(f"{table}/{number}")) as publish:
+                self._hand_over(place, _Offer(publish))
+        if not found and not hindrance and mergeable(metadata) >= 4 * MANY_MANIFESTS:
+            merge_manifests(bench, table, bench.step_key(f"{table}/merge"))
+
+    def _hand_over(self, place: Place, offer: _Offer) -> None:
+        """Have the offer published by the next commit on the table, or here when none comes soon."""
+        with self._changed:
+            self._offers[place] = offer
+            self._changed.wait_for(lambda: offer.done or self._closed, _HANDED_S)
+        offer.take(tries=8)
+        with self._changed:
+            del self._offers[place]

@@ -1,0 +1,120 @@
+"""Upkeep beside a gateway: written tables stay small, and their writers never notice."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from millpond.catalog import manifests
+from millpond.catalog.gateway.server import Gateway
+from millpond.core.names import TableName
+from millpond.lakehouse import open_lakehouse
+from millpond.pipeline.tending import Tender
+from tests.catalog.clients import rows, stock_duckdb
+
+T = TableName("silver", "t")
+NAME = '"lake"."silver"."t"'
+
+
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        """What the time is."""
+        return self.now
+
+
+class Scene:
+    """A lake whose gateway tells a tender of each commit."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        (folder / "millpond.yaml").write_text("version: 1\nname: tended\n")
+        self.lake = open_lakehouse(folder)
+        self.clock = clock
+        self.tender = Tender(self.lake.catalog, self.lake.upkeep, self.lake._bench, lambda _: (), clock)
+        self.gateway = Gateway(self.lake.catalog, open_access=True, committed=self.tender.committed)
+        self.endpoint = self.gateway.start()
+
+    def files(self) -> int:
+        """How many data files the table has now."""
+        metadata = self.lake.catalog.metadata(self.lake.catalog.table(T))
+        return sum(len(manifests.files(one)) for one in manifests.of_snapshot(metadata.current_snapshot))
+
+    def wait(self, most: int) -> None:
+        """Until the table has at most so many files."""
+        pause = threading.Event()
+        for _ in range(600):
+            if self.files() <= most:
+                return
+            pause.wait(0.05)
+        raise AssertionError(f"the table still has {self.files()} files")
+
+    def close(self) -> None:
+        """Stop everything."""
+        self.gateway.stop()
+        self.tender.close()
+        self.lake.close()
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    """An empty lake that is tended."""
+    made = Scene(tmp_path, Clock())
+    yield made
+    made.close()
+
+
+def test_a_table_that_is_written_all_the_time_keeps_few_files(scene: Scene) -> None:
+    """Every commit of a lone writer is taken, while the files of those before it are put together."""
+    client = stock_duckdb(scene.endpoint)
+    client.execute(f"CREATE SCHEMA lake.silver; CREATE TABLE {NAME} (a BIGINT, b VARCHAR)")
+    for number in range(100):
+        client.execute(f"INSERT INTO {NAME} SELECT i, 'x' FROM range({number * 10}, {number * 10 + 10}) t(i)")
+        if number % 10 == 0:
+            client.execute(f"DELETE FROM {NAME} WHERE a = {number * 10}")
+    scene.wait(most=70)
+    seen = rows(stock_duckdb(scene.endpoint), f"SELECT count(*), count(DISTINCT a), sum(a) FROM {NAME}")
+    gone = range(0, 1000, 100)
+    assert seen == [(990, 990, sum(range(1000)) - sum(gone))]
+    kinds = {record.kind for record in scene.lake.catalog.history(T, 200)}
+    assert kinds == {"external", "maintain"}
+
+
+def test_a_table_whose_writers_pause_is_put_in_order(scene: Scene) -> None:
+    """A few small files are left alone while more may come, and put together after a while of quiet."""
+    client = stock_duckdb(scene.endpoint)
+    client.execute(f"CREATE SCHEMA lake.silver; CREATE TABLE {NAME} (a BIGINT, b VARCHAR)")
+    for number in range(6):
+        client.execute(f"INSERT INTO {NAME} VALUES ({number}, 'x')")
+    assert scene.files() == 6
+    scene.clock.now = 3.0
+    scene.tender.committed("prod", ())
+    scene.wait(most=1)
+    assert rows(stock_duckdb(scene.endpoint), f"SELECT sum(a) FROM {NAME}") == [(15,)]
+
+
+def test_what_is_told_of_unknown_tables_does_no_harm(scene: Scene) -> None:
+    """A table may be dropped before its turn comes."""
+    scene.tender.committed("prod", (T,))
+    scene.clock.now = 3.0
+    scene.tender.committed("prod", ())
+    client = stock_duckdb(scene.endpoint)
+    client.execute(f"CREATE SCHEMA lake.silver; CREATE TABLE {NAME} (a BIGINT, b VARCHAR)")
+    for number in range(4):
+        client.execute(f"INSERT INTO {NAME} VALUES ({number}, 'x')")
+    scene.clock.now = 6.0
+    scene.tender.committed("prod", ())
+    scene.wait(most=1)
+
+
+def test_a_closed_tender_takes_no_more_work(scene: Scene) -> None:
+    """Commits that come while a gateway ends are noted and nothing else."""
+    scene.tender.close()
+    scene.tender.committed("prod", (T,))
+    assert scene.tender._thread is None
