@@ -22,8 +22,8 @@ test-long: .venv/.test ## run the tests of many rounds: kills, differential, pro
 test-services: .venv/.services ## run the tests with real servers of other makers: Spark
 	@$(BIN)/python -m pytest -m services -n 0
 
-bench: .venv/.test ## measure against raw DuckDB; prints one ratio for each goal
-	@for file in help valleybike one_file append large_csv; do $(BIN)/python bench/$$file.py || exit 1; done
+bench: .venv/.bench ## measure against raw DuckDB, DuckLake, deltalake; prints one ratio for each goal
+	@for file in help valleybike one_file append large_csv tpch merge merges many_tables; do $(BIN)/python bench/$$file.py || exit 1; done
 
 lint: .venv/.lint ## check style, form and types
 	@$(BIN)/ruff check && $(BIN)/ruff format --check --quiet && $(BIN)/mypy
@@ -51,6 +51,11 @@ clean: ## remove the environment and everything that was built
 .venv/.services: .venv/.test
 	@echo "installing the servers of other makers"
 	@$(PIP) install --group services
+	@touch $@
+
+.venv/.bench: .venv/.test
+	@echo "installing what is measured against"
+	@$(PIP) install --group bench
 	@touch $@
 
 .venv/.lint: .venv/.base
