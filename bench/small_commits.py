@@ -19,7 +19,7 @@ from pathlib import Path
 
 import duckdb
 from append import gateway, stock_client
-from measure import millpond, scratch
+from measure import millpond, scratch, seconds
 
 FLAT, WORST, RIVAL, READ = 1.5, 5.0, 1.5, 1.5
 ROWS = 1000
@@ -33,7 +33,7 @@ def main() -> None:
         with gateway(folder / "lake") as endpoint:
             con = stock_client()
             con.execute(f"ATTACH 'prod' AS lake (TYPE iceberg, ENDPOINT '{endpoint}', AUTHORIZATION_TYPE 'none')")
-            ours = written(con, commits, lambda: None)
+            ours = written(con, commits, lambda: 0.0)
             reads(con, commits)
             con.close()
         con, files = ducklake(folder)
@@ -52,8 +52,8 @@ def tell(name: str, ours: float, other: str, theirs: float, goal: float) -> None
     print(f"{name}: {ours * 1e3:.1f} ms, {other} {theirs * 1e3:.1f} ms, ratio {ratio:.2f}, goal {goal}: {said}")
 
 
-def written(con: duckdb.DuckDBPyConnection, commits: int, after: Callable[[], None]) -> list[float]:
-    """Seconds of each commit."""
+def written(con: duckdb.DuckDBPyConnection, commits: int, more: Callable[[], float]) -> list[float]:
+    """Seconds of each commit, with what `more` says was needed to make it durable."""
     con.execute("CREATE SCHEMA lake.silver; CREATE TABLE lake.silver.small (id BIGINT, v VARCHAR, ts TIMESTAMP)")
     times = []
     for number in range(commits):
@@ -62,8 +62,8 @@ def written(con: duckdb.DuckDBPyConnection, commits: int, after: Callable[[], No
             f"INSERT INTO lake.silver.small SELECT range + {number * ROWS}, 'v' || range, "
             f"TIMESTAMP '2026-11-01' + INTERVAL (range) SECOND FROM range({ROWS})"
         )
-        after()
-        times.append(time.perf_counter() - start)
+        taken = time.perf_counter() - start
+        times.append(taken + more())
     [(seen,)] = con.execute("SELECT count(*) FROM lake.silver.small").fetchall()
     if seen != commits * ROWS:
         sys.exit(f"small_commits: {seen} rows of {commits * ROWS} arrived")
@@ -99,17 +99,21 @@ def ducklake(folder: Path) -> tuple[duckdb.DuckDBPyConnection, Path]:
     return con, files
 
 
-_synced: set[str] = set()
+_synced: set[Path] = set()
 
 
-def sync_new(folder: Path) -> None:
-    """Put the data files on the disk that came since the last call."""
-    for place in folder.glob("**/small"):
-        for name in set(os.listdir(place)) - _synced:
-            handle = os.open(place / name, os.O_RDONLY)
-            os.fsync(handle)
-            os.close(handle)
-            _synced.add(name)
+def sync_new(folder: Path) -> float:
+    """Put the data files on the disk that came since the last call; the seconds that the disk took."""
+    new = [path for place in folder.glob("**/small") for path in place.iterdir() if path not in _synced]
+    _synced.update(new)
+    return seconds(lambda: [sync(path) for path in new])
+
+
+def sync(path: Path) -> None:
+    """Put one file on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    os.fsync(handle)
+    os.close(handle)
 
 
 if __name__ == "__main__":
