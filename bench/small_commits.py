@@ -4,7 +4,8 @@
 
 Ten thousand commits of 1,000 rows: the last hundred beside the hundred after the first fifty, and beside DuckLake on
 SQLite. DuckLake syncs its catalog and not its data files; here each new data file of it is synced too, since ours are.
-Then `count(*)` and a point look-up, beside the same rows in a table that was written at once.
+Then `count(*)` and a point look-up, beside the same rows in a table that was written at once: when the writer has
+paused for ten seconds, which upkeep uses.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from measure import millpond, scratch, seconds
 
 FLAT, WORST, RIVAL, READ = 1.5, 5.0, 1.5, 1.5
 ROWS = 1000
+PAUSE_S = 10.0
 
 
 def main() -> None:
@@ -34,6 +36,7 @@ def main() -> None:
             con = stock_client()
             con.execute(f"ATTACH 'prod' AS lake (TYPE iceberg, ENDPOINT '{endpoint}', AUTHORIZATION_TYPE 'none')")
             ours = written(con, commits, lambda: 0.0)
+            time.sleep(PAUSE_S)
             reads(con, commits)
             con.close()
         con, files = ducklake(folder)

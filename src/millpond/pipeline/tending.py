@@ -22,15 +22,9 @@ from millpond.core.retry import Backoff, retry
 from millpond.pipeline.compaction import batches, merge_manifests, planned, rewritten
 from millpond.pipeline.upkeep import MANY_MANIFESTS, Upkeep
 from millpond.pipeline.workbench import Workbench
-from millpond.tables.compaction import Choice, by_level
+from millpond.tables.compaction import Choice, by_level, by_share
 
 LOG = logging.getLogger("millpond.upkeep")
-
-BUSY = by_level(first=32, more=8)
-"""What is rewritten of a table that is being written."""
-
-QUIET = by_level(first=4, more=4)
-"""What is rewritten of a table when its writers pause."""
 
 _COMMITS = 16
 _QUIET_S = 2.0
@@ -151,11 +145,11 @@ class Tender:
         for place, written in self._places.items():
             if written.commits >= _COMMITS:
                 written.commits = 0
-                return lambda place=place: self._tend(place, BUSY)  # type: ignore[misc]
+                return lambda place=place: self._tend(place, by_level)  # type: ignore[misc]
         for place, written in self._places.items():
             if not written.settled and now - written.last >= _QUIET_S:
                 written.commits, written.settled = 0, True
-                return lambda place=place: self._tend(place, QUIET)  # type: ignore[misc]
+                return lambda place=place: self._tend(place, by_share)  # type: ignore[misc]
         if now >= self._next_round:
             self._next_round = now + _ROUND_S
             self._places = {place: written for place, written in self._places.items() if not written.settled}

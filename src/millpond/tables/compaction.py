@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from millpond.catalog import manifests
 from millpond.catalog.files import local
@@ -33,6 +34,9 @@ _DELETED_PART = 0.05
 _DELETE_FILES = 3
 _WORN_PART = 0.2
 _WORN_FILES = 24
+_FIRST, _MORE = 32, 8
+"""How many of the smallest files make one larger, and how many of each larger size."""
+_SHARE = 4
 _LEVEL_BYTES = 256 * 1024
 _LEVEL_FACTOR = 8
 _ROW_GROUP = 122_880
@@ -186,25 +190,37 @@ def everything(box: Box) -> Iterator[list[DataFile]]:
             yield pack
 
 
-def by_level(first: int, more: int) -> Choice:
-    """A choice for the time while a table is written: small files of about one size, once there are enough of them.
+def by_level(box: Box) -> Iterator[list[DataFile]]:
+    """For the time while a table is written: small files of about one size, once there are enough of them.
 
-    `first` is how many of the smallest make one larger, `more` how many of each larger size. So a row is rewritten a
-    few times however often the table is written: the levels of a log-structured merge tree (O'Neil et al., 1996).
+    So a row is rewritten a few times however often the table is written: the levels of a log-structured merge tree
+    (O'Neil et al., 1996).
     """
+    counts = Counter(map(_level, box.small()))
+    full = max((level for level, many in counts.items() if many >= (_MORE if level else _FIRST)), default=-1)
+    yield from _worn_and(box, [entry for entry in box.small() if _level(entry) <= full])
 
-    def choose(box: Box) -> Iterator[list[DataFile]]:
-        small = box.small()
-        counts = Counter(_level(entry) for entry in small)
-        full = max((level for level, many in counts.items() if many >= (more if level else first)), default=-1)
-        worn = box.worn(_WORN_FILES, _WORN_PART)
-        chosen = [entry for entry in small if _level(entry) <= full]
-        chosen += [entry for entry in box.files if entry.path in worn and entry not in chosen]
-        for pack in _packs(chosen, box.target):
-            if len(pack) > 1 or pack[0].path in worn:
-                yield pack
 
-    return choose
+def by_share(box: Box) -> Iterator[list[DataFile]]:
+    """For the time after a table was written: small files with all that are not much larger than they are together.
+
+    A large file is rewritten only when what came since is a good part of it, so each row a few times; the files that
+    are left are each several times as large as the next.
+    """
+    small = sorted(box.small(), key=lambda entry: entry.size)
+    before = accumulate((entry.size for entry in small), initial=0)
+    among = [
+        place for place, (entry, sum_) in enumerate(zip(small, before, strict=False)) if entry.size <= sum_ * _SHARE
+    ]
+    yield from _worn_and(box, small[: among[-1] + 1] if among else [])
+
+
+def _worn_and(box: Box, small: Sequence[DataFile]) -> Iterator[list[DataFile]]:
+    worn = box.worn(_WORN_FILES, _WORN_PART)
+    paths = {entry.path for entry in small} | worn
+    for pack in _packs([entry for entry in box.files if entry.path in paths], box.target):
+        if len(pack) > 1 or pack[0].path in worn:
+            yield pack
 
 
 def _level(entry: DataFile) -> int:

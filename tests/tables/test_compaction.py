@@ -1,0 +1,104 @@
+"""Which files are rewritten while a table is written, and after: few files stay, and no row is rewritten often."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from millpond.catalog.manifests import DATA, POSITION_DELETES, DataFile
+from millpond.tables.compaction import Box, Choice, by_level, by_share, everything
+from millpond.tables.deletes import Deletes
+
+MIB = 1024**2
+_names = count(1)
+
+
+def file(size: int, records: int = 1000, content: int = DATA, referenced: str | None = None) -> DataFile:
+    """A file as a manifest tells of it; newer ones have higher sequence numbers."""
+    number = next(_names)
+    return DataFile(
+        path=f"/lake/{number}.parquet",
+        content=content,
+        format="parquet",
+        sequence_number=number,
+        file_sequence_number=number,
+        snapshot_id=1,
+        status=1,
+        records=records,
+        size=size,
+        spec_id=0,
+        partition=(),
+        lower_bounds={},
+        upper_bounds={},
+        null_counts={},
+        manifest="m",
+        referenced=referenced,
+    )
+
+
+def box(files: Sequence[DataFile], deletes: Sequence[DataFile] = ()) -> Box:
+    """Files of one partition that nobody wants sorted."""
+    return Box(files, (), Deletes(deletes), {one.path: one.records for one in deletes}, 128 * MIB, False)
+
+
+def rewritten(files: list[DataFile], choose: Choice) -> tuple[list[DataFile], int]:
+    """What is left after the choice was carried out, and how many bytes it wrote."""
+    wrote = 0
+    for pack in choose(box(files)):
+        gone = {one.path for one in pack}
+        size = sum(one.size for one in pack)
+        files = [one for one in files if one.path not in gone] + [file(size)]
+        wrote += size
+    return files, wrote
+
+
+@settings(max_examples=10, deadline=None)
+@given(sizes=st.lists(st.integers(2_000, 60_000), min_size=1, max_size=40))
+def test_steady_writing_keeps_few_files_and_rewrites_each_row_a_few_times(sizes: list[int]) -> None:
+    """Thousands of small commits, looked at after every sixteenth."""
+    files: list[DataFile] = []
+    wrote = came = 0
+    for number in range(2000):
+        size = sizes[number % len(sizes)]
+        files.append(file(size))
+        came += size
+        if number % 16 == 15:
+            files, more = rewritten(files, by_level)
+            wrote += more
+    assert len(files) < 96
+    assert sum(one.size for one in files) == came
+    assert wrote < 6 * came
+
+
+@given(bursts=st.lists(st.lists(st.integers(2_000, 5 * MIB), min_size=1, max_size=30), min_size=1, max_size=60))
+def test_a_pause_leaves_files_that_are_each_much_larger_than_the_next(bursts: list[list[int]]) -> None:
+    """However the bursts come; and the bytes of each are not rewritten at every pause."""
+    files: list[DataFile] = []
+    wrote = came = 0
+    for burst in bursts:
+        files += map(file, burst)
+        came += sum(burst)
+        files, more = rewritten(files, by_share)
+        wrote += more
+        sizes = sorted(one.size for one in files if one.size < 96 * MIB)
+        assert all(sum(sizes[:place]) * 4 < size for place, size in enumerate(sizes) if place), sizes
+    assert sum(one.size for one in files) == came
+    assert wrote <= came * 12
+
+
+@pytest.mark.parametrize("choose", [by_level, by_share, everything])
+def test_a_file_that_lost_many_rows_is_rewritten_alone(choose: Choice) -> None:
+    """Whatever its size; one that lost few is left."""
+    worn, fine = file(500 * MIB), file(500 * MIB)
+    deletes = [file(1, 300, POSITION_DELETES, worn.path), file(1, 3, POSITION_DELETES, fine.path)]
+    assert list(choose(box([worn, fine], deletes))) == [[worn]]
+
+
+@pytest.mark.parametrize("choose", [by_level, by_share, everything])
+def test_single_small_files_are_left(choose: Choice) -> None:
+    """Nothing is gained by writing one anew."""
+    assert list(choose(box([file(10_000), file(500 * MIB)]))) == []
