@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import duckdb
 import pytest
@@ -24,21 +25,26 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def arrive(con: duckdb.DuckDBPyConnection, rows: list[Row], *, again: bool) -> None:
+def arrive(con: duckdb.DuckDBPyConnection, rows: list[Row], *, again: bool, whole: bool) -> None:
     """Take a batch in as an append step does, whose query may or may not be read again."""
     clear(con)
     con.execute("CREATE TEMP TABLE arrived (k INTEGER, v INTEGER)")
     con.executemany("INSERT INTO arrived VALUES (?, ?)", rows)
-    plan = append.Append(TABLE, ("k", "v"), ("k",), exists=True, carried=staging.CARRIED)
-    staged = staging.Staging("FROM arrived", ("k", "v"), (), ("k",), carried=True, again=again)
+    plan = append.Append(TABLE, ("k", "v"), ("k",), exists=True, carried=staging.CARRIED, whole=whole)
+    staged = staging.Staging("FROM arrived", ("k", "v"), (), ("k",), carried=True, again=again, whole=whole)
     con.execute(staging.create_staged(staged))
     con.execute(staging.create_judged(staged))
+    if whole:
+        low, high, number = con.execute(append.whole_bounds()).fetchone() or (0, 0, 0)
+        different = con.execute(append.whole_numbers(low, high)).fetchone()
+        assert different == (len({row[0] for row in rows}),)
+        plan = replace(plan, apart=different == (number,))
     con.execute(append.create_doubled(plan))
     (doubled,) = con.execute(f"SELECT count(*) FROM {append.DOUBLED}").fetchone() or (0,)
     if doubled:
         con.execute(append.create_contested(plan))
         con.execute(append.delete_losers(plan))
-    con.execute(append.insert_new(plan, contested=doubled > 0))
+    con.execute(append.insert_new(plan, contested=doubled > 0, rejected=False))
 
 
 def clear(con: duckdb.DuckDBPyConnection) -> None:
@@ -62,19 +68,20 @@ def reference(rows: list[Row]) -> list[Row]:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
-        st.lists(st.tuples(st.integers(0, 5), st.none() | st.integers(0, 3)), min_size=1, max_size=6),
+        st.lists(st.tuples(st.integers(-2, 3), st.none() | st.integers(0, 3)), min_size=1, max_size=6),
         min_size=1,
         max_size=4,
     ),
     st.booleans(),
+    st.booleans(),
 )
 def test_any_batching_keeps_one_row_a_key_chosen_by_content(
-    con: duckdb.DuckDBPyConnection, batches: list[list[Row]], again: bool
+    con: duckdb.DuckDBPyConnection, batches: list[list[Row]], again: bool, whole: bool
 ) -> None:
     """However rows arrive, the table is what one look at all of them would give."""
     con.execute("CREATE OR REPLACE TABLE lake.silver.t (k INTEGER, v INTEGER)")
     for batch in batches:
-        arrive(con, batch, again=again)
+        arrive(con, batch, again=again, whole=whole)
     every = [row for batch in batches for row in batch]
     assert con.execute("SELECT k, v FROM lake.silver.t ORDER BY k").fetchall() == reference(every)
 

@@ -22,6 +22,8 @@ from millpond.sql.append import (
     delete_losers,
     insert_new,
     key_bounds,
+    whole_bounds,
+    whole_numbers,
     within,
 )
 from millpond.sql.casts import SoftCast, soften
@@ -31,6 +33,11 @@ from millpond.sql.statements import count_rows
 
 _BOUNDED = ("TIMESTAMP", "DATE", "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "DECIMAL")
 """Types of ordered key columns, those that tell old files from new ones first."""
+_WHOLE = ("INTEGER", "BIGINT")
+_SPREAD = 16
+"""Most numbers in the range of a whole-number key for each row: its bits take no more room than the hashes do."""
+_WIDEST = 1_000_000_000
+"""Most numbers in such a range at all: DuckDB's own limit."""
 
 
 def append_rows(
@@ -83,6 +90,7 @@ def _staging(model: CompiledModel, schema: Schema, traced: bool, filled: bool) -
         carried=bool(set(schema.names) - set(model.model.key)),
         again=traced and not rejects_repeats(model.model),
         bounding=_bounding(model.model.key, schema) if filled else None,
+        whole=_whole(model.model.key, schema),
     )
 
 
@@ -92,7 +100,32 @@ def _append(session: Session, model: CompiledModel, schema: Schema, filled: bool
         low, high = session.rows(key_bounds(bounding))[0]
         history = within(bounding, low, high) if low is not None else ""
     payload = set(schema.names) - set(model.model.key)
-    return Append(model.table, schema.names, model.model.key, filled, history, carried=CARRIED if payload else ())
+    whole = _whole(model.model.key, schema)
+    return Append(
+        model.table,
+        schema.names,
+        model.model.key,
+        filled,
+        history,
+        carried=CARRIED if payload else (),
+        whole=whole,
+        apart=whole and _apart(session),
+    )
+
+
+def _whole(key: tuple[str, ...], schema: Schema) -> bool:
+    """Whether the key is one whole number."""
+    return [column.type in _WHOLE for column in schema.columns if column.name in key] == [True]
+
+
+def _apart(session: Session) -> bool:
+    """Whether all good staged rows have different whole-number keys, where that is soon told (else False)."""
+    low, high, number = session.rows(whole_bounds())[0]
+    if not number:
+        return True
+    if not number <= high - low + 1 <= min(number * _SPREAD, _WIDEST):
+        return False
+    return bool(session.rows(whole_numbers(low, high))[0][0] == number)
 
 
 def _bounding(key: tuple[str, ...], schema: Schema) -> str | None:
@@ -117,7 +150,7 @@ def _change(
         quarantine_losers(bench, session, model.model, append.outputs, known=known)
     if replaced:
         session.execute(delete_losers(append))
-    added = session.execute(insert_new(append, contested=contested))
+    added = session.execute(insert_new(append, contested=contested, rejected=judged.rejected > 0))
     return Ledger(
         staged=judged.staged,
         inserted=added - replaced,

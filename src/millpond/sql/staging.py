@@ -42,6 +42,7 @@ class Staging:
     `query` gives `outputs`, and with `traced` also CARRIED and ROW. `carried` keeps the origin for every row, for the
     steps that may yet reject a row that broke no rule. `again` says that the query may be read more than once: it
     gives the same rows each time, so that they need not be kept; `bounding` is the output whose bounds are asked for.
+    `whole` says that the key is one whole number.
     """
 
     query: str
@@ -52,6 +53,7 @@ class Staging:
     carried: bool = False
     again: bool = False
     bounding: str | None = None
+    whole: bool = False
 
 
 def create_input(name: str, rows: str, columns: tuple[str, ...], origin: tuple[str, str, str]) -> str:
@@ -71,7 +73,7 @@ def create_staged(staging: Staging) -> str:
     """
     outputs = ", ".join(quote(name) for name in staging.outputs)
     words = "".join(f", {_word(staging.rules, index)} AS {quote(_word_name(index))}" for index in _words(staging.rules))
-    hashed = f", {key_hash(staging.key)} AS {HASH}" if staging.key else ""
+    hashed = f", {key_hash(staging.key, whole=staging.whole)} AS {HASH}" if staging.key else ""
     carried = _carried(staging) if staging.carried else ""
     kept = "".join(f", {quote(_word_name(index))}" for index in _words(staging.rules))
     return (
@@ -92,8 +94,10 @@ def create_judged(staging: Staging) -> str:
     return f"CREATE TEMP {'TABLE' if staging.again else 'VIEW'} {JUDGED} AS SELECT {columns} FROM {STAGED}"
 
 
-def key_hash(key: tuple[str, ...]) -> str:
-    """The expression that hashes a key; equal keys have equal hashes."""
+def key_hash(key: tuple[str, ...], *, whole: bool = False) -> str:
+    """The expression that hashes a key; equal keys have equal hashes. A whole number is its own hash."""
+    if whole:
+        return f"{quote(key[0])}::BIGINT"
     return f"hash({', '.join(quote(name) for name in key)})"
 
 
