@@ -140,7 +140,7 @@ class Written:
             "sequence_number": 3,
             "min_sequence_number": 3,
         }
-        return manifests._manifest(record)
+        return manifests.manifest_of(record)
 
     def table(self, *snapshots: list[manifests.Manifest]) -> TableMetadata:
         """A table with these manifests in each of its snapshots."""

@@ -1,4 +1,4 @@
-"""Avro files as Iceberg uses them: read whole, with each file kind's schema parsed once; lists written by the spec."""
+"""Avro files as Iceberg uses them: read whole, values as they are stored, and written so that they are on the disk."""
 
 from __future__ import annotations
 
@@ -70,9 +70,13 @@ def contents(path: str) -> Contents:
     except OSError as missing:
         raise unreadable(path, missing.strerror or str(missing)) from missing
     try:
-        reader = fastavro.reader(io.BytesIO(content))
+        stream = io.BytesIO(content)
+        reader = fastavro.reader(stream)
         schema = reader.metadata["avro.schema"]
         wrong = _wrong_schema(schema)
+        if _CONVERTED.search(schema):
+            plain = _without_meanings(schema)
+            reader = fastavro.reader(io.BytesIO(_headed(plain, reader.metadata) + content[stream.tell() - _SYNC :]))
         records: list[Any] = [] if wrong else list(reader)
         header = {key: str(value) for key, value in reader.metadata.items() if not key.startswith("avro.")}
     except _DAMAGE as damage:
@@ -107,6 +111,55 @@ def _wrong_schema(text: str) -> str:
                 waiting.append(inner)
             waiting.extend((part.get("type"), part.get("items")))
     return ""
+
+
+_CONVERTED = re.compile(r'"logicalType"\s*:\s*"(?!map")')
+"""What would have values read as Python's dates, decimals and so on: those hold less than Iceberg's."""
+
+_SYNC = 16
+"""Bytes of the mark that ends the header of an Avro file, and each of its blocks."""
+
+
+@lru_cache(maxsize=256)
+def _without_meanings(schema: str) -> str:
+    """A schema whose values are read as they are stored: a date as days, a decimal as bytes."""
+
+    def plain(part: Any) -> Any:
+        if isinstance(part, list):
+            return [plain(one) for one in part]
+        if isinstance(part, dict):
+            kept = (
+                part.items()
+                if part.get("logicalType") == "map"
+                else ((k, v) for k, v in part.items() if k not in _MEANING)
+            )
+            return {key: plain(value) for key, value in kept}
+        return part
+
+    return json.dumps(plain(json.loads(schema)))
+
+
+_MEANING = frozenset({"logicalType", "precision", "scale"})
+
+
+def _headed(schema: str, metadata: Mapping[str, Any]) -> bytes:
+    """The beginning of an Avro file up to the mark, with another schema. Avro 1.12, "Object Container Files"."""
+    words = {"avro.schema": schema.encode(), "avro.codec": str(metadata.get("avro.codec", "null")).encode()}
+    pairs = b"".join(_text(key.encode()) + _text(value) for key, value in words.items())
+    return b"Obj\x01" + _long(len(words)) + pairs + _long(0)
+
+
+def _text(value: bytes) -> bytes:
+    return _long(len(value)) + value
+
+
+def _long(number: int) -> bytes:
+    """A number from 0 up, as Avro writes it: doubled, seven bits a byte, low ones first."""
+    left, out = number << 1, bytearray()
+    while left > 0x7F:
+        out.append(left & 0x7F | 0x80)
+        left >>= 7
+    return bytes((*out, left))
 
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")

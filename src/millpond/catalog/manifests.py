@@ -74,7 +74,7 @@ def manifests(list_path: str) -> tuple[Manifest, ...]:
     def make() -> tuple[Manifest, ...]:
         records = avro.read(list_path)
         try:
-            return tuple(_manifest(record) for record in records)
+            return tuple(manifest_of(record) for record in records)
         except (KeyError, TypeError) as damage:
             raise avro.unreadable(list_path, f"its rows lack {damage}") from damage
 
@@ -90,7 +90,9 @@ def of_snapshot(snapshot: Mapping[str, Any] | None) -> tuple[Manifest, ...]:
     return manifests(snapshot["manifest-list"])
 
 
-def _manifest(record: Record) -> Manifest:
+def manifest_of(record: Record) -> Manifest:
+    """A row of a manifest list as a value."""
+
     def count(kind: str) -> int:
         # Version 1 writers of old said `added_data_files_count`.
         value = record.get(f"{kind}_files_count")
@@ -275,7 +277,7 @@ def _row(record: Record) -> Record:
     return row | {name: row[name] or 0 for name in (*numbers, *counts)}
 
 
-class _Ground:
+class Ground:
     """The folder that a table's own files must lie under; each folder is looked at once."""
 
     def __init__(self, location: str) -> None:
@@ -328,7 +330,7 @@ def sync_new(previous: TableMetadata | None, updated: TableMetadata) -> tuple[st
     Raises CatalogError MP-3034 for a file that is missing, MP-3035 for one outside the table's location (files that
     the table named before may lie elsewhere: a fork's do), MP-3036 for a manifest that cannot be read.
     """
-    ground = _Ground(updated.location)
+    ground = Ground(updated.location)
     paths = {ground.check(path): None for path in _statistics(updated) - (_statistics(previous) if previous else set())}
     known = {row["snapshot-id"] for row in previous.snapshots} if previous else set()
     fresh = [row for row in updated.snapshots if row["snapshot-id"] not in known]
@@ -365,7 +367,7 @@ def _before(previous: TableMetadata | None, fresh: Sequence[Mapping[str, Any]]) 
     return {manifest.path: manifest for number in parents for manifest in of_snapshot(previous.snapshot(number))}
 
 
-def _new_files(manifest: Manifest, ground: _Ground, before: Mapping[str, Manifest]) -> list[str]:
+def _new_files(manifest: Manifest, ground: Ground, before: Mapping[str, Manifest]) -> list[str]:
     """The files that a new manifest adds. One that it calls existing must have been there, or lie on the ground.
 
     Deletes may also lie beside data that the table named before: DuckDB puts them there, in a fork too, where that is

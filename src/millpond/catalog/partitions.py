@@ -91,6 +91,30 @@ def rebound(spec: Mapping[str, Any], ids: Mapping[int, int]) -> dict[str, Any]:
     return {"spec-id": 0, "fields": fields}
 
 
+def same_columns(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two specs put rows into the same partitions, whatever the partition fields are called."""
+    pairs = ([(field["source-id"], field["transform"]) for field in spec["fields"]] for spec in (one, other))
+    return next(pairs) == next(pairs)
+
+
+def named_apart(spec: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The spec with fields that bear no name of the others' and no ids: the table gives new ones."""
+    taken = {field["name"].lower() for other in others for field in other["fields"]}
+    fields = []
+    for field in spec["fields"]:
+        names = (field["name"], *(f"{field['name']}_{number}" for number in range(2, len(taken) + 3)))
+        name = next(name for name in names if name.lower() not in taken)
+        taken.add(name.lower())
+        fields.append({"source-id": field["source-id"], "name": name, "transform": field["transform"]})
+    return {"fields": fields}
+
+
+def result_type(transform: str, source: str) -> str:
+    """The type of a partition field's values, by its transform and the type of its column."""
+    word = transform.split("[")[0]
+    return source if word in ("identity", "truncate", "void") else "int"
+
+
 def same_fields(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two specs partition alike: same columns, transforms and names in the same order."""
 

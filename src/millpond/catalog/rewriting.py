@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import struct
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from millpond.catalog import avro, manifests
 from millpond.catalog.avro import Contents, Record
-from millpond.catalog.files import local
 from millpond.catalog.manifests import ADDED, DELETED, EXISTING, DataFile, Manifest
 from millpond.catalog.metadata import TableMetadata
+from millpond.catalog.sheets import Sheet
 from millpond.catalog.snapshots import TOTALS, new_id
 from millpond.core.errors import CatalogError
 
@@ -65,7 +62,7 @@ def replacement(metadata: TableMetadata, change: Replacement, now_ms: int) -> tu
     MP-3036 for one that cannot be read, MP-3039 when the disk does not take the new ones.
     """
     number, sequence = new_id(), metadata.sequence_number + 1
-    desk = _Desk(number, sequence)
+    desk = _Desk(number, sequence, metadata.spec["spec-id"])
     parent = metadata.current_snapshot
     for manifest in manifests.of_snapshot(parent):
         desk.take(manifest, change.gone)
@@ -107,33 +104,25 @@ def _small(manifest: Manifest) -> bool:
     return len(manifests.entries(manifest)) < MERGED_ENTRIES
 
 
-@dataclass
-class _Sheet:
-    """One manifest in the making: entries that share a schema, a spec and a kind."""
-
-    schema: str
-    header: dict[str, str]
-    content: int
-    spec_id: int
-    entries: list[Record] = field(default_factory=list)
-    sources: list[Manifest] = field(default_factory=list)
-    changed: bool = False
-
-
 class _Desk:
     """Where the manifests of one new snapshot are sorted and written."""
 
-    def __init__(self, snapshot: int, sequence: int) -> None:
+    def __init__(self, snapshot: int, sequence: int, spec_id: int) -> None:
         self._snapshot = snapshot
         self._sequence = sequence
+        self._spec_id = spec_id
         self._kept: list[Record] = []
-        self._sheets: dict[tuple[Any, ...], _Sheet] = {}
+        self._sheets: dict[tuple[Any, ...], Sheet] = {}
         self._came: list[DataFile] = []
         self._went: list[DataFile] = []
 
     def take(self, manifest: Manifest, gone: frozenset[str]) -> None:
         """Sort the entries of a manifest of the parent, or keep it as it is."""
         listed = manifests.entries(manifest)
+        if not listed and manifest.partition_spec_id == self._spec_id:
+            # Without it DuckDB may not know the present partitioning: see `repartitioning`.
+            self._kept.append(dict(manifest.record))
+            return
         touched = any(entry.path in gone for entry in listed if entry.status != DELETED)
         if not touched and not _small(manifest):
             self._kept.append(dict(manifest.record))
@@ -192,7 +181,7 @@ class _Desk:
             if len(sheet.sources) == 1 and not sheet.changed:
                 rows.append(dict(sheet.sources[0].record))
             else:
-                rows.append(self._written(sheet, folder))
+                rows.append(sheet.write(folder, self._snapshot, self._sequence))
         return sorted(rows, key=lambda row: row.get("content") or 0)
 
     def summary(self, before: Json) -> dict[str, str]:
@@ -209,63 +198,17 @@ class _Desk:
                 told[total] = str(int(before[total]) + sums[plus] - sums[minus])
         return {"operation": "replace", "engine-name": "millpond", **told}
 
-    def _sheet(self, manifest: Manifest, found: Contents, cluster: str) -> _Sheet:
+    def _sheet(self, manifest: Manifest, found: Contents, cluster: str) -> Sheet:
         content = 1 if manifest.content == "deletes" else 0
         key = (found.schema, content, manifest.partition_spec_id, cluster)
         if key not in self._sheets:
             header = {word: text for word, text in found.header.items() if word != CLUSTER}
             if cluster:
                 header[CLUSTER] = cluster
-            self._sheets[key] = _Sheet(found.schema, header, content, manifest.partition_spec_id)
+            self._sheets[key] = Sheet(found.schema, header, content, manifest.partition_spec_id)
         return self._sheets[key]
-
-    def _written(self, sheet: _Sheet, folder: str) -> Record:
-        path = f"{folder}/{uuid.uuid4()}-m0.avro"
-        schema = json.loads(sheet.schema)
-        avro.write(path, schema, sheet.entries, sheet.header)
-        live = [row for row in sheet.entries if row["status"] != DELETED]
-        record: Record = {
-            "manifest_path": path,
-            "manifest_length": Path(local(path)).stat().st_size,
-            "partition_spec_id": sheet.spec_id,
-            "content": sheet.content,
-            "sequence_number": self._sequence,
-            "min_sequence_number": min((row["sequence_number"] for row in live), default=self._sequence),
-            "added_snapshot_id": self._snapshot,
-            "partitions": _partitions(schema, sheet.entries),
-        }
-        for word, status in (("added", ADDED), ("existing", EXISTING), ("deleted", DELETED)):
-            rows = [row for row in sheet.entries if row["status"] == status]
-            record[f"{word}_files_count"] = len(rows)
-            record[f"{word}_rows_count"] = sum(row["data_file"]["record_count"] for row in rows)
-        return record
 
 
 def _rewritable(found: Contents) -> bool:
     names = {member["name"] for member in json.loads(found.schema)["fields"]}
     return names >= _NEEDED and "first_row_id" not in found.schema
-
-
-def _partitions(schema: Json, entries: Sequence[Record]) -> list[Record] | None:
-    """The bounds of each partition field over the entries of a manifest. Spec v2, "field_summary"."""
-    data_file = next(member["type"] for member in schema["fields"] if member["name"] == "data_file")
-    partition = next(member["type"] for member in data_file["fields"] if member["name"] == "partition")
-    rows = []
-    for member in partition["fields"]:
-        values = [row["data_file"]["partition"][member["name"]] for row in entries]
-        known = [value for value in values if value is not None]
-        low, high = (_bound(min(known), member), _bound(max(known), member)) if known else (None, None)
-        null = len(known) < len(values)
-        rows.append({"contains_null": null, "contains_nan": None, "lower_bound": low, "upper_bound": high})
-    return rows or None
-
-
-def _bound(value: Any, member: Json) -> bytes | None:
-    """A partition value as the specification writes single values; None for kinds that are left without bounds."""
-    if isinstance(value, bool):
-        return bytes([value])
-    if type(value) is date:
-        value = (value - date(1970, 1, 1)).days
-    if isinstance(value, int):
-        return struct.pack("<q" if "'long'" in str(member["type"]) else "<i", value)
-    return value.encode() if isinstance(value, str) else None

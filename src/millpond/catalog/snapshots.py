@@ -37,7 +37,7 @@ def truncate(metadata: TableMetadata, now_ms: int) -> TableMetadata:
     summary = {"operation": "delete"}
     summary |= {TOTALS[total][1]: count for total, count in totals.items() if count not in (None, "0")}
     summary |= dict.fromkeys(TOTALS, "0")
-    return _with_snapshot(metadata, (), summary, now_ms, new_id(), [])
+    return with_snapshot(metadata, (), summary, now_ms, new_id(), [])
 
 
 def new_id() -> int:
@@ -45,7 +45,7 @@ def new_id() -> int:
     return secrets.randbits(63) or 1
 
 
-def _with_snapshot(
+def with_snapshot(
     metadata: TableMetadata,
     listed: Sequence[Manifest],
     summary: Json,
@@ -121,7 +121,7 @@ def onto(
     sequence = current.sequence_number + 1
     moved = [_moved(manifest, sequence) for manifest in ours]
     summary = _summary(current, added)
-    return _with_snapshot(current, [*moved, *listed], summary, now_ms, added[-1]["snapshot-id"], before)
+    return with_snapshot(current, [*moved, *listed], summary, now_ms, added[-1]["snapshot-id"], before)
 
 
 def _moved(manifest: Manifest, sequence: int) -> Manifest:

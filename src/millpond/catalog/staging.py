@@ -16,6 +16,8 @@ from millpond.catalog.commits import TABLE, VIEW, Commit, Published, TableEntry
 from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.partitions import spec_json
 from millpond.catalog.recording import same_name
+from millpond.catalog.refiling import refiled
+from millpond.catalog.repartitioning import repartitioned
 from millpond.catalog.types import column_json, schema_json
 from millpond.catalog.view_staging import StagedViews
 from millpond.catalog.warehouse import Warehouse
@@ -222,6 +224,18 @@ class Stage:
             )
             self.commit((TableChange(name, (), updates),))
 
+    def repartition(self, name: TableName, partition: tuple[Partition, ...]) -> bool:
+        """Stage another partitioning for files to come, those that are there stay; whether it is another.
+
+        Raises CatalogError MP-3001 when there is no such table, MP-3040 when it cannot be partitioned so.
+        """
+        with self.lock:
+            current = self.metadata(name)
+            updated = repartitioned(current, partition, self._now_ms())
+            if updated is not current:
+                self._put(name, updated)
+            return updated is not current
+
     def truncate(self, name: TableName) -> None:
         """Stage an empty snapshot, so that the next INSERT replaces the contents."""
         with self.lock:
@@ -354,7 +368,7 @@ class Stage:
             warehouse.apart(updated.location, self.locations(change.name))
             warehouse.prepare(updated.location)
         warehouse.check_properties(updated.properties, updated.location)
-        self._put(change.name, updated)
+        self._put(change.name, refiled(current, updated))
 
     def _updated(self, current: TableMetadata | None, change: TableChange) -> TableMetadata:
         updates = self._safe(change.updates)

@@ -31,10 +31,13 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
         absent = next((name for name in model.inputs if bench.catalog.find(name, stage.base) is None), None)
         if absent is not None:
             return Outcome(None, note=f"waits: {absent} has no table yet")
+        if step.mode == "partition":
+            return _repartition(bench, stage, model, step)
         news = read_changes(bench, step.inputs, stage.base) if _reads_changes(model, step) else ()
         if step.mode in ("increment", "groups") and not any(change.any for change in news):
-            stage.publish(_commit(bench, model, stage.base, Ledger(0), ()))
-            return Outcome(None, note="nothing new")
+            moved = stage.find(model.table) is not None and stage.repartition(model.table, model.model.partition)
+            number = stage.publish(_commit(bench, model, stage.base, Ledger(0), ())).number
+            return Outcome(number if moved else None, note="nothing new")
         step, news = _fitting(bench, step, news, stage.base)
         with bench.engine.session(bench.endpoint, stage.token) as session:
             schema = output_schema(session, model.model, model.query.text())
@@ -46,6 +49,13 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
     finally:
         stage.discard()
     return Outcome(number, ledger, verdicts, step.note)
+
+
+def _repartition(bench: Workbench, stage: Stage, model: CompiledModel, step: BuildStep) -> Outcome:
+    """Have rows to come partitioned as the model now says. Nothing is read: the cursors stay."""
+    stage.repartition(model.table, model.model.partition)
+    commit = replace(_commit(bench, model, stage.base, Ledger(0), ()), cursors=())
+    return Outcome(stage.publish(commit).number, Ledger(0), (), step.note)
 
 
 def _reads_changes(model: CompiledModel, step: BuildStep) -> bool:

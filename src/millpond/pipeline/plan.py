@@ -8,7 +8,7 @@ from typing import Literal
 from millpond.core.errors import Finding
 from millpond.core.names import TableName
 
-BuildMode = Literal["create", "increment", "groups", "whole", "rebuild"]
+BuildMode = Literal["create", "increment", "groups", "whole", "rebuild", "partition"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class BuildStep:
 
     create: there is no table yet. increment: judge and add the input's new rows. groups: recompute the groups whose
     input rows changed. whole: compute the query over all of its inputs and apply the difference. rebuild: replace
-    everything that the table holds.
+    everything that the table holds. partition: no rows, but those to come are partitioned otherwise.
     """
 
     table: TableName

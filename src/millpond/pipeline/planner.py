@@ -81,9 +81,13 @@ def _build(model: CompiledModel, state: LakeState, moving: set[TableName], rebui
         return BuildStep(model.table, kind, "rebuild", every, "asked for by --rebuild", note)
     ranges = tuple(InputRange(name, state.cursors.get((model.table, name))) for name in model.inputs)
     news = [r.table for r in ranges if r.table in moving or _has_news(state, r)]
+    repartitioned = _repartitioned(state.models[model.table], model.state())
+    if not news and repartitioned:
+        note = "files that are there stay as they are; --rebuild writes them anew"
+        return BuildStep(model.table, kind, "partition", ranges, "its partitioning changed", note)
     if not news:
         return None
-    because = f"{', '.join(map(str, news))} changed"
+    because = f"{', '.join(map(str, news))} changed" + (", and its partitioning" if repartitioned else "")
     if not model.incremental:
         return BuildStep(model.table, kind, "whole", every, because, note)
     return BuildStep(model.table, kind, "increment" if kind == "append" else "groups", ranges, because, note)
@@ -109,7 +113,7 @@ def _refuse_changed(graph: Graph, state: LakeState, wishes: Wishes, rebuilt: fro
         built = state.models.get(model.table)
         if built is None or model.table in rebuilt or model.table not in wishes.selected:
             continue
-        if built.fingerprint != model.state().fingerprint:
+        if built.fingerprint != model.state().fingerprint and not _repartitioned(built, model.state()):
             raise RunError(
                 "MP-7010",
                 f"the model {model.table} changed since its table was built ({changed_parts(built, model.state())})",
@@ -137,7 +141,14 @@ def _refuse_removed(graph: Graph, state: LakeState, wishes: Wishes) -> None:
         )
 
 
+def _repartitioned(built: ModelState, now: ModelState) -> bool:
+    """Whether nothing but the partitioning of a model changed: rows to come follow it, and those there may stay."""
+    return changed_parts(built, now) == "partition"
+
+
 def changed_parts(built: ModelState, now: ModelState) -> str:
-    """Which parts of a definition differ, in words."""
+    """Which parts of a definition differ, in words; empty for none."""
+    if built.fingerprint == now.fingerprint:
+        return ""
     before, after = json.loads(built.definition), json.loads(now.definition)
     return ", ".join(part for part in after if before.get(part) != after[part]) or "definition"

@@ -38,9 +38,11 @@ def prepare(bench: Workbench, stage: Stage, model: Model, schema: Schema, *, afr
     present = bench.catalog.metadata(entry).schema()
     if not afresh:
         _widen(stage, model, present, schema)
+        stage.repartition(model.table, model.partition)
         return True
     if [(c.name, c.type) for c in present] == [(c.name, c.type) for c in schema]:
         stage.truncate(model.table)
+        stage.repartition(model.table, model.partition)
     else:
         stage.drop_table(model.table)
         stage.create_table(model.table, schema, model.partition)
