@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from millpond.governance.gate import Gate
     from millpond.governance.moments import Moment
     from millpond.governance.tables import Tables
+    from millpond.pipeline.quarantine import Quarantine
     from millpond.pipeline.runner import Runner
     from millpond.pipeline.runs import RunLog
     from millpond.pipeline.tending import Tender
@@ -98,6 +99,14 @@ class Lakehouse:
         """Plans and runs."""
         made = lookup("millpond.pipeline.runner:Runner")(self.project, self.catalog, self._log, self.clock, self._bench)
         return cast("Runner", made)
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        """Rejected records, and what is decided about them."""
+        made = lookup("millpond.pipeline.quarantine:Quarantine")(
+            self.project, self.catalog, self.gate, self.principal, self._bench
+        )
+        return cast("Quarantine", made)
 
     @cached_property
     def tags(self) -> Tags:

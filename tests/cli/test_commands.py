@@ -153,6 +153,36 @@ def test_quarantine_keeps_the_raw_record_with_its_rule_and_origin(shop: Path, ty
     assert type_("quarantine", "show", "nope").code == 1
 
 
+def test_a_discarded_record_is_listed_only_when_it_is_asked_for(shop: Path, type_: Type) -> None:
+    """A decision must say which records it is about."""
+    assert type_("quarantine", "discard", "--json").objects()[0]["code"] == "MP-1120"
+    assert type_("quarantine", "list", "--status", "lost").code == 2
+    assert type_("quarantine", "list", "--since", "yesterday").code == 2
+    said = type_("quarantine", "discard", "--rule", "cast:amount", "--because", "a test")
+    assert (said.code, said.out.split(" by commit")[0]) == (0, "discarded 1 record (cast:amount of silver.orders)")
+    assert type_("quarantine", "list").out == "nothing in quarantine waits for anyone\n"
+    (row,) = type_("quarantine", "list", "--all", "--json").objects()
+    assert (row["status"], row["because"], row["review_by"]) == ("discarded", "a test", None)
+    assert type_("quarantine", "discard", row["id"], "--json").objects()[0]["code"] == "MP-6124"
+    assert type_("quarantine", "discard", "--source", "orders", "--json").objects()[0]["code"] == "MP-6010"
+
+
+def test_overdue_records_call_for_attention(shop: Path, type_: Type) -> None:
+    """`run`, `ls` and `quarantine list` tell of them, and end with exit code 3."""
+    project = shop / "millpond.yaml"
+    project.write_text(project.read_text() + "\nquarantine: {review_by: 0m}\n")
+    listed = type_("quarantine", "list")
+    assert (listed.code, "1 overdue for review" in listed.out) == (3, True)
+    tables = type_("ls")
+    assert (tables.code, "1 overdue in quarantine" in tables.out) == (3, True)
+    ran = type_("run")
+    assert (ran.code, "MP-6120" in ran.err) == (3, True)
+    (finding,) = (told for told in type_("run", "--json").objects() if "code" in told)
+    assert (finding["code"], finding["severity"]) == ("MP-6120", "warning")
+    type_("quarantine", "discard", "--overdue", "-q")
+    assert [type_(*words).code for words in (("run",), ("ls",), ("quarantine", "list"))] == [0, 0, 0]
+
+
 def test_runs_shows_past_runs_and_the_log_of_one(shop: Path, type_: Type) -> None:
     """The run that built the lake is there with its steps."""
     (run,) = type_("runs", "--json").objects()

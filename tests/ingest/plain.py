@@ -74,7 +74,9 @@ class PlainTables:
         self.session = session
         self.schemas: dict[TableName, Schema] = {}
 
-    def find(self, name: TableName) -> TableName | None:
+    base = 0
+
+    def find(self, name: TableName, at: int | None = None) -> TableName | None:
         """The name, if there is such a table."""
         return name if name in self.schemas else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from millpond.core.names import TableName
 
@@ -128,6 +129,44 @@ class Forked:
     origin: str
 
 
+LifeStatus = Literal["open", "fixed", "replayed", "discarded", "healed"]
+"""open: to be reviewed. fixed: mended, and not landed yet. replayed: what was mended is landed. discarded: given up by
+a person. healed: its table took the record in, or no longer meets it, without anyone's mending."""
+
+
+@dataclass(frozen=True)
+class LifeEvent:
+    """Something that became of a quarantined record.
+
+    `last` is the number of the newest event that was known of the record, 0 for none: where another came meanwhile,
+    the commit is a conflict. `table` is the one with which the event stands or falls when a table is restored; `opened`
+    the commit that put the record into quarantine.
+    """
+
+    record: str
+    status: LifeStatus
+    last: int
+    table: TableName
+    opened: int
+    revision: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """The state of a model's circuit: closed, or open so that it takes no new input.
+
+    `judged` and `failed` count rows since the count began anew; `since` is when it opened or closed.
+    """
+
+    table: TableName
+    state: Literal["closed", "open"]
+    judged: int
+    failed: int
+    since: datetime
+    reason: str | None = None
+
+
 @dataclass(frozen=True)
 class Commit:
     """One step's commit, as it is handed to the pointer store.
@@ -150,6 +189,8 @@ class Commit:
     blind: bool = False
     restores: tuple[Restored, ...] = ()
     forks: tuple[Forked, ...] = ()
+    lives: tuple[LifeEvent, ...] = ()
+    circuits: tuple[Circuit, ...] = ()
 
 
 @dataclass(frozen=True)

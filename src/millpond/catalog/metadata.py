@@ -201,6 +201,13 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
+def live_rows(metadata: TableMetadata | None) -> int:
+    """How many rows a table holds, as its snapshot's summary counts them; 0 where it does not say."""
+    snapshot = metadata.current_snapshot if metadata is not None else None
+    summary = (snapshot or {}).get("summary") or {}
+    return int(summary.get("total-records") or 0) - int(summary.get("total-position-deletes") or 0)
+
+
 def already_in(current: TableMetadata, changes: Sequence[Json]) -> bool:
     """Whether a request has been applied before: it adds snapshots, and the table has those that it names by a ref.
 

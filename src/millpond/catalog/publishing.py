@@ -13,13 +13,14 @@ from millpond.catalog.cache import MetadataCache
 from millpond.catalog.checksums import Checksum
 from millpond.catalog.commits import VIEW, Commit, Published, TableEntry
 from millpond.catalog.keeper import Held, Keeper
-from millpond.catalog.metadata import TableMetadata, trim
+from millpond.catalog.metadata import TableMetadata, live_rows, trim
 from millpond.catalog.recording import Author, Move, micros
 from millpond.catalog.staging import Draft, Ground, Stage, next_version
 from millpond.catalog.store import LOST, Store
 from millpond.catalog.view_staging import ViewDraft
 from millpond.core.errors import CatalogError, ConflictError, MillpondError
 from millpond.core.retry import Backoff, retry
+from millpond.sql.quarantine import RECORDS
 
 _UNSURE = ("MP-3018", LOST)
 """After these a commit may be in nevertheless."""
@@ -103,7 +104,7 @@ class Publisher:
                 ready.append(self._prepare(draft, commit.blind))  # noqa: PERF401 - what is ready is removed on failure
             for view in stage.views.drafts():
                 ready.append(self._prepare_view(view))  # noqa: PERF401 - as above
-            published = self._record(commit, ready, stage.base)
+            published = self._record(commit, ready, stage.base, _opened(stage))
         except OvertakenError:
             self._undo(ready)
             raise
@@ -175,7 +176,7 @@ class Publisher:
             sums = checksums.taken((*new, path))
         return Ready(Move(draft.name, before, path, now.uuid, now.location, created or None), written, now, held, sums)
 
-    def _record(self, commit: Commit, ready: Sequence[Ready], base: int) -> Published:
+    def _record(self, commit: Commit, ready: Sequence[Ready], base: int, opened: int) -> Published:
         """Write the commit; where the connection is lost on the way and it is not in, once more, some times."""
         moves = [item.move for item in ready]
 
@@ -183,7 +184,7 @@ class Publisher:
             author = Author(self._ground.environment, self._client, self._now())
             try:
                 with self._store.write() as connection:
-                    published = recording.record(connection, author, commit, moves)
+                    published = recording.record(connection, author, commit, moves, opened)
                     if not published.repeated:
                         checksums.record(connection, published.number, [one for item in ready for one in item.sums])
                     return published
@@ -217,6 +218,12 @@ class Publisher:
                 f"the catalog failed while committing and cannot be read: {silent.finding.message}",
                 next_step="do not delete any file; when the catalog answers again, ask whether the commit is in",
             ) from failed
+
+
+def _opened(stage: Stage) -> int:
+    """How many records the stage put into quarantine."""
+    draft = next((draft for draft in stage.drafts() if draft.name == RECORDS), None)
+    return 0 if draft is None else max(0, live_rows(draft.now) - live_rows(draft.began))
 
 
 def _path(entry: TableEntry | None) -> str | None:

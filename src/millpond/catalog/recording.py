@@ -7,14 +7,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, Table, and_, delete, exists, insert, select, update
+from sqlalchemy import Connection, Table, and_, delete, exists, func, insert, select, update
 
 from millpond.catalog import relations
-from millpond.catalog.commits import TABLE, Commit, Published, Restored
+from millpond.catalog.commits import TABLE, Commit, LifeEvent, Published, Restored
 from millpond.core.errors import CatalogError, ConflictError
 from millpond.core.names import TableName
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+ASKED_AT_ONCE = 5000
+"""Values that one question names at most; databases limit how many a statement may hold."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,13 @@ def micros(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(microseconds=1)
 
 
-def record(connection: Connection, author: Author, commit: Commit, moves: Sequence[Move]) -> Published:
-    """Write one commit and give it its number.
+def record(connection: Connection, author: Author, commit: Commit, moves: Sequence[Move], opened: int = 0) -> Published:
+    """Write one commit and give it its number. `opened` counts the records that it put into quarantine.
 
     An empty `step_key` is that of no step: a direct commit of an outside client. Raises ConflictError MP-3010 when a
-    pointer is not where the commit expects it, CatalogError MP-3003 when a view has a table's name or the other way
-    round; the caller's transaction must then be rolled back.
+    pointer is not where the commit expects it, MP-3120 when the life of a quarantined record went on meanwhile,
+    CatalogError MP-3003 when a view has a table's name or the other way round; the caller's transaction must then be
+    rolled back.
     """
     known = _published(connection, commit.step_key)
     if known is not None:
@@ -66,6 +70,7 @@ def record(connection: Connection, author: Author, commit: Commit, moves: Sequen
     if layers:
         _namespaces(connection, author.environment, layers)
     _details(connection, author.environment, number, commit)
+    _quarantine(connection, author.environment, number, commit, opened)
     return Published(number)
 
 
@@ -229,6 +234,63 @@ def _details(connection: Connection, environment: str, number: int, commit: Comm
     _insert(connection, relations.restores, [own | _restored(restored) for restored in commit.restores])
     forks = [{"uuid": fork.uuid, "origin": fork.origin, "commit": number} for fork in commit.forks]
     _insert(connection, relations.forks, forks)
+
+
+def _quarantine(connection: Connection, environment: str, number: int, commit: Commit, opened: int) -> None:
+    """What became of quarantined records, how many came, and the circuits of models."""
+    own = {"environment": environment, "commit": number}
+    if opened and commit.table is not None:
+        row = own | {"layer": commit.table.layer, "name": commit.table.name, "records": opened}
+        _insert(connection, relations.quarantine_openings, [row])
+    _check_lives(connection, environment, commit.lives)
+    lives = [
+        own
+        | {
+            "record": life.record,
+            "number": life.last + 1,
+            "status": life.status,
+            "layer": life.table.layer,
+            "name": life.table.name,
+            "opened": life.opened or number,
+            "revision": life.revision,
+            "reason": life.reason,
+        }
+        for life in commit.lives
+    ]
+    _insert(connection, relations.quarantine_events, lives)
+    circuits = [
+        own
+        | {
+            "layer": circuit.table.layer,
+            "name": circuit.table.name,
+            "state": circuit.state,
+            "judged": circuit.judged,
+            "failed": circuit.failed,
+            "since": micros(circuit.since),
+            "reason": circuit.reason,
+        }
+        for circuit in commit.circuits
+    ]
+    _insert(connection, relations.circuits, circuits)
+
+
+def _check_lives(connection: Connection, environment: str, lives: Sequence[LifeEvent]) -> None:
+    events = relations.quarantine_events
+    for first in range(0, len(lives), ASKED_AT_ONCE):
+        some = lives[first : first + ASKED_AT_ONCE]
+        query = (
+            select(events.c.record, func.max(events.c.number).label("last"))
+            .where(events.c.environment == environment, events.c.record.in_([life.record for life in some]))
+            .group_by(events.c.record)
+        )
+        known = {row.record: row.last for row in connection.execute(query)}
+        for life in some:
+            if known.get(life.record, 0) != life.last:
+                raise ConflictError(
+                    "MP-3120",
+                    f"another commit decided about the quarantined record {life.record} since this one began",
+                    next_step="look at it again (`millpond quarantine show`), then decide; nothing was changed",
+                )
 
 
 def _restored(restored: Restored) -> dict[str, object]:

@@ -121,7 +121,7 @@ def at_location(connection: Connection, location: str) -> tuple[TableEntry, ...]
     return tuple(_entry(row) for row in connection.execute(query))
 
 
-def _kept(environment: str, line: Timeline, layer: Any, name: Any, commit: Any, at: int) -> ColumnElement[bool]:
+def kept(environment: str, line: Timeline, layer: Any, name: Any, commit: Any, at: int) -> ColumnElement[bool]:
     """Whether a record counts, and its table was neither dropped nor made anew between its commit and `at`.
 
     A table that was made for the first time since then is kept: the record came before it, not from an earlier one.
@@ -152,7 +152,7 @@ def cursor(connection: Connection, environment: str, consumer: TableName, source
             cursors.c.input_layer == source.layer,
             cursors.c.input_name == source.name,
             cursors.c.commit <= at,
-            _kept(environment, line, cursors.c.consumer_layer, cursors.c.consumer_name, cursors.c.commit, at),
+            kept(environment, line, cursors.c.consumer_layer, cursors.c.consumer_name, cursors.c.commit, at),
         )
         .order_by(cursors.c.commit.desc())
         .limit(1)
@@ -181,7 +181,7 @@ def model_states(connection: Connection, environment: str, at: int) -> dict[Tabl
         .select_from(rows.join(newest, same))
         .where(
             rows.c.environment == environment,
-            _kept(environment, line, rows.c.layer, rows.c.name, rows.c.commit, at),
+            kept(environment, line, rows.c.layer, rows.c.name, rows.c.commit, at),
         )
     )
     found = {}
@@ -194,9 +194,9 @@ def model_states(connection: Connection, environment: str, at: int) -> dict[Tabl
 def _files(environment: str, line: Timeline, source: str, at: int) -> tuple[FromClause, ColumnElement[bool]]:
     """The rows of a source's files whose bronze table still holds what was loaded."""
     joined = source_files.join(commits, commits.c.number == source_files.c.commit)
-    kept = _kept(environment, line, commits.c.table_layer, commits.c.table_name, source_files.c.commit, at)
+    holding = kept(environment, line, commits.c.table_layer, commits.c.table_name, source_files.c.commit, at)
     inside = and_(
-        source_files.c.environment == environment, source_files.c.source == source, source_files.c.commit <= at, kept
+        source_files.c.environment == environment, source_files.c.source == source, source_files.c.commit <= at, holding
     )
     return joined, inside
 

@@ -274,3 +274,48 @@ checksums = Table(
     _commit(),
     PrimaryKeyConstraint("path", name="checksums_key"),
 )
+
+quarantine_openings = Table(
+    "quarantine_openings",
+    SCHEMA,
+    Column("environment", String, nullable=False),
+    _commit(),
+    Column("layer", String, nullable=False),
+    Column("name", String, nullable=False, comment="the table that the records were meant for"),
+    Column("records", BigInteger, nullable=False, comment="how many the commit put into quarantine"),
+    PrimaryKeyConstraint("environment", "commit", name="quarantine_openings_key"),
+    Index("quarantine_openings_table", "environment", "layer", "name"),
+)
+
+quarantine_events = Table(
+    "quarantine_events",
+    SCHEMA,
+    Column("environment", String, nullable=False),
+    Column("record", String, nullable=False, comment="id in quarantine.records"),
+    Column("number", Integer, nullable=False, comment="the how manieth event of the record, from 1"),
+    _commit(),
+    Column("status", String, nullable=False, comment="open, fixed, replayed, discarded or healed"),
+    Column("layer", String, nullable=False),
+    Column("name", String, nullable=False, comment="the table with which the event stands or falls in a restore"),
+    Column("opened", _NUMBER, nullable=False, comment="the commit that put the record into quarantine"),
+    Column("revision", Integer, comment="the mended record's revision"),
+    Column("reason", Text),
+    PrimaryKeyConstraint("environment", "record", "number", name="quarantine_events_key"),
+    Index("quarantine_events_opened", "environment", "opened"),
+    Index("quarantine_events_commit", "commit"),
+)
+
+circuits = Table(
+    "circuits",
+    SCHEMA,
+    Column("environment", String, nullable=False),
+    Column("layer", String, nullable=False),
+    Column("name", String, nullable=False),
+    _commit(),
+    Column("state", String, nullable=False, comment="closed or open"),
+    Column("judged", BigInteger, nullable=False, comment="rows judged since it was last told anew"),
+    Column("failed", BigInteger, nullable=False, comment="rows of them that were rejected"),
+    Column("since", BigInteger, nullable=False, comment="microseconds since 1970 in UTC"),
+    Column("reason", Text),
+    PrimaryKeyConstraint("environment", "layer", "name", "commit", name="circuits_key"),
+)

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from millpond.cli.options import Context, command
+from millpond.cli.options import Context, Records, command
 from millpond.core.plugins import lookup
 
 app = typer.Typer(
@@ -193,12 +193,12 @@ def tag(
 @command(quarantine, "list")
 def quarantine_list(
     context: Context,
-    model: Annotated[str | None, typer.Option("--model", help="Only records meant for this table.")] = None,
-    rule: Annotated[str | None, typer.Option("--rule", help="Only records that broke this rule.")] = None,
+    records: Records,
+    every: Annotated[bool, typer.Option("--all", help="Also what is replayed, discarded or healed.")] = False,
     at: At = None,
 ) -> int | None:
-    """List rejected records."""
-    return int(lookup("millpond.cli.reading:quarantine_list")(context, model, rule, at))
+    """List rejected records that wait for a decision."""
+    return int(lookup("millpond.cli.quarantine:list_all")(context, records, every, at))
 
 
 @command(quarantine, "show")
@@ -207,8 +207,18 @@ def quarantine_show(
     record: Annotated[str, typer.Argument(metavar="ID", help="Id of the record, or the beginning of it.")],
     at: At = None,
 ) -> int | None:
-    """Show one rejected record as it came."""
-    return int(lookup("millpond.cli.reading:quarantine_show")(context, record, at))
+    """Show one rejected record as it came, and where its life stands."""
+    return int(lookup("millpond.cli.quarantine:show")(context, record, at))
+
+
+@command(quarantine, "discard")
+def quarantine_discard(
+    context: Context,
+    records: Records,
+    because: Annotated[str | None, typer.Option("--because", help="Why, kept with the record.")] = None,
+) -> int | None:
+    """Give records up: they stay in quarantine, and are never opened again."""
+    return int(lookup("millpond.cli.quarantine:discard")(context, records, because))
 
 
 @command(app, "maintain")

@@ -69,22 +69,58 @@ class Context:
         return lake, findings
 
 
+@dataclass(frozen=True)
+class Records:
+    """Which quarantined records the options of a command mean."""
+
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of records, or their beginnings.")] = (
+        None
+    )
+    model: Annotated[list[str] | None, typer.Option("--model", help="Only records meant for this table.")] = None
+    rule: Annotated[list[str] | None, typer.Option("--rule", help="Only records that broke this rule.")] = None
+    source: Annotated[list[str] | None, typer.Option("--source", help="Only records that came from this source.")] = (
+        None
+    )
+    since: Annotated[str | None, typer.Option("--since", metavar="TIME", help="Only rejected then or later.")] = None
+    until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Only rejected then or earlier.")] = None
+    status: Annotated[
+        list[str] | None,
+        typer.Option("--status", help="Only open, fixed, replayed, discarded or healed ones."),
+    ] = None
+    overdue: Annotated[bool, typer.Option("--overdue", help="Only records whose review is overdue.")] = False
+
+
 def command(app: typer.Typer, name: str) -> Callable[[Callable[..., int | None]], Callable[..., None]]:
-    """Register a function as a command: its first parameter is the Context, made of the common options."""
+    """Register a function as a command: its first parameter is the Context, made of the common options.
+
+    A parameter that is Records is made of the options that choose quarantined records.
+    """
 
     def register(function: Callable[..., int | None]) -> Callable[..., None]:
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        grouped = {parameter.name: parameter.annotation for parameter in own if parameter.annotation is Records}
+
         @functools.wraps(function)
         def run(**given: Any) -> None:
             context = Context(**{field.name: given.pop(field.name) for field in fields(Context)})
+            for group, kind in grouped.items():
+                given[group] = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
             raise typer.Exit(guarded(context, lambda: function(context, **given)))
 
-        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
-        shared = list(inspect.signature(Context, eval_str=True).parameters.values())
+        spread = [
+            part
+            for parameter in own
+            for part in (_parts(parameter.annotation) if parameter.name in grouped else [parameter])
+        ]
         keyword = inspect.Parameter.KEYWORD_ONLY
-        parameters = [parameter.replace(kind=keyword) for parameter in (*own, *shared)]
+        parameters = [parameter.replace(kind=keyword) for parameter in (*spread, *_parts(Context))]
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         app.command(name)(run)
         return run
 
     return register
+
+
+def _parts(kind: type) -> list[inspect.Parameter]:
+    return list(inspect.signature(kind, eval_str=True).parameters.values())

@@ -1,4 +1,4 @@
-"""`query`, `show`, `ls` and `quarantine`."""
+"""`query`, `show` and `ls`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from millpond.cli.output import counted, json_line, line, said, table
-from millpond.core.errors import AccessError, QualityError
+from millpond.core.errors import AccessError
 from millpond.core.names import TableName, closest, quote
 from millpond.core.plugins import load
 from millpond.governance.moments import check_kept, commit_number, is_kept
-from millpond.sql.quarantine import RECORDS, list_records, one_record
+from millpond.quality.review import overdue
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,9 +77,11 @@ def show(context: Context, name: str, at: str | None, limit: int) -> int:
 
 
 def ls(context: Context, layer: str | None, at: str | None) -> int:
-    """Print the lake's tables, and what the project declares but has not built."""
+    """Print the lake's tables, and what the project declares but has not built; 3 when records are overdue."""
     with context.open() as lake:
         entries = {entry.name: entry for entry in lake.catalog.tables(commit_number(lake.catalog, at))}
+        waiting = overdue(lake.project, lake.catalog, lake.clock.now()) if at is None else ()
+        late = {found.table: found.records for found in waiting}
         kinds: dict[TableName, str] = {model.table: model.kind for model in lake.project.models}
         kinds |= {source.table: "source" for source in lake.project.sources}
         rows = []
@@ -90,10 +92,13 @@ def ls(context: Context, layer: str | None, at: str | None) -> int:
             kept = entry is not None and (at is None or is_kept(entry))
             summary = _summary(lake.catalog.metadata(entry).current_snapshot) if entry and kept else {}
             note = "not built" if entry is None else "" if kept else "no longer kept"
+            if name in late:
+                note = ", ".join(filter(None, (note, f"{late[name]:,} overdue in quarantine")))
             rows.append((name, kinds.get(name, ""), entry.commit if entry else None, summary, note))
     if context.json:
         for name, kind, commit, summary, _ in rows:
-            json_line({"table": str(name), "kind": kind or None, "commit": commit, **summary})
+            attention = {"overdue": late[name]} if name in late else {}
+            json_line({"table": str(name), "kind": kind or None, "commit": commit, **summary, **attention})
     elif not rows and layer is not None:
         line(f"no tables in {layer}")
     elif not rows:
@@ -101,53 +106,7 @@ def ls(context: Context, layer: str | None, at: str | None) -> int:
     else:
         shown = [(str(n), k, c, s.get("rows"), s.get("files"), note) for n, k, c, s, note in rows]
         table(("table", "kind", "commit", "rows", "files", ""), shown)
-    return 0
-
-
-def quarantine_list(context: Context, model: str | None, rule: str | None, at: str | None) -> int:
-    """Print the records in quarantine, newest first."""
-    with context.open() as lake:
-        when = commit_number(lake.catalog, at)
-        if lake.catalog.find(RECORDS, when) is None:
-            if not context.json:
-                line("quarantine is empty")
-            return 0
-        with lake.gate.query(list_records(model, rule), lake.principal, at=when, door="cli") as answer:
-            names = answer.reader.schema.names
-            rows = [dict(zip(names, row, strict=True)) for row in _rows(answer.reader)]
-    if context.json:
-        for row in rows:
-            json_line(row)
-    elif not rows:
-        line("no such record in quarantine")
-    else:
-        shown = ("id", "model", "rule", "value", "origin", "position", "reason")
-        table(shown, [[str(row["id"])[:8], *(row[name] for name in shown[1:])] for row in rows])
-        line(f"{counted(len(rows), 'record')}; `millpond quarantine show ID` shows one with its raw record")
-    return 0
-
-
-def quarantine_show(context: Context, identity: str, at: str | None) -> int:
-    """Print one record of the quarantine, by its id or the beginning of it."""
-    with context.open() as lake:
-        rows: list[dict[str, Any]] = []
-        when = commit_number(lake.catalog, at)
-        if lake.catalog.find(RECORDS, when) is not None:
-            with lake.gate.query(one_record(identity), lake.principal, at=when, door="cli") as answer:
-                names = answer.reader.schema.names
-                rows = [dict(zip(names, row, strict=True)) for row in _rows(answer.reader)]
-    if len(rows) != 1:
-        told = (
-            f"several records begin with {identity!r}" if rows else f"no record in quarantine has the id {identity!r}"
-        )
-        raise QualityError("MP-6010", told, next_step="see `millpond quarantine list --json` for whole ids")
-    if context.json:
-        json_line(rows[0])
-        return 0
-    for name, value in rows[0].items():
-        if value is not None:
-            line(f"{name:<13} {value}")
-    return 0
+    return 3 if any(name in late for name, *_ in rows) else 0
 
 
 def named(lake: Lakehouse, name: str, at: int | None = None) -> TableName:

@@ -9,6 +9,7 @@ from millpond.cli.edge import show_findings
 from millpond.cli.output import counted, json_line, line, said, table
 from millpond.pipeline.plan import BuildStep, LandStep, Step
 from millpond.pipeline.request import Request
+from millpond.quality.review import finding, overdue
 
 if TYPE_CHECKING:
     from millpond.cli.options import Context
@@ -17,17 +18,20 @@ if TYPE_CHECKING:
 
 
 def run(context: Context, request: Request, *, dry_run: bool) -> int:
-    """Bring the selected tables up to date; 1 when a step failed."""
+    """Bring the selected tables up to date; 1 when a step failed, 3 when something waits too long for a person."""
     if dry_run:
         return plan(context, request)
     with context.open() as lake:
         printer = _Printer(context)
         report = lake.runner.run(request, printer.listen)
-    show_findings(report.notes, as_json=context.json)
+        late = tuple(finding(found) for found in overdue(lake.project, lake.catalog, lake.clock.now()))
+    show_findings((*report.notes, *late), as_json=context.json)
     _tell_waiting(context, report.waiting)
     if not report.outcomes and not report.failures and not report.waiting and not context.quiet:
         _nothing(context)
-    return 0 if report.ok else 1
+    if not report.ok:
+        return 1
+    return 3 if late else 0
 
 
 def plan(context: Context, request: Request) -> int:

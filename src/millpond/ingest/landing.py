@@ -29,10 +29,10 @@ from millpond.ingest.files.schema import (
     user_columns,
     with_known_header,
 )
+from millpond.ingest.quarantine import open_quarantine
 from millpond.ingest.source import Landed
 from millpond.project.model import Project, Source
 from millpond.sql.files import delete_origins
-from millpond.sql.quarantine import RECORDS, SCHEMA
 
 if TYPE_CHECKING:
     from millpond.catalog.catalog import Catalog
@@ -73,8 +73,7 @@ def land(
     _refuse(source, discovery)
     entry = catalog.find(source.table)
     existing = catalog.metadata(entry).schema() if entry else None
-    if catalog.find(RECORDS) is None:
-        stage.create_table(RECORDS, SCHEMA)
+    known = open_quarantine(catalog, stage)
     outcome = _Outcome()
     outcome.rejected += [(file, file.examined.problem) for file in discovery.rejected if file.examined.problem]
     with _scratch(project) as scratch:
@@ -84,7 +83,7 @@ def land(
         _shape_table(source, stage, existing, added, readables)
         if existing is not None and discovery.replaced:
             outcome.deleted = session.execute(delete_origins(source.table, [file.path for file in discovery.replaced]))
-        target = Target(session, source.table, columns, load, naive_utc(now), scratch)
+        target = Target(session, source.table, columns, load, naive_utc(now), scratch, known)
         _note(source, [Taken(readable.file) for readable in readables if readable.nothing], outcome)
         for batch in _batches([readable for readable in readables if not readable.nothing]):
             _note(source, land_batch(target, batch), outcome)
@@ -189,14 +188,9 @@ def _reject(source: Source, project: Project, discovery: Discovery, target: Targ
             outcome.later.append(file)
             continue
         outcome.seen.append(file.seen(source, "rejected"))
-        if not (file.previous and file.previous.outcome == "rejected" and _same_bytes(file)):
-            listed.append((file, problem, kept))
+        listed.append((file, problem, kept))
     with target.session.transaction():
-        quarantine_files(target.session, source.table, listed, target.load, target.at)
-
-
-def _same_bytes(file: FoundFile) -> bool:
-    return file.previous is not None and file.previous.content == file.examined.content
+        quarantine_files(target, listed)
 
 
 def _landed(source: Source, discovery: Discovery, outcome: _Outcome, added: tuple[Column, ...]) -> Landed:

@@ -91,6 +91,7 @@ def _staging(model: CompiledModel, schema: Schema, traced: bool, filled: bool) -
         again=traced and not rejects_repeats(model.model),
         bounding=_bounding(model.model.key, schema) if filled else None,
         whole=_whole(model.model.key, schema),
+        raw_of=str(model.inputs[0]) if traced else "",
     )
 
 

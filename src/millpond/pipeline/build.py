@@ -8,8 +8,10 @@ from millpond.catalog.commits import Commit, Cursor, Edge, Ledger, Verdict
 from millpond.catalog.staging import Stage
 from millpond.core.schema import Schema
 from millpond.engines.engine import Session
+from millpond.ingest.quarantine import judged_anew
 from millpond.pipeline.append import append_rows
 from millpond.pipeline.compiled import CompiledModel
+from millpond.pipeline.healing import judged_scope
 from millpond.pipeline.inputs import InputChanges, read_changes
 from millpond.pipeline.outcome import Outcome
 from millpond.pipeline.plan import BuildStep, InputRange
@@ -45,7 +47,9 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
             with session.transaction():
                 ledger, verdicts = _work(bench, session, stage, model, step, news, schema, filled)
                 verdicts += judge_unique(session, model.model, ledger.staged)
-        number = stage.publish(_commit(bench, model, stage.base, ledger, verdicts)).number
+                scope = judged_scope(model, step, filled=filled)
+                lives = judged_anew(bench.catalog, session, stage, model.table, scope)
+        number = stage.publish(replace(_commit(bench, model, stage.base, ledger, verdicts), lives=lives)).number
     finally:
         stage.discard()
     return Outcome(number, ledger, verdicts, step.note)

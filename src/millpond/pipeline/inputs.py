@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from millpond.core.names import TableName
+from millpond.core.names import TableName, literal
 from millpond.core.schema import ORIGIN_COLUMNS
 from millpond.pipeline.plan import InputRange
 from millpond.pipeline.workbench import Workbench
@@ -48,13 +48,17 @@ class InputChanges:
         return came + went
 
     def view(self, name: str) -> str:
-        """The statement that makes the temp view of the rows that came, with their origin."""
+        """The statement that makes the temp view of the rows that came, with their origin.
+
+        Rows that do not bear the origin of their record are from the table: where they lie in it may change.
+        """
         columns = self.changes.schema.names
         bronze = all(column in columns for column in ORIGIN_COLUMNS)
-        rows = inserted_sql(self.changes, columns, with_origin=not bronze)
-        fields = tuple(column for column in columns if column not in ORIGIN_COLUMNS)
-        origin = ("_origin", "_position", "_load") if bronze else ("_origin", "_position", "NULL::VARCHAR")
-        return create_input(name, rows, fields, origin)
+        rows = inserted_sql(self.changes, columns)
+        told = [column for column in columns if column not in ORIGIN_COLUMNS]
+        fields = (*told, "_rescued") if bronze else tuple(told)
+        nowhere = (literal(str(self.table)), "NULL::BIGINT", "NULL::VARCHAR")
+        return create_input(name, rows, fields, ("_origin", "_position", "_load") if bronze else nowhere)
 
 
 def read_changes(bench: Workbench, ranges: tuple[InputRange, ...], until: int) -> tuple[InputChanges, ...]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from millpond.catalog.commits import Commit
 from millpond.ingest.files.discovery import Discovery
 from millpond.ingest.landing import land
+from millpond.ingest.quarantine import judged_anew
+from millpond.ingest.source import Landed
 from millpond.pipeline.outcome import Outcome
 from millpond.pipeline.workbench import Workbench
 from millpond.project.model import Source
+from millpond.sql.quarantine import of_origins
 
 
 def load_source(bench: Workbench, source: Source, discovery: Discovery) -> Outcome:
@@ -21,6 +24,8 @@ def load_source(bench: Workbench, source: Source, discovery: Discovery) -> Outco
     try:
         with bench.engine.session(bench.endpoint, stage.token) as session:
             landed = land(source, bench.project, session, bench.catalog, stage, discovery, key, bench.clock.now())
+            again = _read_again(discovery, landed)
+            lives = judged_anew(bench.catalog, session, stage, source.table, of_origins(again)) if again else ()
         commit = Commit(
             step_key=key,
             kind="land",
@@ -30,9 +35,16 @@ def load_source(bench: Workbench, source: Source, discovery: Discovery) -> Outco
             files=landed.files,
             ledger=landed.ledger,
             blind=landed.blind,
+            lives=lives,
         )
         number = stage.publish(commit).number
     finally:
         stage.discard()
     rejected = sum(file.outcome == "rejected" and (file.path, file.content) not in known for file in landed.files)
     return Outcome(number, landed.ledger, rejected_files=rejected, findings=landed.findings)
+
+
+def _read_again(discovery: Discovery, landed: Landed) -> list[str]:
+    """The files that were known and are loaded anew: what could not be read of them is judged anew."""
+    before = {file.path for file in (*discovery.new, *discovery.changed) if file.previous is not None}
+    return sorted(before.intersection(file.path for file in landed.files if file.outcome == "loaded"))

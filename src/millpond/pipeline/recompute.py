@@ -66,7 +66,7 @@ def recompute_whole(
 def _stage(
     bench: Workbench, session: Session, stage: Stage, model: CompiledModel, query: str, outputs: tuple[str, ...]
 ) -> Judged:
-    staging = Staging(query, outputs, row_rules(model.model, ()))
+    staging = Staging(query, outputs, row_rules(model.model, ()), identity=model.model.key)
     judged = reject_repeats(session, model.model, stage_rows(session, model.model, staging), staging, filled=False)
     _refuse_repeated_key(session, model)
     if judged.rejected:

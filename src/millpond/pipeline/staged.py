@@ -9,11 +9,12 @@ from millpond.core.clock import naive_utc
 from millpond.core.errors import QualityError
 from millpond.core.names import TableName
 from millpond.engines.engine import Session
+from millpond.ingest.quarantine import put_rejects
 from millpond.pipeline.workbench import Workbench
 from millpond.project.model import Model
 from millpond.quality.rules import KEY_CONFLICT
 from millpond.sql.append import losers
-from millpond.sql.quarantine import Rejects, insert_rejects
+from millpond.sql.quarantine import Rejects, same_row
 from millpond.sql.staging import (
     CARRIED,
     Rule,
@@ -64,25 +65,26 @@ def stopped(model: Model, rule: str, told: str) -> QualityError:
 
 def quarantine_rejected(bench: Workbench, session: Session, table: TableName, *, known: bool) -> None:
     """Put the staged rows that a rule rejected into quarantine."""
-    session.execute(
-        insert_rejects(
-            Rejects(
-                relation=rejected(),
-                model=table,
-                kind="row",
-                rule=reject_field("rule"),
-                value=reject_field("value"),
-                reason=reject_field("reason"),
-                raw=reject_field("raw"),
-                content_path="NULL",
-                origin=reject_field("origin"),
-                position=reject_field("position", "BIGINT"),
-                load=reject_field("load"),
-                step=bench.step_key(table),
-                at=value(naive_utc(bench.clock.now())),
-            ),
-            known=known,
-        )
+    put_rejects(
+        session,
+        Rejects(
+            relation=rejected(),
+            model=table,
+            kind="row",
+            rule=reject_field("rule"),
+            value=reject_field("value"),
+            reason=reject_field("reason"),
+            raw=reject_field("raw"),
+            raw_of=f"coalesce({reject_field('raw_of')}, {value(str(table))})",
+            content_path="NULL",
+            origin=reject_field("origin"),
+            position=reject_field("position", "BIGINT"),
+            load=reject_field("load"),
+            step=bench.step_key(table),
+            at=value(naive_utc(bench.clock.now())),
+            same=f"coalesce({reject_field('same')}, {same_row(reject_field('raw'))})",
+        ),
+        known=known,
     )
 
 
@@ -90,26 +92,27 @@ def quarantine_losers(
     bench: Workbench, session: Session, model: Model, outputs: tuple[str, ...], *, known: bool
 ) -> None:
     """Put the rows that lost a key conflict into quarantine."""
-    session.execute(
-        insert_rejects(
-            Rejects(
-                relation=losers(),
-                model=model.table,
-                kind="row",
-                rule=value(KEY_CONFLICT),
-                value=key_text(model.key),
-                reason=value("another row of the same key stays, by content"),
-                raw=as_json(outputs),
-                content_path="NULL",
-                origin=CARRIED[0],
-                position=CARRIED[1],
-                load=CARRIED[2],
-                step=bench.step_key(model.table),
-                at=value(naive_utc(bench.clock.now())),
-                by_content=True,
-            ),
-            known=known,
-        )
+    put_rejects(
+        session,
+        Rejects(
+            relation=losers(),
+            model=model.table,
+            kind="row",
+            rule=value(KEY_CONFLICT),
+            value=key_text(model.key),
+            reason=value("another row of the same key stays, by content"),
+            raw=as_json(outputs),
+            raw_of=value(str(model.table)),
+            content_path="NULL",
+            origin=CARRIED[0],
+            position=CARRIED[1],
+            load=CARRIED[2],
+            step=bench.step_key(model.table),
+            at=value(naive_utc(bench.clock.now())),
+            same=same_row(as_json(outputs)),
+            by_content=True,
+        ),
+        known=known,
     )
 
 

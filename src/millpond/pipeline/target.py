@@ -8,9 +8,9 @@ from millpond.core.errors import ModelError
 from millpond.core.names import RESERVED
 from millpond.core.schema import Column, Schema
 from millpond.engines.engine import Session
+from millpond.ingest.quarantine import open_quarantine
 from millpond.pipeline.workbench import Workbench
 from millpond.project.model import Model
-from millpond.sql.quarantine import RECORDS, SCHEMA
 
 
 def output_schema(session: Session, model: Model, query: str) -> Schema:
@@ -71,8 +71,4 @@ def _widen(stage: Stage, model: Model, present: Schema, schema: Schema) -> None:
 
 def ensure_quarantine(bench: Workbench, stage: Stage) -> bool:
     """Make the quarantine table when this is the first record that needs it; whether it may hold records."""
-    if bench.catalog.find(RECORDS, stage.base) is not None:
-        return True
-    if RECORDS not in stage.changed():
-        stage.create_table(RECORDS, SCHEMA)
-    return False
+    return open_quarantine(bench.catalog, stage)

@@ -13,7 +13,7 @@ from millpond.core.errors import Location, ProjectError
 from millpond.project.check import CheckSeverity
 from millpond.project.checks import CheckEntry, Column
 from millpond.project.model import ModelKind
-from millpond.project.settings import Declared, OneOrMore
+from millpond.project.settings import Declared, Duration, OneOrMore
 from millpond.project.text_file import line_and_column
 
 _OPEN = re.compile(r"\s*(/\*---)(?!-)")
@@ -50,6 +50,9 @@ class FrontMatter(Declared):
     checks: OneOrMore[CheckEntry] = Field((), description="Rules on rows or on the table.")
     on_fail: CheckSeverity = Field(
         "quarantine", description="What a failed row check does that names no severity: warn, quarantine or stop."
+    )
+    review_by: Duration | None = Field(
+        None, description="How long a record of this model may wait in quarantine; by default the project's."
     )
     columns: dict[Column, ColumnEntry] = Field(default_factory=dict, description="What is said of columns.")
     description: str | None = Field(None, description="What a row of the table is.")

@@ -61,6 +61,7 @@ class Model:
     cluster: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
     on_fail: CheckSeverity = "quarantine"
+    review_by: str | None = None
     columns: dict[str, ColumnNotes] = field(default_factory=dict)
     description: str | None = None
     tags: tuple[str, ...] = ()

@@ -55,6 +55,7 @@ def read_model(path: Path, table: TableName, variables: Variables | None, findin
         cluster=matter.cluster,
         checks=checks(zip(written, matter.checks, strict=False), matter.on_fail, document, findings),
         on_fail=matter.on_fail,
+        review_by=matter.review_by,
         columns={name: ColumnNotes(said.description, said.pii, said.tags) for name, said in matter.columns.items()},
         description=matter.description,
         tags=matter.tags,

@@ -96,6 +96,14 @@ class RetentionSettings(Declared):
     )
 
 
+class QuarantineSettings(Declared):
+    """How quarantined records are looked after."""
+
+    review_by: Duration = Field(
+        "24h", description="How long a record may wait in quarantine until it is fixed, replayed or discarded."
+    )
+
+
 def seconds(duration: str) -> int:
     """A duration such as 30m, 24h or 7d in seconds."""
     return int(duration[:-1]) * {"m": 60, "h": 3600, "d": 86400}[duration[-1]]
@@ -123,6 +131,9 @@ class ProjectSettings(Declared):
     engine: EngineSettings = Field(default_factory=EngineSettings, description="What the engine may use.")
     retention: RetentionSettings = Field(
         default_factory=RetentionSettings, description="How long past states of tables can be read."
+    )
+    quarantine: QuarantineSettings = Field(
+        default_factory=QuarantineSettings, description="How quarantined records are looked after."
     )
     environments: dict[EnvironmentName, EnvironmentSettings] = Field(
         default_factory=lambda: {"prod": EnvironmentSettings()}, description="Named environments."

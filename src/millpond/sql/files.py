@@ -368,9 +368,8 @@ def kept_records(kept: Path, origin: str) -> str:
     )
 
 
-def refused_files() -> str:
-    """Rows (origin, rule, reason, content_path) from four lists."""
-    return (
-        "SELECT unnest(?::VARCHAR[]) AS origin, unnest(?::VARCHAR[]) AS rule, unnest(?::VARCHAR[]) AS reason, "
-        "unnest(?::VARCHAR[]) AS content_path"
-    )
+def refused_files(name: str) -> str:
+    """Make a relation (origin, rule, reason, content_path, content) from five lists."""
+    columns = ("origin", "rule", "reason", "content_path", "content")
+    lists = ", ".join(f"unnest(?::VARCHAR[]) AS {column}" for column in columns)
+    return f"CREATE OR REPLACE TEMP TABLE {quote(name)} AS SELECT {lists}"

@@ -17,6 +17,7 @@ ROW = "_mp_row"
 CARRIED = ("_mp_origin", "_mp_position", "_mp_load")
 """What row-preserving queries pass through: the whole input row as a struct, and where it came from."""
 
+_NOTHING_RESCUED = r',"_rescued":null\}$'
 _WORD = 60
 """Rules for each 64-bit word of failures."""
 
@@ -39,10 +40,11 @@ class Rule:
 class Staging:
     """How a step's rows are made and judged.
 
-    `query` gives `outputs`, and with `traced` also CARRIED and ROW. `carried` keeps the origin for every row, for the
-    steps that may yet reject a row that broke no rule. `again` says that the query may be read more than once: it
-    gives the same rows each time, so that they need not be kept; `bounding` is the output whose bounds are asked for.
-    `whole` says that the key is one whole number.
+    `query` gives `outputs`, and with `traced` also CARRIED and ROW, for rows of the table `raw_of`. `carried` keeps the
+    origin for every row, for the steps that may yet reject a row that broke no rule. `again` says that the query may be
+    read more than once: it gives the same rows each time, so that they need not be kept; `bounding` is the output whose
+    bounds are asked for. `whole` says that the key is one whole number. `identity` are the outputs by which a rejected
+    row that is not traced is known again (empty: all of them).
     """
 
     query: str
@@ -54,6 +56,8 @@ class Staging:
     again: bool = False
     bounding: str | None = None
     whole: bool = False
+    raw_of: str = ""
+    identity: tuple[str, ...] = ()
 
 
 def create_input(name: str, rows: str, columns: tuple[str, ...], origin: tuple[str, str, str]) -> str:
@@ -111,14 +115,19 @@ def counts(rules: tuple[Rule, ...]) -> str:
 
 
 def reject_field(name: str, as_type: str = "VARCHAR") -> str:
-    """The expression that reads one field of `_mp_reject`: rule, value, reason, raw, origin, position or load."""
+    """The expression that reads one field of `_mp_reject`.
+
+    The fields: rule, value, reason, raw, and where they are known raw_of, same, origin, position and load.
+    """
     return f"({REJECT} ->> {literal('$.' + name)})::{as_type}"
 
 
 def reject_later(staging: Staging, rule: Rule) -> str:
     """The JSON that rejects a row already staged; its origin is there when it was carried."""
     fields = {"rule": literal(rule.name), "value": rule.value, "reason": literal(rule.reason)}
-    fields["raw"] = f"to_json({_packed(staging.outputs)})"
+    fields["raw"] = as_json(staging.outputs)
+    if staging.identity:
+        fields["same"] = as_json(staging.identity)
     if staging.carried:
         fields |= dict(zip(("origin", "position", "load"), CARRIED, strict=True))
     return _reject_json(fields)
@@ -186,11 +195,19 @@ def _reject(staging: Staging) -> str:
         "rule": _first(rejecting, lambda rule: literal(rule.name)),
         "value": _first(rejecting, lambda rule: rule.value),
         "reason": _first(rejecting, lambda rule: literal(rule.reason)),
-        "raw": f"to_json({ROW})" if staging.traced else f"to_json({_packed(staging.outputs)})",
+        "raw": _raw_row() if staging.traced else as_json(staging.outputs),
     }
+    if staging.identity and not staging.traced:
+        fields["same"] = as_json(staging.identity)
     if staging.traced:
+        fields["raw_of"] = literal(staging.raw_of)
         fields |= dict(zip(("origin", "position", "load"), CARRIED, strict=True))
     return f"CASE WHEN {_broken(staging.rules)} THEN {_reject_json(fields)} END"
+
+
+def _raw_row() -> str:
+    """The input row as JSON text; `_rescued`, which comes last, is left out where nothing was."""
+    return f"regexp_replace(to_json({ROW})::VARCHAR, {literal(_NOTHING_RESCUED)}, '}}')"
 
 
 def _reject_json(fields: dict[str, str]) -> str:

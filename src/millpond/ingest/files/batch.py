@@ -21,6 +21,7 @@ from millpond.ingest.files.discovery import FoundFile
 from millpond.ingest.files.problems import Problem, blames_file
 from millpond.ingest.files.schema import Readable, landing
 from millpond.ingest.files.trial import RefusedLine, Trial
+from millpond.ingest.quarantine import put_rejects
 from millpond.sql.files import (
     JsonScan,
     Scan,
@@ -36,7 +37,7 @@ from millpond.sql.files import (
     scans_of,
     shift_table,
 )
-from millpond.sql.quarantine import Rejects, insert_rejects
+from millpond.sql.quarantine import Rejects
 
 _ATTEMPTS = 6
 _REJECTS = "landing_rejects"
@@ -47,7 +48,10 @@ _SHIFTS = "landing_shifts"
 
 @dataclass(frozen=True)
 class Target:
-    """Where the records go: the table's own columns, the load's identity, its moment (UTC, naive), scratch space."""
+    """Where the records go: the table's own columns, the load's identity, its moment (UTC, naive), scratch space.
+
+    `known` says that the quarantine may hold records already.
+    """
 
     session: Session
     table: TableName
@@ -55,6 +59,7 @@ class Target:
     load: str
     at: datetime
     scratch: Path
+    known: bool = False
 
 
 @dataclass(frozen=True)
@@ -247,22 +252,24 @@ def _quarantine(target: Target, trials: Sequence[Trial], refused: dict[str, list
 
 
 def _insert(target: Target, relation: str) -> None:
-    target.session.execute(
-        insert_rejects(
-            Rejects(
-                relation=f"({relation})",
-                model=target.table,
-                kind="record",
-                rule="rule",
-                value="NULL",
-                reason="reason",
-                raw="raw",
-                content_path="NULL",
-                origin="origin",
-                position="number",
-                load=literal(target.load),
-                step=target.load,
-                at=f"TIMESTAMP {literal(target.at.isoformat(sep=' '))}",
-            )
-        )
+    put_rejects(
+        target.session,
+        Rejects(
+            relation=f"({relation})",
+            model=target.table,
+            kind="record",
+            rule="rule",
+            value="NULL",
+            reason="reason",
+            raw="raw",
+            raw_of=literal(str(target.table)),
+            content_path="NULL",
+            origin="origin",
+            position="number",
+            load=literal(target.load),
+            step=target.load,
+            at=f"TIMESTAMP {literal(target.at.isoformat(sep=' '))}",
+            same="raw",
+        ),
+        known=target.known,
     )

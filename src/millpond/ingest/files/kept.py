@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
 from millpond.catalog.files import make_folder
-from millpond.core.names import TableName, literal
-from millpond.engines.engine import Session
+from millpond.core.names import literal
+from millpond.ingest.files.batch import Target
 from millpond.ingest.files.compression import CHUNK
 from millpond.ingest.files.discovery import FoundFile
 from millpond.ingest.files.problems import Problem
+from millpond.ingest.quarantine import put_rejects
 from millpond.sql.files import refused_files
-from millpond.sql.quarantine import Rejects, insert_rejects
+from millpond.sql.quarantine import Rejects
+
+_REFUSED = "landing_refused"
 
 
 def keep_bytes(file: FoundFile, warehouse: Path) -> Path | None:
@@ -51,38 +53,36 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def quarantine_files(
-    session: Session,
-    table: TableName,
-    rejected: Sequence[tuple[FoundFile, Problem, Path]],
-    load: str,
-    at: datetime,
-) -> None:
+def quarantine_files(target: Target, rejected: Sequence[tuple[FoundFile, Problem, Path]]) -> None:
     """Insert one quarantine row for each path, with where its bytes are kept."""
     if not rejected:
         return
-    relation = refused_files()
-    statement = insert_rejects(
-        Rejects(
-            relation=f"({relation})",
-            model=table,
-            kind="file",
-            rule="rule",
-            value="NULL",
-            reason="reason",
-            raw="NULL",
-            content_path="content_path",
-            origin="origin",
-            position="NULL",
-            load=literal(load),
-            step=load,
-            at=f"TIMESTAMP {literal(at.isoformat(sep=' '))}",
-        )
-    )
     columns = [
         [file.path for file, _, _ in rejected],
         [problem.rule for _, problem, _ in rejected],
         [problem.reason for _, problem, _ in rejected],
         [str(kept) for _, _, kept in rejected],
+        [file.examined.content for file, _, _ in rejected],
     ]
-    session.execute(statement, columns)
+    target.session.execute(refused_files(_REFUSED), columns)
+    put_rejects(
+        target.session,
+        Rejects(
+            relation=_REFUSED,
+            model=target.table,
+            kind="file",
+            rule="rule",
+            value="NULL",
+            reason="reason",
+            raw="NULL",
+            raw_of=literal(str(target.table)),
+            content_path="content_path",
+            origin="origin",
+            position="NULL",
+            load=literal(target.load),
+            step=target.load,
+            at=f"TIMESTAMP {literal(target.at.isoformat(sep=' '))}",
+            same="content",
+        ),
+        known=target.known,
+    )
