@@ -136,12 +136,7 @@ class Lakehouse:
     @cached_property
     def tender(self) -> Tender:
         """Upkeep beside a gateway."""
-
-        def cluster(table: TableName) -> tuple[str, ...]:
-            model = self.project.model(table)
-            return model.cluster if model else ()
-
-        made = lookup("millpond.pipeline.tending:Tender")(self.catalog, self.upkeep, self._bench, cluster)
+        made = lookup("millpond.pipeline.tending:Tender")(self.project, self.catalog, self.upkeep, self._bench)
         return cast("Tender", made)
 
     def _bench(self, run: str) -> Workbench:

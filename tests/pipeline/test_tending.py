@@ -37,7 +37,7 @@ class Scene:
         (folder / "millpond.yaml").write_text("version: 1\nname: tended\n")
         self.lake = open_lakehouse(folder)
         self.clock = clock
-        self.tender = Tender(self.lake.catalog, self.lake.upkeep, self.lake._bench, lambda _: (), clock)
+        self.tender = Tender(self.lake.project, self.lake.catalog, self.lake.upkeep, self.lake._bench, clock)
         self.gateway = Gateway(self.lake.catalog, open_access=True, committed=self.tender.committed)
         self.endpoint = self.gateway.start()
 

@@ -22,6 +22,7 @@ from millpond.core.retry import Backoff, retry
 from millpond.pipeline.compaction import batches, merge_manifests, planned, rewritten
 from millpond.pipeline.upkeep import MANY_MANIFESTS, Upkeep
 from millpond.pipeline.workbench import Workbench
+from millpond.project.model import Project
 from millpond.tables.compaction import Choice, by_level, by_share
 
 LOG = logging.getLogger("millpond.upkeep")
@@ -75,16 +76,16 @@ class Tender:
 
     def __init__(
         self,
+        project: Project,
         catalog: Catalog,
         upkeep: Upkeep,
         bench: Callable[[str], Workbench],
-        cluster: Callable[[TableName], tuple[str, ...]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._project = project
         self._catalog = catalog
         self._upkeep = upkeep
         self._bench = bench
-        self._cluster = cluster
         self._clock = clock
         self._places: dict[Place, _Written] = {}
         self._offers: dict[Place, _Offer] = {}
@@ -174,7 +175,8 @@ class Tender:
             return
         bench = replace(self._bench(f"upkeep-{secrets.token_hex(4)}"), catalog=catalog)
         metadata = catalog.metadata(entry)
-        cluster = self._cluster(table)
+        model = self._project.model(table)
+        cluster = model.cluster if model else ()
         found, hindrance = planned(metadata, consumed(catalog, entry), cluster, choose)
         for number, batch in enumerate(batches(found)):
             with rewritten(bench, table, batch, metadata, cluster, bench.step_key(f"{table}/{number}")) as publish:
