@@ -46,12 +46,10 @@ class Lakehouse:
     @cached_property
     def catalog(self) -> Catalog:
         """Pointers, commits and staging."""
-        storage = self.project.folder / self.project.settings.storage.root
+        place = lookup("millpond.catalog.warehouse:Warehouse").of(self.project)
         url = self.project.settings.catalog.url
         pointers = url if "://" in url else str(self.project.folder / url)
-        opened = lookup("millpond.catalog.catalog:Catalog").open(
-            pointers, str(storage), self.project.environment, self.clock
-        )
+        opened = lookup("millpond.catalog.catalog:Catalog").open(pointers, place, self.project.environment, self.clock)
         return cast("Catalog", opened)
 
     @cached_property

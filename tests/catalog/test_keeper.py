@@ -53,7 +53,7 @@ def hands() -> Hands:
 
 @pytest.fixture
 def keeper(catalog: Catalog, hands: Hands) -> Iterator[Keeper]:
-    made = Quiet(catalog.warehouse.root, lambda _location, _snapshots: True, hands, hold=100.0)
+    made = Quiet(catalog.warehouse.roots, lambda _location, _snapshots: True, hands, hold=100.0)
     yield made
     made.close()
 
@@ -112,7 +112,7 @@ def test_files_of_a_refused_commit_are_let_go(keeper: Keeper, written: TableMeta
 
 def test_files_that_no_table_names_any_more_stay_deleted(catalog: Catalog, written: TableMetadata) -> None:
     """Maintenance may delete what nothing reaches."""
-    keeper = Quiet(catalog.warehouse.root, lambda _location, _snapshots: False)
+    keeper = Quiet(catalog.warehouse.roots, lambda _location, _snapshots: False)
     keeper.watch([keeper.hold(None, written)])
     file = data(written)
     file.unlink()
@@ -155,5 +155,5 @@ def test_what_a_killed_process_left_is_swept(catalog: Catalog, written: TableMet
         (root / name / "x").write_text("x")
         moment = (root / name).stat().st_mtime - age
         os.utime(root / name, (moment, moment))
-    Quiet(catalog.warehouse.root, lambda _location, _snapshots: True).sweep()
+    Quiet(catalog.warehouse.roots, lambda _location, _snapshots: True).sweep()
     assert [path.name for path in root.iterdir()] == ["young"]

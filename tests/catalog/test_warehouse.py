@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 from millpond.catalog.warehouse import Warehouse
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
+from millpond.project.model import Project
+from millpond.project.settings import ProjectSettings
 
 
 def test_places_under_the_root_are_taken_as_plain_paths(tmp_path: Path) -> None:
@@ -75,3 +78,34 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CatalogError) as refused:
         Warehouse(str(tmp_path)).prepare(f"{tmp_path}/silver/t-1")
     assert refused.value.code == "MP-3017"
+
+
+def test_a_layer_may_have_a_root_of_its_own(tmp_path: Path) -> None:
+    """New tables go there, and a client's location must lie there; where no layer is asked for, any root will do."""
+    warehouse = Warehouse(f"{tmp_path}/lake", {"bronze": f"{tmp_path}/raw", "gold": f"file://{tmp_path}/lake"})
+    assert warehouse.roots == (f"{tmp_path}/lake", f"{tmp_path}/raw")
+    assert warehouse.fresh(TableName("bronze", "t"), "0a1b2c3d") == f"{tmp_path}/raw/bronze/t-0a1b2c3d"
+    assert warehouse.fresh(TableName("silver", "t"), "0a1b2c3d") == f"{tmp_path}/lake/silver/t-0a1b2c3d"
+    for place in ("raw/bronze/t", "lake/silver/t"):
+        assert warehouse.check(f"{tmp_path}/{place}") == f"{tmp_path}/{place}"
+        assert warehouse.holding(f"{tmp_path}/{place}") == f"{tmp_path}/{place.split('/')[0]}"
+    for place, layer in (("lake/bronze/t", "bronze"), ("raw/silver/t", "silver"), ("elsewhere/t", None)):
+        with pytest.raises(CatalogError) as refused:
+            warehouse.check(f"{tmp_path}/{place}", layer)
+        assert refused.value.code == "MP-3016"
+
+
+def test_a_root_inside_another_is_the_one_that_counts(tmp_path: Path) -> None:
+    """The innermost root that holds a path is its root."""
+    warehouse = Warehouse(str(tmp_path), {"bronze": f"{tmp_path}/raw"})
+    assert warehouse.holding(f"{tmp_path}/raw/bronze/t") == f"{tmp_path}/raw"
+    assert warehouse.holding(f"{tmp_path}/silver/t") == str(tmp_path)
+
+
+@pytest.mark.parametrize("place", [{"root": "s3://bucket/lake"}, {"layers": {"bronze": "gs://bucket"}}])
+def test_object_stores_are_refused(place: dict[str, Any], tmp_path: Path) -> None:
+    """Never taken for a folder of the project with an odd name."""
+    settings = ProjectSettings.model_validate({"version": 1, "name": "p", "storage": place})
+    with pytest.raises(CatalogError) as refused:
+        Warehouse.of(Project(tmp_path, settings, "prod", {}, (), ()))
+    assert refused.value.code == "MP-3055"

@@ -66,13 +66,14 @@ class Catalog:
         self.cache = cache
 
     @classmethod
-    def open(cls, url: str, warehouse: str, environment: str, clock: Clock) -> Catalog:
+    def open(cls, url: str, warehouse: str | Warehouse, environment: str, clock: Clock) -> Catalog:
         """Open the pointer store at `url`, a path, `sqlite:///PATH` or `postgresql://...`, made where it is not.
 
-        `warehouse` is the folder of all tables. Raises as `Store.open` does, also CatalogError MP-3057 when there is no
-        store though the warehouse holds tables, and MP-3055 for a warehouse that is no folder.
+        `warehouse` is the folder of all tables, or where those of each layer lie. Raises as `Store.open` does, also
+        CatalogError MP-3057 when there is no store though the warehouse holds tables, and MP-3055 for a warehouse that
+        is no folder.
         """
-        place = Warehouse(warehouse)
+        place = Warehouse(warehouse) if isinstance(warehouse, str) else warehouse
         store = Store.open(url, lambda: not place.holds_tables())
         return cls(store, place, environment, clock, Tokens(), MetadataCache())
 
@@ -187,4 +188,4 @@ def keeper_of(catalog: Catalog) -> Keeper:
         documents = (catalog.metadata(entry) for entry in entries)
         return any(metadata.snapshot(number) is not None for metadata in documents for number in snapshots)
 
-    return Keeper(catalog.warehouse.root, alive)
+    return Keeper(catalog.warehouse.roots, alive)

@@ -2,7 +2,7 @@
 
 A client that never hears that its commit is in takes it for failed and deletes the files that it wrote, although the
 table names them now. Acknowledging a repeated request saves the files only when one of the repeats is heard. So each
-file of a direct commit is hard-linked under the warehouse for a while, and put back when its first name is gone.
+file of a direct commit is hard-linked under its root for a while, and put back when its first name is gone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,19 +47,21 @@ class Held:
 
 
 class Keeper:
-    """Holds the files of direct commits under `root`. `alive` tells whether a table still names one of some snapshots.
+    """Holds the files of direct commits under `roots`. `alive` tells whether a table still names one of some snapshots.
 
     Safe to use from several threads. A thread of its own looks at what is held; it starts with the first commit.
     """
 
     def __init__(
         self,
-        root: str,
+        roots: Sequence[str],
         alive: Callable[[str, frozenset[int]], bool],
         clock: Callable[[], float] = time.monotonic,
         hold: float = HOLD_S,
     ) -> None:
-        self._folder = Path(root) / FOLDER / uuid.uuid4().hex
+        own = uuid.uuid4().hex
+        # A second name can only be given on the disk that a file lies on.
+        self._folders = {root: Path(root) / FOLDER / own for root in sorted(roots, key=len, reverse=True)}
         self._alive = alive
         self._clock = clock
         self._hold = hold
@@ -78,9 +80,10 @@ class Keeper:
         pairs: list[tuple[str, str]] = []
         with suppress(OSError):  # a disk without hard links holds nothing, and the commit goes on
             for path in dict.fromkeys(_new_files(fresh)):
-                link = str(self._folder / uuid.uuid4().hex)
+                folder = self._folder_for(path)
+                link = str(folder / uuid.uuid4().hex)
                 if not pairs:
-                    self._folder.mkdir(parents=True, exist_ok=True)
+                    folder.mkdir(parents=True, exist_ok=True)
                 os.link(path, link)
                 pairs.append((path, link))
         numbers = frozenset(row["snapshot-id"] for row in fresh)
@@ -152,16 +155,23 @@ class Keeper:
         for _, _, item in self._queue:
             self._restore(item)
         self._queue.clear()
-        shutil.rmtree(self._folder, ignore_errors=True)
-        with suppress(OSError):
-            self._folder.parent.rmdir()
+        for folder in self._folders.values():
+            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):
+                folder.parent.rmdir()
 
     def sweep(self) -> None:
         """Remove what a process that was killed left behind long ago."""
-        with suppress(OSError):
-            for folder in self._folder.parent.iterdir():
-                if time.time() - folder.stat().st_mtime > _LEFT_S:
-                    shutil.rmtree(folder, ignore_errors=True)
+        for own in self._folders.values():
+            with suppress(OSError):
+                for folder in own.parent.iterdir():
+                    if time.time() - folder.stat().st_mtime > _LEFT_S:
+                        shutil.rmtree(folder, ignore_errors=True)
+
+    def _folder_for(self, path: str) -> Path:
+        """Where the second name of a file goes: under the innermost root around it, or else the outermost of all."""
+        around = (folder for root, folder in self._folders.items() if path.startswith(root + "/"))
+        return next(around, list(self._folders.values())[-1])
 
     def _put(self, item: Held, when: float) -> None:
         heapq.heappush(self._queue, (when, next(self._order), item))

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from millpond.catalog import avro, manifests
+from millpond.catalog.layout import resized
 from millpond.catalog.manifests import Manifest
 from millpond.catalog.metadata import TableMetadata, apply
 from millpond.catalog.partitions import named_apart, result_type, same_columns, spec_json
@@ -34,7 +35,11 @@ def repartitioned(metadata: TableMetadata, partition: Sequence[Partition], now_m
     specs = metadata.document["partition-specs"]
     earlier = next((spec for spec in specs if same_columns(spec, declared)), None)
     spec = earlier or named_apart(declared, specs)
-    changes = ({"action": "add-spec", "spec": spec}, {"action": "set-default-spec", "spec-id": -1})
+    changes = (
+        {"action": "add-spec", "spec": spec},
+        {"action": "set-default-spec", "spec-id": -1},
+        *resized(metadata.properties, bool(spec["fields"])),
+    )
     updated = apply(metadata, changes, now_ms)
     listed = manifests.of_snapshot(metadata.current_snapshot)
     partitioned = {one["spec-id"] for one in specs if one["fields"]}

@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from millpond.catalog import layout, overtaken, snapshots
 from millpond.catalog import metadata as documents
-from millpond.catalog import overtaken, snapshots
 from millpond.catalog.commits import TABLE, VIEW, Commit, Published, TableEntry
 from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.partitions import spec_json
@@ -25,8 +25,6 @@ from millpond.core.errors import CatalogError, ConflictError
 from millpond.core.names import TableName, closest
 from millpond.core.schema import Column, Schema
 from millpond.project.model import Partition
-
-CODEC = {"write.parquet.compression-codec": "zstd"}
 
 
 class Ground(Protocol):
@@ -173,7 +171,7 @@ class Stage:
             uuid=identity,
             now_ms=self._now_ms(),
             spec=spec_json(partition, document),
-            properties={**CODEC, **(properties or {})},
+            properties={**layout.properties(bool(partition)), **(properties or {})},
         )
         return self.create(name, created)
 
@@ -371,7 +369,7 @@ class Stage:
         self._put(change.name, refiled(current, updated))
 
     def _updated(self, current: TableMetadata | None, change: TableChange) -> TableMetadata:
-        updates = self._safe(change.updates)
+        updates = self._safe(change)
         base = None if current is None else overtaken.began(current, change.requirements, updates)
         if base is not None and current is not None:
             with suppress(ConflictError):  # then it is refused below, in the words that clients compare
@@ -381,13 +379,14 @@ class Stage:
         documents.check(current, change.requirements)
         return documents.apply(current, updates, self._now_ms())
 
-    def _safe(self, updates: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
-        """The updates with every location as a plain path under the warehouse."""
+    def _safe(self, change: TableChange) -> tuple[Mapping[str, Any], ...]:
+        """The updates with every location as a plain path under the root of the table's layer."""
+        check = self._ground.warehouse.check
         return tuple(
-            {**update, "location": self._ground.warehouse.check(str(update.get("location")))}
+            {**update, "location": check(str(update.get("location")), change.name.layer)}
             if update.get("action") == "set-location"
             else update
-            for update in updates
+            for update in change.updates
         )
 
 

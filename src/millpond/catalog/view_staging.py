@@ -115,7 +115,7 @@ class StagedViews:
         with self._lock:
             current = self.metadata(name)
             views.check(current, demands)
-            updated = views.apply(current, tuple(self._safe(change) for change in changes), self._now_ms())
+            updated = views.apply(current, tuple(self._safe(name, change) for change in changes), self._now_ms())
             if updated is current:
                 return
             warehouse = self._ground.warehouse
@@ -161,10 +161,10 @@ class StagedViews:
         self._drafts[name] = ViewDraft(name, base, now, entry)
         return entry
 
-    def _safe(self, change: Json) -> Json:
+    def _safe(self, name: TableName, change: Json) -> Json:
         if change.get("action") != "set-location":
             return change
-        return {**change, "location": self._ground.warehouse.check(str(change.get("location")))}
+        return {**change, "location": self._ground.warehouse.check(str(change.get("location")), name.layer)}
 
 
 def read(path: str) -> ViewMetadata:

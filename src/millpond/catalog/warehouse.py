@@ -1,7 +1,7 @@
-"""The folder that holds every table's files, and which locations in it a table may have.
+"""The folders that hold the tables' files, and which locations in them a table may have.
 
-A location that a client sends is hostile until it is shown to lie under the root: no `..`, no links, no other
-scheme, no odd names.
+A location that a client sends is hostile until it is shown to lie under a root: no `..`, no links, no other scheme, no
+odd names.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from millpond.catalog.files import local, make_folder
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
+from millpond.project.model import Project
 
 _SAFE_PART = re.compile(r"[A-Za-z0-9_=+@-][A-Za-z0-9_.=+@-]{0,254}\Z")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
@@ -24,22 +25,43 @@ PATH_PROPERTY = re.compile(r"write\.([a-z-]+\.)*(path|location)\Z")
 
 
 class Warehouse:
-    """One root folder and the rules of what may lie in it."""
+    """One root folder, or one for each layer, and the rules of what may lie in them.
 
-    def __init__(self, root: str) -> None:
-        scheme = _SCHEME.match(root)
-        if scheme and scheme[1].lower() != "file":
-            raise CatalogError(
-                "MP-3055",
-                f"tables cannot lie in {root}: this version keeps them on a local disk",
-                next_step="set storage.root in millpond.yaml to a folder",
-            )
-        plain = _plain(root) or root
-        self.root = os.path.normpath(Path(plain).absolute())
+    Tables of namespaces that are not named in `layers` lie under `root`. Raises CatalogError MP-3055 for a root that is
+    no folder of this machine.
+    """
+
+    def __init__(self, root: str, layers: Mapping[str, str] | None = None) -> None:
+        self.root = _root(root)
+        self._layers = {layer: _root(place) for layer, place in (layers or {}).items()}
+
+    @classmethod
+    def of(cls, project: Project) -> Warehouse:
+        """The warehouse that a project declares; its relative paths begin at the project's folder."""
+
+        def absolute(place: str) -> str:
+            return place if _SCHEME.match(place) else str(project.folder / place)
+
+        storage = project.settings.storage
+        return cls(absolute(storage.root), {layer: absolute(place) for layer, place in storage.layers.items()})
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Every root, once."""
+        return tuple(dict.fromkeys((self.root, *self._layers.values())))
+
+    def root_of(self, layer: str) -> str:
+        """The root of a namespace's tables."""
+        return self._layers.get(layer, self.root)
+
+    def holding(self, path: str) -> str:
+        """The root that a plain path lies under; the innermost of several, and the first where it lies in none."""
+        around = [root for root in self.roots if path.startswith(root + "/")]
+        return max(around, key=len, default=self.root)
 
     def namespace(self, layer: str) -> str:
         """The folder of a namespace's tables."""
-        return f"{self.root}/{_folder(layer)}"
+        return f"{self.root_of(layer)}/{_folder(layer)}"
 
     def fresh(self, name: TableName, uuid: str, place: str | None = None) -> str:
         """The location of a new table: unique by the table's uuid, so that names may be used again."""
@@ -53,18 +75,21 @@ class Warehouse:
         """
         if sent is None or not sent.strip() or not (sent.startswith("/") or _SCHEME.match(sent)):
             return self.fresh(name, uuid, place)
-        return self.check(sent)
+        return self.check(sent, name.layer)
 
-    def check(self, location: str) -> str:
-        """The location as a plain path. Raises CatalogError MP-3016 unless it lies under the root by its plain name."""
+    def check(self, location: str, layer: str | None = None) -> str:
+        """The location as a plain path. Raises CatalogError MP-3016 unless it lies under a root by its plain name.
+
+        With a layer, under the root of its tables.
+        """
         plain = _plain(location)
         if plain is None:
             raise _refused(location, "only a path or a file: URL names a folder of this warehouse")
         path = plain.rstrip("/")
-        if not path.startswith(self.root + "/"):
-            raise _refused(location, f"it does not lie under the warehouse {self.root}")
-        here = self.root
-        for part in path.removeprefix(self.root + "/").split("/"):
+        here = self.holding(path) if layer is None else self.root_of(layer)
+        if not path.startswith(here + "/"):
+            raise _refused(location, f"it does not lie under the warehouse {here}")
+        for part in path.removeprefix(here + "/").split("/"):
             if not _SAFE_PART.match(part) or part in (".", ".."):
                 raise _refused(location, f"{part!r} is no name for a folder here")
             here = f"{here}/{part}"
@@ -73,10 +98,7 @@ class Warehouse:
         return path
 
     def check_properties(self, properties: Mapping[str, object], location: str) -> None:
-        """Pass when every `write.*.path` lies in the table's own folder or at least under the root and in no other's.
-
-        Raises CatalogError MP-3016 otherwise.
-        """
+        """Pass when every `write.*.path` lies in the table's own folder. Raises CatalogError MP-3016 otherwise."""
         for key, value in properties.items():
             if not PATH_PROPERTY.match(key):
                 continue
@@ -95,7 +117,7 @@ class Warehouse:
 
     def holds_tables(self) -> bool:
         """Whether the metadata of any table lies here."""
-        return any(Path(self.root).glob("*/*/metadata/*.metadata.json"))
+        return any(True for root in self.roots for _ in Path(root).glob("*/*/metadata/*.metadata.json"))
 
     def prepare(self, location: str) -> None:
         """Make the folders that stock DuckDB expects to find. Raises CatalogError MP-3017 where the disk refuses."""
@@ -108,6 +130,18 @@ class Warehouse:
                 f"the table's folder {location} cannot be made: {refused.strerror}",
                 next_step="check that the warehouse folder can be written and has room",
             ) from refused
+
+
+def _root(place: str) -> str:
+    """A root as an absolute plain path."""
+    scheme = _SCHEME.match(place)
+    if scheme and scheme[1].lower() != "file":
+        raise CatalogError(
+            "MP-3055",
+            f"tables cannot lie in {place}: this version keeps them on a local disk",
+            next_step="name folders in storage.root and storage.layers of millpond.yaml",
+        )
+    return os.path.normpath(Path(_plain(place) or place).absolute())
 
 
 def _plain(location: str) -> str | None:

@@ -123,6 +123,9 @@ class DuckDBEngine:
             session.execute(f"SET TimeZone = {literal(self._time_zone)}")
             session.execute("SET errors_as_json = true")
             if endpoint is not None:
+                # Other engines set these where DuckDB cannot keep to them, and then it would refuse to write at all.
+                session.execute("SET ignore_target_file_size_for_partitioned_tables = true")
+                session.execute("SET ignore_row_group_size_for_partitioned_tables = true")
                 _attach(session, endpoint, token or "")
             yield session
         finally:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from millpond.catalog.commits import Ledger, SeenFile
 from millpond.core.clock import naive_utc
 from millpond.core.errors import Finding, IngestError
+from millpond.core.names import QUARANTINE
 from millpond.core.schema import Column, Schema
 from millpond.engines.engine import Session
 from millpond.engines.scratch import scratch_folder
@@ -87,7 +88,7 @@ def land(
         _note(source, [Taken(readable.file) for readable in readables if readable.nothing], outcome)
         for batch in _batches([readable for readable in readables if not readable.nothing]):
             _note(source, land_batch(target, batch), outcome)
-        _reject(source, project, discovery, target, outcome)
+        _reject(source, catalog, discovery, target, outcome)
     return _landed(source, discovery, outcome, added)
 
 
@@ -173,14 +174,14 @@ def _note(source: Source, taken: Sequence[Taken], outcome: _Outcome) -> None:
             outcome.quarantined += one.quarantined
 
 
-def _reject(source: Source, project: Project, discovery: Discovery, target: Target, outcome: _Outcome) -> None:
+def _reject(source: Source, catalog: Catalog, discovery: Discovery, target: Target, outcome: _Outcome) -> None:
     """Keep the bytes of rejected files, and of those that repeat one, and list them in quarantine."""
     told = {file.examined.content: problem for file, problem in outcome.rejected}
     repeats = [file for file in discovery.duplicates if file.examined.content in told]
     outcome.rejected += [(file, told[file.examined.content]) for file in repeats]
     again = {file.path for file in repeats}
     outcome.seen += [file.seen(source, "duplicate") for file in discovery.duplicates if file.path not in again]
-    warehouse = project.folder / project.settings.storage.root
+    warehouse = Path(catalog.warehouse.root_of(QUARANTINE))
     listed: list[tuple[FoundFile, Problem, Path]] = []
     for file, problem in sorted(outcome.rejected, key=lambda pair: pair[0].path):
         kept = keep_bytes(file, warehouse)

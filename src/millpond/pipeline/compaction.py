@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from millpond.catalog import manifests
 from millpond.catalog.commits import Commit
+from millpond.catalog.layout import TARGET_SIZE
 from millpond.catalog.manifests import ADDED
 from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.recording import micros
@@ -24,7 +25,6 @@ from millpond.engines.engine import Session
 from millpond.pipeline.workbench import Workbench
 from millpond.sql.rewriting import count_rows, rewrite
 from millpond.tables.compaction import (
-    TARGET_SIZE,
     Choice,
     Group,
     Live,

@@ -6,7 +6,7 @@ import importlib.metadata
 import platform
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -52,10 +52,12 @@ def diagnose(project: Project, catalog: Catalog, engine: Engine) -> Diagnosis:
         size = sum(one.size for one in strays)
         told = f"{len(strays)} files ({size:,} bytes) belong to no table and are older than any step"
         findings.append(Finding("MP-3196", told, "`millpond maintain` deletes them", severity="warning"))
-    usage = shutil.disk_usage(_existing(Path(catalog.warehouse.root)))
-    if usage.free < max(_LEAST_FREE, usage.total * _LEAST_SHARE):
-        told = f"the disk of {catalog.warehouse.root} has {usage.free:,} bytes left of {usage.total:,}"
-        findings.append(Finding("MP-3197", told, "free space before a step fails for want of it", severity="warning"))
+    room = tuple(_room(catalog))
+    for root, free, total in room:
+        if free < max(_LEAST_FREE, total * _LEAST_SHARE):
+            told = f"the disk of {root} has {free:,} bytes left of {total:,}"
+            step = "free space before a step fails for want of it"
+            findings.append(Finding("MP-3197", told, step, severity="warning"))
     facts = (
         ("millpond", importlib.metadata.version("millpond")),
         ("duckdb", importlib.metadata.version("duckdb")),
@@ -67,9 +69,26 @@ def diagnose(project: Project, catalog: Catalog, engine: Engine) -> Diagnosis:
         ("files compared with their checksum", examination.summed),
         ("data files known by size and footer only", len(examination.unsummed)),
         ("files of steps that are not done, or were given up lately", young),
-        ("free bytes", usage.free),
+        *_free(room),
     )
     return Diagnosis(tuple(findings), facts, clients(catalog))
+
+
+def _room(catalog: Catalog) -> Iterator[tuple[str, int, int]]:
+    """For each disk that tables lie on: a root there, and its free bytes of how many."""
+    seen: set[int] = set()
+    for root in catalog.warehouse.roots:
+        folder = _existing(Path(root))
+        if (disk := folder.stat().st_dev) not in seen:
+            seen.add(disk)
+            usage = shutil.disk_usage(folder)
+            yield root, usage.free, usage.total
+
+
+def _free(room: Sequence[tuple[str, int, int]]) -> tuple[tuple[str, object], ...]:
+    if len(room) == 1:
+        return (("free bytes", room[0][1]),)
+    return tuple((f"free bytes for {root}", free) for root, free, _ in room)
 
 
 def _existing(path: Path) -> Path:

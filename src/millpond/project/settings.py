@@ -17,6 +17,7 @@ def _as_list(value: Any) -> Any:
     return value if isinstance(value, list | tuple) or value is None else [value]
 
 
+LayerName = Literal["bronze", "silver", "gold", "platinum", "quarantine"]
 EnvironmentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
@@ -48,7 +49,10 @@ class StorageSettings(Declared):
     """Where tables live."""
 
     root: str = Field(
-        ".millpond/lake", min_length=1, description="Folder or object-store URL that holds every table's files."
+        ".millpond/lake", min_length=1, description="Folder that holds the tables' files, relative to the project."
+    )
+    layers: dict[LayerName, Annotated[str, Field(min_length=1)]] = Field(
+        default_factory=dict, description="Folders of layers that are to lie elsewhere: the layer's name and its root."
     )
 
 

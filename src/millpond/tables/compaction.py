@@ -11,20 +11,12 @@ from itertools import accumulate
 
 from millpond.catalog import manifests
 from millpond.catalog.files import local
+from millpond.catalog.layout import DEFAULT_TARGET, OWN_TARGET_SIZE, TARGET_SIZE
 from millpond.catalog.manifests import DATA, EQUALITY_DELETES, DataFile
 from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.rewriting import cluster_of
 from millpond.tables.deletes import Deletes
 from millpond.tables.slices import FileSlice
-
-TARGET_SIZE = "write.target-file-size-bytes"
-"""The table property that says how large files should be, in bytes. DuckDB refuses it on partitioned tables."""
-
-OWN_TARGET_SIZE = "millpond.target-file-size-bytes"
-"""The same for tables that are partitioned."""
-
-DEFAULT_TARGET = 128 * 1024**2
-"""Large enough that opening a file costs little, small enough that two cores share a table."""
 
 _SMALL = 0.75
 _FEW = 4

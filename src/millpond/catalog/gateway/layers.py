@@ -34,7 +34,7 @@ def create(seat: Seat, call: Call) -> Response:
     words = requests.properties(body)
     location = words.get("location")
     if location is not None:
-        words["location"] = seat.catalog.warehouse.check(location)
+        words["location"] = seat.catalog.warehouse.check(location, name)
     outer = name.rpartition(".")[0]
     if outer:
         _known(seat, outer)
@@ -90,7 +90,7 @@ def change(seat: Seat, call: Call) -> Response:
             next_step="name each property once",
         )
     if "location" in updates:
-        updates["location"] = seat.catalog.warehouse.check(updates["location"])
+        updates["location"] = seat.catalog.warehouse.check(updates["location"], name)
     with seat.catalog.store.write() as connection:
         changed = namespaces.change(connection, seat.catalog.environment, name, removals, updates)
         if changed is None:

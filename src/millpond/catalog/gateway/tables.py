@@ -147,7 +147,7 @@ def register(seat: Seat, call: Call) -> Response:
     metadata = files.read(path)
     warehouse.check(metadata.location)
     warehouse.check_properties(metadata.properties, metadata.location)
-    manifests.sync_all(metadata, warehouse.root)
+    manifests.sync_all(metadata, warehouse.holding(metadata.location))
     warehouse.apart(metadata.location, seat.stage.locations(name))
 
     def put(stage: Stage) -> None:
