@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,20 +122,24 @@ def _calls(log: Path) -> tuple[Call, ...]:
     return tuple(Call(int(f[0]), f[1], int(f[2]), Path(f[3]), Path(f[4])) for f in fields)
 
 
-def compile_shim(folder: Path) -> Path | None:
-    """The shim that counts and kills, made by the machine's C compiler; None where there is none."""
+def compile_shim(folder: Path, source: str = "doom.c") -> Path | None:
+    """The shim that counts and kills, or another one, made by the machine's C compiler; None where there is none."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         return None
-    shim = folder / "doom.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(shim), str(HERE / "doom.c")], check=True)
+    shim = folder / Path(source).with_suffix(".so")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(shim), str(HERE / source)], check=True)
     return shim
 
 
 @contextmanager
-def nursery(scratch: Path, shim: Path | None) -> Iterator[Nursery]:
-    """A nursery, gone when the block ends. Without a shim its commands can be killed by time alone."""
+def nursery(scratch: Path, shim: Path | None, words: Mapping[str, str] | None = None) -> Iterator[Nursery]:
+    """A nursery, gone when the block ends. Without a shim its commands can be killed by time alone.
+
+    `words` are further words of its environment.
+    """
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment.update(words or {})
     if shim is not None:
         environment["LD_PRELOAD"] = str(shim)
     with subprocess.Popen(

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,10 +84,10 @@ def test_a_run_that_waits_starts_when_the_other_has_ended(commands: Nursery, oth
 
 
 @contextmanager
-def served(project: Path) -> Iterator[str]:
+def served(project: Path, environment: Mapping[str, str] | None = None) -> Iterator[str]:
     """The endpoint of `millpond serve --open`, in a process of its own."""
     words = [MILLPOND, "serve", "--port", "0", "--open", "--json", "--project", str(project)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         yield json.loads(process.stdout.readline())["endpoint"]
         process.terminate()

@@ -123,7 +123,7 @@ def test_a_staged_creation_is_made_of_updates_alone() -> None:
         {"action": "set-current-schema", "schema-id": 0},
         *append(5, 1),
     ]
-    made = apply(None, updates, 1000)
+    made = apply(None, updates, 3000)
     for member in (
         "schemas",
         "partition-specs",

@@ -156,6 +156,17 @@ def test_a_write_adds_a_snapshot_and_moves_main() -> None:
     assert document["last-updated-ms"] == 9000
 
 
+def test_times_never_fall_and_are_never_to_come() -> None:
+    """Whatever clock the client goes by: else some readers would not see the snapshot, and others refuse the table."""
+    late = after(*append(4, 4, 3, at=9_000_000))
+    assert late["snapshots"][-1]["timestamp-ms"] == 9000
+    early = after(*append(4, 4, 3, at=5))
+    assert early["snapshots"][-1]["timestamp-ms"] == grown(3).snapshots[-1]["timestamp-ms"]
+    start = TableMetadata({**grown(3).document, "last-updated-ms": 99_000}, "/l/1.json")
+    behind = after(*append(4, 4, 3, at=8000), start=start)
+    assert behind["last-updated-ms"] == behind["metadata-log"][-1]["timestamp-ms"] == 99_000
+
+
 def test_a_snapshot_that_was_current_within_a_request_only_is_not_logged() -> None:
     """Two statements of one transaction are one step of the table's history."""
     document = after(*append(4, 4, 3), *append(5, 5, 4))

@@ -48,6 +48,18 @@ def test_a_run_that_did_not_end_before_the_next_began_was_killed(tmp_path: Path)
     assert [(run.id, run.status) for run in log.recent()] == [("r2", "running"), ("r1", "killed")]
 
 
+def test_the_newest_run_is_the_newest_though_the_clock_was_set_back(tmp_path: Path) -> None:
+    """`run --failed` goes on from what failed last, whatever time it says."""
+    log = RunLog(tmp_path / "runs.db")
+    log.start("r1", "prod", NOW)
+    log.end("r1", "ok", NOW)
+    log.start("r2", "prod", NOW - timedelta(hours=1))
+    log.note("r2", Event("run_started", NOW - timedelta(hours=1), {"tables": ["gold.y"]}))
+    log.end("r2", "failed", NOW - timedelta(hours=1))
+    assert [run.id for run in log.recent()] == ["r2", "r1"]
+    assert log.last_failed() == ("gold.y",)
+
+
 def test_a_run_whose_process_is_gone_was_killed(tmp_path: Path) -> None:
     """A run that never ended is not said to be running when nobody runs it."""
     path = tmp_path / "runs.db"

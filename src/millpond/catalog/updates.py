@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from millpond.catalog import fields, partitions
+from millpond.catalog import fields, partitions, times
 from millpond.core.errors import CatalogError, ConflictError
 
 Json = Mapping[str, Any]
@@ -89,7 +89,7 @@ def apply(document: Json, updates: Sequence[Json], now_ms: int) -> dict[str, Any
         except fields.MALFORMED as wrong:
             raise fields.malformed(f"update {kind}", wrong) from wrong
     newest = max((row["timestamp-ms"] for row in draft.document.get("snapshots") or () if _in(draft, row)), default=0)
-    draft.document["last-updated-ms"] = max(now_ms, newest)
+    draft.document["last-updated-ms"] = max(now_ms, newest, document.get("last-updated-ms") or 0)
     mirror_first_version(draft.document)
     return draft.document
 
@@ -218,7 +218,9 @@ def _add_snapshot(draft: Draft, update: Json) -> None:
         draft.document["last-sequence-number"] = max(last, sequence)
     if draft.document["format-version"] >= 3:
         _number_rows(draft, snapshot)
-    draft.rows("snapshots").append(snapshot)
+    parent = draft.snapshot(snapshot.get("parent-snapshot-id"))
+    at = times.never_falling(snapshot["timestamp-ms"], parent["timestamp-ms"] if parent else 0, draft.now_ms)
+    draft.rows("snapshots").append({**snapshot, "timestamp-ms": at})
     draft.added.add(number)
 
 

@@ -74,9 +74,9 @@ class RunLog:
             db.execute("UPDATE runs SET status = ?, ended = ? WHERE id = ?", (status, at.isoformat(), run))
 
     def recent(self, limit: int = 20) -> tuple[Run, ...]:
-        """The newest runs first. One that says `running` but whose process is gone was killed."""
+        """The newest runs first, whatever their clock said. One that is `running` without a process was killed."""
         with self._open() as db:
-            rows = db.execute("SELECT * FROM runs ORDER BY started DESC, id DESC LIMIT ?", (limit,)).fetchall()
+            rows = db.execute("SELECT * FROM runs ORDER BY rowid DESC LIMIT ?", (limit,)).fetchall()
             return tuple(self._run(db, row) for row in rows)
 
     def events(self, run: str) -> tuple[tuple[str, str, dict[str, object]], ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from millpond.catalog import files, manifests, reports
+from millpond.catalog import files, manifests, reports, times
 from millpond.catalog import metadata as documents
 from millpond.catalog.commits import TABLE, VIEW, TableEntry
 from millpond.catalog.gateway import layers, requests
@@ -21,6 +21,7 @@ from millpond.catalog.recording import micros, same_name
 from millpond.catalog.reports import Report
 from millpond.catalog.staging import Stage, taken
 from millpond.catalog.view_staging import view_taken
+from millpond.core.clock import SystemClock
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
 
@@ -77,11 +78,11 @@ def answer(entry: TableEntry, metadata: TableMetadata) -> Response:
 
 
 def loaded(entry: TableEntry, metadata: TableMetadata, refs_only: bool = False) -> dict[str, Any]:
-    """A table as clients load it."""
-    content = dict(metadata.document)
+    """A table as clients load it. They go by their own clocks, so no time is shown that is yet to come by ours."""
+    content = dict(times.shown(metadata.document, micros(SystemClock().now()) // 1000))
     if refs_only:
         named = {ref["snapshot-id"] for ref in (content.get("refs") or {}).values()}
-        content["snapshots"] = [row for row in metadata.snapshots if row["snapshot-id"] in named]
+        content["snapshots"] = [row for row in content.get("snapshots") or () if row["snapshot-id"] in named]
     return {"metadata-location": entry.metadata_location, "metadata": content, "config": {}}
 
 
