@@ -61,3 +61,24 @@ def test_a_type_that_no_table_can_hold_is_told(shop: Path, type_: Type) -> None:
     (shop / "models" / "gold" / "clock.sql").write_text("SELECT TIME '12:00:00' AS t FROM silver.orders\n")
     (finding,) = type_("check", "--json").objects()
     assert finding["code"] == "MP-2040"
+
+
+def test_what_a_kind_asks_of_the_query_must_be_there(shop: Path, type_: Type) -> None:
+    """Order, mark of deletion and tombstones are held against the columns that the query gives."""
+    head = "/*---\nkind: upsert\nkey: [order_id]\norder: amout\ndelete_when: {}\n{}---*/\n"
+    query = "SELECT order_id, amount FROM bronze.orders\n"
+    models = {
+        "a": head.format("stat = 'x'", "") + query,
+        "b": head.format("amount", "").replace("amout", "amount") + query,
+        "c": head.format("order_id > 'a'", "tombstones: true\nexclude: [gone]\n").replace("amout", "amount") + query,
+    }
+    for name, text in models.items():
+        (shop / "models" / "silver" / f"{name}.sql").write_text(text)
+    found = [(f["file"].rsplit("/", 1)[-1], f["code"], f["suggestion"]) for f in type_("check", "--json").objects()]
+    assert found == [
+        ("a.sql", "MP-2100", "amount"),
+        ("a.sql", "MP-2101", None),
+        ("b.sql", "MP-2101", None),
+        ("c.sql", "MP-2102", None),
+        ("c.sql", "MP-2100", None),
+    ]

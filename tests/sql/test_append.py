@@ -35,8 +35,8 @@ def arrive(con: duckdb.DuckDBPyConnection, rows: list[Row], *, again: bool, whol
     con.execute(staging.create_staged(staged))
     con.execute(staging.create_judged(staged))
     if whole:
-        low, high, number = con.execute(append.whole_bounds()).fetchone() or (0, 0, 0)
-        different = con.execute(append.whole_numbers(low, high)).fetchone()
+        low, high, number = con.execute(staging.whole_bounds()).fetchone() or (0, 0, 0)
+        different = con.execute(staging.whole_numbers(low, high)).fetchone()
         assert different == (len({row[0] for row in rows}),)
         plan = replace(plan, apart=different == (number,))
     con.execute(append.create_doubled(plan))
@@ -88,6 +88,6 @@ def test_any_batching_keeps_one_row_a_key_chosen_by_content(
 
 def test_bounds_of_a_key_are_inclusive(con: duckdb.DuckDBPyConnection) -> None:
     """The history condition takes in the rows at both ends."""
-    condition = append.within("k", 2, 3)
+    condition = staging.within("k", 2, 3)
     found = con.execute(f"SELECT k FROM (VALUES (1), (2), (3), (4)) AS t(k) WHERE {condition}").fetchall()
     assert found == [(2,), (3,)]

@@ -17,7 +17,7 @@ from millpond.catalog.recording import micros
 from millpond.catalog.restoring import check_there
 from millpond.catalog.staging import taken
 from millpond.catalog.warehouse import PATH_PROPERTY
-from millpond.core.names import TableName
+from millpond.core.names import TableName, side_table
 
 if TYPE_CHECKING:
     from millpond.catalog.catalog import Catalog
@@ -35,21 +35,27 @@ class Forks:
     def fork(self, table: TableName, to: TableName, *, into: str | None = None, at: int | None = None) -> TableEntry:
         """A new table `to`, in the environment `into` (None: this one), that holds what `table` does, or did at `at`.
 
+        Its side table comes along.
         Raises CatalogError MP-3001 when there is no such table, MP-3003 when the new name is taken, MP-3070 when
         files of then are gone.
         """
         origin = self._catalog.table(table, at)
+        beside = self._catalog.find(side_table(table), at)
+        origins = {to: origin} | ({side_table(to): beside} if beside is not None else {})
         if at is not None:
-            check_there(self._catalog, at, origin)
+            for entry in origins.values():
+                check_there(self._catalog, at, entry)
         target = in_environment(self._catalog, into or self._catalog.environment)
-        began = forked(self._catalog.metadata(origin), target, to, micros(self._catalog.clock.now()) // 1000)
-        key = f"{KIND}/{began.uuid}"
-        stage = open_stage(target, key, target.head(), CLIENT)
+        stage = open_stage(target, f"{KIND}/{uuid.uuid4()}", target.head(), CLIENT)
         try:
             if stage.find(to) is not None:
                 raise taken(to)
-            stage.adopt(to, began, None)
-            stage.publish(Commit(key, KIND, self._principal, table=to, forks=(Forked(began.uuid, origin.uuid),)))
+            told = []
+            for name, entry in origins.items():
+                began = forked(self._catalog.metadata(entry), target, name, micros(self._catalog.clock.now()) // 1000)
+                stage.adopt(name, began, None)
+                told.append(Forked(began.uuid, entry.uuid))
+            stage.publish(Commit(stage.step_key, KIND, self._principal, table=to, forks=tuple(told)))
         finally:
             stage.discard()
         return target.table(to)

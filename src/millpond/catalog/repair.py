@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -16,7 +17,7 @@ from millpond.catalog.recording import Author, Move
 from millpond.catalog.relations import cursors
 from millpond.catalog.upkeep import live_cursors
 from millpond.core.errors import CatalogError
-from millpond.core.names import TableName
+from millpond.core.names import TableName, side_table
 
 if TYPE_CHECKING:
     from millpond.catalog.catalog import Catalog
@@ -41,20 +42,21 @@ class Repair:
 
 
 def repair(catalog: Catalog, principal: str) -> tuple[Repair, ...]:
-    """Put every damaged table of the environment back to its newest whole version.
+    """Put every damaged table of the environment back to its newest whole version; a side table goes with its table.
 
     Raises CatalogError MP-3199 for a table that has none; the others are put back all the same.
     """
     done: list[Repair] = []
     hopeless: list[TableName] = []
-    for entry in catalog.tables():
-        if _whole(catalog, entry):
+    for group in _groups(catalog.tables()):
+        if all(_whole(catalog, entry) for entry in group):
             continue
-        good = next((version for version in versions(catalog, entry) if _whole(catalog, version)), None)
+        versions_of = (found for found in _earlier(catalog, group) if all(_whole(catalog, each) for each in found))
+        good = next(versions_of, None)
         if good is None:
-            hopeless.append(entry.name)
+            hopeless.append(group[0].name)
         else:
-            done.append(_put_back(catalog, entry, good, principal))
+            done.append(_put_back(catalog, group, good, principal))
     if hopeless:
         raise CatalogError(
             "MP-3199",
@@ -65,33 +67,62 @@ def repair(catalog: Catalog, principal: str) -> tuple[Repair, ...]:
     return tuple(done)
 
 
+def _groups(entries: Iterable[TableEntry]) -> Iterator[tuple[TableEntry, ...]]:
+    """Each table, with its side table where it has one: the one means nothing without the other."""
+    by_name = {entry.name: entry for entry in entries}
+    sides = {side_table(name) for name in by_name}
+    for name, entry in by_name.items():
+        if name not in sides:
+            beside = by_name.get(side_table(name))
+            yield (entry,) if beside is None else (entry, beside)
+
+
+def _earlier(catalog: Catalog, group: Sequence[TableEntry]) -> Iterator[tuple[TableEntry, ...]]:
+    """What the tables of a group were together before, newest first."""
+    pasts = [(entry, *versions(catalog, entry)) for entry in group]
+    for number in sorted({version.commit for past in pasts for version in past}, reverse=True):
+        then = tuple(next((version for version in past if version.commit <= number), None) for past in pasts)
+        known = tuple(version for version in then if version is not None)
+        if len(known) == len(pasts):
+            yield known
+
+
 def _whole(catalog: Catalog, entry: TableEntry) -> bool:
     with catalog.store.read() as connection:
         examination = Examination(checksums.known(connection))
     return examination.table(str(entry.name), entry.metadata_location, every=False)
 
 
-def _put_back(catalog: Catalog, entry: TableEntry, good: TableEntry, principal: str) -> Repair:
-    """Move the pointer, and with it the cursors: what was lost is read again by the table, and not missed by others."""
-    readers = _readers(catalog, entry.name, good.commit)
-    own = tuple(Cursor(entry.name, source, number) for source, number in _read_by(catalog, entry.name, good.commit))
-    back = tuple(Cursor(consumer, entry.name, good.commit) for consumer in readers)
+def _put_back(catalog: Catalog, group: Sequence[TableEntry], good: Sequence[TableEntry], principal: str) -> Repair:
+    """Move the pointers, and with them the cursors: what was lost is read again by the table, and not missed by others.
+
+    The first of the group is the table itself.
+    """
+    entry, then = group[0], max(version.commit for version in good)
+    readers = _readers(catalog, entry.name, then)
+    own = tuple(Cursor(entry.name, source, number) for source, number in _read_by(catalog, entry.name, then))
+    back = tuple(Cursor(consumer, entry.name, then) for consumer in readers)
     commit = Commit(
         f"{KIND}/{uuid4()}",
         KIND,
         principal,
         table=entry.name,
         cursors=(*own, *back),
-        restores=(Restored(entry.name, good.commit),),
+        restores=(Restored(entry.name, then),),
     )
     author = Author(catalog.environment, CLIENT, catalog.clock.now())
-    before, after = entry.metadata_location, good.metadata_location
-    move = Move(entry.name, before, after, entry.uuid, good.location, entry.created)
-    lost = tuple(one for one in catalog.history(entry.name, 10_000) if good.commit < one.number <= entry.commit)
+    moves = [
+        Move(now.name, now.metadata_location, was.metadata_location, now.uuid, was.location, now.created)
+        for now, was in zip(group, good, strict=True)
+        if now.metadata_location != was.metadata_location
+    ]
+    damaged = max(now.commit for now in group)
+    lost = tuple(one for one in catalog.history(entry.name, 10_000) if then < one.number <= damaged)
     with catalog.store.write() as connection:
-        number = recording.record(connection, author, commit, [move]).number
-    catalog.cache.forget(after)
-    return Repair(entry.name, number, entry.commit, good.commit, lost, readers)
+        number = recording.record(connection, author, commit, moves).number
+    for version in good:
+        catalog.cache.forget(version.metadata_location)
+    return Repair(entry.name, number, damaged, then, lost, readers)
 
 
 def _readers(catalog: Catalog, table: TableName, since: int) -> tuple[TableName, ...]:

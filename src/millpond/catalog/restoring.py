@@ -21,7 +21,7 @@ from millpond.catalog.recording import micros
 from millpond.catalog.relations import cursors
 from millpond.catalog.staging import Stage, no_such_table
 from millpond.core.errors import CatalogError, ConflictError
-from millpond.core.names import QUARANTINE, TableName
+from millpond.core.names import QUARANTINE, STATE, TableName, side_table
 from millpond.core.retry import Backoff, retry
 
 if TYPE_CHECKING:
@@ -62,8 +62,15 @@ def plan_restore(catalog: Catalog, number: int, table: TableName | None = None) 
     """What a restore to a commit would do, to one table or to all.
 
     Raises CatalogError MP-3001 when the table is neither there now nor was then, MP-3070 when files of then are gone,
-    MP-3074 for the quarantine alone: the rows that were rejected since would be nowhere.
+    MP-3074 for the quarantine alone: the rows that were rejected since would be nowhere, MP-3101 for a side table,
+    which goes back with its table.
     """
+    if table is not None and table.layer == STATE:
+        raise CatalogError(
+            "MP-3101",
+            f"{table} is the side table of another, and goes back with it alone",
+            next_step="restore the table that it belongs to; nothing was changed",
+        )
     if table is not None and table.layer == QUARANTINE:
         raise CatalogError(
             "MP-3074",
@@ -74,6 +81,8 @@ def plan_restore(catalog: Catalog, number: int, table: TableName | None = None) 
     now = {entry.name: entry for entry in catalog.tables(head)}
     then = {entry.name: entry for entry in catalog.tables(number)}
     names = sorted(now.keys() | then.keys()) if table is None else [table]
+    if table is not None and side_table(table) in (now.keys() | then.keys()):
+        names.append(side_table(table))
     if table is not None and table not in now and table not in then:
         raise no_such_table(table, now)
     planned = Restore(number, head, table, tuple(TableRestore(name, now.get(name), then.get(name)) for name in names))
@@ -110,7 +119,8 @@ def _stage(catalog: Catalog, stage: Stage, item: TableRestore) -> None:
     if item.work == "keep":
         return
     if item.then is None:
-        stage.drop_table(item.table)
+        if stage.find(item.table) is not None:  # else it went with the table that it is the side table of
+            stage.drop_table(item.table)
         return
     old = catalog.metadata(item.then)
     now_ms = micros(catalog.clock.now()) // 1000

@@ -22,7 +22,7 @@ from millpond.catalog.types import column_json, schema_json
 from millpond.catalog.view_staging import StagedViews
 from millpond.catalog.warehouse import Warehouse
 from millpond.core.errors import CatalogError, ConflictError
-from millpond.core.names import TableName, closest
+from millpond.core.names import TableName, closest, side_table
 from millpond.core.schema import Column, Schema
 from millpond.project.model import Partition
 
@@ -243,9 +243,14 @@ class Stage:
                 self._put(name, emptied)
 
     def drop_table(self, name: TableName) -> None:
-        """Stage the end of a table; its files stay. Raises CatalogError MP-3001 when there is no such table."""
+        """Stage the end of a table, and of its side table; the files stay.
+
+        Raises CatalogError MP-3001 when there is no such table.
+        """
         with self.lock:
             self.table(name)
+            if self.find(side_table(name)) is not None:
+                self.drop_table(side_table(name))
             began = self._began(name)
             if began is None or began.base is None:
                 self._drafts.pop(name, None)
@@ -253,10 +258,12 @@ class Stage:
                 self._drafts[name] = Draft(name, began.base, began.began, None, None)
 
     def rename(self, source: TableName, target: TableName) -> None:
-        """Stage another name for a table. Raises CatalogError MP-3001 or MP-3003."""
+        """Stage another name for a table, and its side table. Raises CatalogError MP-3001 or MP-3003."""
         with self.lock:
             if self.find(target) is not None:
                 raise taken(target)
+            if self.find(side_table(source)) is not None:
+                self.rename(side_table(source), side_table(target))
             entry, present = self.table(source), self.metadata(source)
             self.drop_table(source)
             self._put(target, present, created=entry.created or None)

@@ -13,6 +13,7 @@ from millpond.catalog.restoring import Restore, plan_restore
 from millpond.cli.output import counted, json_line, line, said, shown, table
 from millpond.cli.reading import named
 from millpond.core.errors import ProjectError
+from millpond.core.names import STATE
 from millpond.governance.moments import commit_number
 
 if TYPE_CHECKING:
@@ -64,7 +65,9 @@ def _row(commit: CommitRecord, tags: list[str]) -> tuple[object, ...]:
     ledger = commit.ledger
     what = commit.kind if commit.restored is None else f"{commit.kind} to {commit.restored}"
     who = commit.principal if commit.client == "millpond" else f"{commit.principal} ({commit.client.split('/')[0]})"
-    moved = ", ".join(str(name) for name in commit.tables) or (f"({commit.table})" if commit.table else "")
+    moved = ", ".join(str(name) for name in commit.tables if name.layer != STATE) or (
+        f"({commit.table})" if commit.table else ""
+    )
     return (
         commit.number,
         f"{commit.at:%Y-%m-%d %H:%M:%S}",

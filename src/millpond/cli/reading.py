@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from millpond.cli.output import counted, json_line, line, said, table
 from millpond.core.errors import AccessError
-from millpond.core.names import TableName, closest, quote
+from millpond.core.names import LAYERS, QUARANTINE, STATE, TableName, closest, quote
 from millpond.core.plugins import load
 from millpond.governance.moments import check_kept, commit_number, is_kept
 from millpond.quality.review import overdue
@@ -86,7 +86,7 @@ def ls(context: Context, layer: str | None, at: str | None) -> int:
         kinds |= {source.table: "source" for source in lake.project.sources}
         rows = []
         for name in sorted(entries.keys() | kinds.keys(), key=_by_layer):
-            if layer is not None and name.layer != layer:
+            if name.layer != layer if layer is not None else name.layer == STATE:
                 continue
             entry = entries.get(name)
             kept = entry is not None and (at is None or is_kept(entry))
@@ -132,7 +132,7 @@ def _first(name: TableName, limit: int) -> str:
 
 
 def _by_layer(name: TableName) -> tuple[int, str]:
-    layers = ("bronze", "silver", "gold", "platinum", "quarantine")
+    layers = (*LAYERS, QUARANTINE)
     return (layers.index(name.layer) if name.layer in layers else len(layers), name.name)
 
 

@@ -121,7 +121,7 @@ def _counts(fields: Any) -> str:
         return fields.get("note") or ""
     read = ledger["read"] if ledger["read"] is not None else ledger["staged"]
     words = [f"{read:,} in", f"{ledger['inserted'] + ledger['updated']:,} out"]
-    others = ("filtered", "unchanged", "deleted", "deduplicated", "quarantined")
+    others = ("filtered", "unchanged", "stale", "deleted", "deduplicated", "quarantined")
     words += [f"{ledger[word]:,} {word}" for word in others if ledger.get(word)]
     if fields.get("rejected_files"):
         words.append(f"{counted(fields['rejected_files'], 'file')} quarantined")

@@ -12,6 +12,8 @@ RESERVED = "_mp_"
 
 LAYERS = ("bronze", "silver", "gold", "platinum")
 QUARANTINE = "quarantine"
+STATE = "state"
+"""The layer of side tables: what models remember beside their own tables. Readers do not see it."""
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
@@ -38,6 +40,11 @@ class TableName:
         if len(parts) != 2 or not all(is_plain(part.lower()) for part in parts):
             raise ValueError(f"not a table name of the form layer.name: {text!r}")
         return cls(parts[0].lower(), parts[1].lower())
+
+
+def side_table(table: TableName) -> TableName:
+    """Where the model of a table remembers what the table itself does not hold, such as deleted keys."""
+    return TableName(STATE, f"{table.layer}__{table.name}")
 
 
 def is_plain(name: str) -> bool:

@@ -6,6 +6,7 @@ from millpond.catalog.commits import Ledger, Verdict
 from millpond.catalog.staging import Stage
 from millpond.core.schema import Schema
 from millpond.engines.engine import Session
+from millpond.pipeline.bounding import all_apart, ordered_key, searched, whole_key
 from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.inputs import InputChanges
 from millpond.pipeline.staged import Judged, quarantine_losers, quarantine_rejected, stage_rows
@@ -21,23 +22,11 @@ from millpond.sql.append import (
     create_doubled,
     delete_losers,
     insert_new,
-    key_bounds,
-    whole_bounds,
-    whole_numbers,
-    within,
 )
 from millpond.sql.casts import SoftCast, soften
 from millpond.sql.rewrite import add_columns, replace_inputs
 from millpond.sql.staging import CARRIED, ROW, Staging
 from millpond.sql.statements import count_rows
-
-_BOUNDED = ("TIMESTAMP", "DATE", "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "DECIMAL")
-"""Types of ordered key columns, those that tell old files from new ones first."""
-_WHOLE = ("INTEGER", "BIGINT")
-_SPREAD = 16
-"""Most numbers in the range of a whole-number key for each row: its bits take no more room than the hashes do."""
-_WIDEST = 1_000_000_000
-"""Most numbers in such a range at all: DuckDB's own limit."""
 
 
 def append_rows(
@@ -56,7 +45,7 @@ def append_rows(
     staging = _staging(model, schema, traced, filled)
     judged = stage_rows(session, model.model, staging)
     judged = reject_repeats(session, model.model, judged, staging, filled=filled)
-    append = _append(session, model, schema, filled, staging.bounding)
+    append = _append(session, model, schema, filled)
     session.execute(create_doubled(append))
     ledger = _change(bench, session, stage, model, append, judged)
     if read is not None:
@@ -89,19 +78,16 @@ def _staging(model: CompiledModel, schema: Schema, traced: bool, filled: bool) -
         traced=traced,
         carried=bool(set(schema.names) - set(model.model.key)),
         again=traced and not rejects_repeats(model.model),
-        bounding=_bounding(model.model.key, schema) if filled else None,
-        whole=_whole(model.model.key, schema),
+        kept=ordered_key(model.model.key, schema) if filled else (),
+        whole=whole_key(model.model.key, schema),
         raw_of=str(model.inputs[0]) if traced else "",
     )
 
 
-def _append(session: Session, model: CompiledModel, schema: Schema, filled: bool, bounding: str | None) -> Append:
-    history = ""
-    if bounding:
-        low, high = session.rows(key_bounds(bounding))[0]
-        history = within(bounding, low, high) if low is not None else ""
+def _append(session: Session, model: CompiledModel, schema: Schema, filled: bool) -> Append:
+    history = searched(session, ordered_key(model.model.key, schema)) if filled else ""
     payload = set(schema.names) - set(model.model.key)
-    whole = _whole(model.model.key, schema)
+    whole = whole_key(model.model.key, schema)
     return Append(
         model.table,
         schema.names,
@@ -110,30 +96,8 @@ def _append(session: Session, model: CompiledModel, schema: Schema, filled: bool
         history,
         carried=CARRIED if payload else (),
         whole=whole,
-        apart=whole and _apart(session),
+        apart=whole and all_apart(session),
     )
-
-
-def _whole(key: tuple[str, ...], schema: Schema) -> bool:
-    """Whether the key is one whole number."""
-    return [column.type in _WHOLE for column in schema.columns if column.name in key] == [True]
-
-
-def _apart(session: Session) -> bool:
-    """Whether all good staged rows have different whole-number keys, where that is soon told (else False)."""
-    low, high, number = session.rows(whole_bounds())[0]
-    if not number:
-        return True
-    if not number <= high - low + 1 <= min(number * _SPREAD, _WIDEST):
-        return False
-    return bool(session.rows(whole_numbers(low, high))[0][0] == number)
-
-
-def _bounding(key: tuple[str, ...], schema: Schema) -> str | None:
-    """The ordered key column whose bounds let the history search read only the files that can match."""
-    columns = [column for column in schema.columns if column.name in key and "ZONE" not in column.type]
-    found = (column.name for kind in _BOUNDED for column in columns if column.type.startswith(kind))
-    return next(found, None)
 
 
 def _change(

@@ -6,18 +6,19 @@ from dataclasses import replace
 
 from millpond.catalog.commits import Commit, Cursor, Edge, Ledger, Verdict
 from millpond.catalog.staging import Stage
-from millpond.core.schema import Schema
-from millpond.engines.engine import Session
 from millpond.ingest.quarantine import judged_anew
 from millpond.pipeline.append import append_rows
+from millpond.pipeline.building import Building, Work
 from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.healing import judged_scope
 from millpond.pipeline.inputs import InputChanges, read_changes
 from millpond.pipeline.outcome import Outcome
 from millpond.pipeline.plan import BuildStep, InputRange
 from millpond.pipeline.recompute import recompute_groups, recompute_whole
+from millpond.pipeline.roles import table_columns
 from millpond.pipeline.target import output_schema, prepare
 from millpond.pipeline.unique import judge_unique
+from millpond.pipeline.upsert import upsert_rows
 from millpond.pipeline.workbench import Workbench
 from millpond.sql.lineage import lineage
 
@@ -42,13 +43,18 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
             return Outcome(number if moved else None, note="nothing new")
         step, news = _fitting(bench, step, news, stage.base)
         with bench.engine.session(bench.endpoint, stage.token) as session:
-            schema = output_schema(session, model.model, model.query.text())
-            filled = prepare(bench, stage, model.model, schema, afresh=_afresh(model, step))
+            described = session.describe(model.query.text())
+            schema = output_schema(described, model.model)
+            kept = table_columns(model.model, schema)
+            filled = prepare(bench, stage, model.model, kept, afresh=_afresh(model, step))
+            widened = tuple(now for was, now in zip(described, schema, strict=True) if was.type != now.type)
+            whole = step.mode not in ("increment", "groups")
+            building = Building(bench, session, stage, model, news, schema, widened, whole, filled)
             with session.transaction():
-                ledger, verdicts = _work(bench, session, stage, model, step, news, schema, filled)
-                verdicts += judge_unique(session, model.model, ledger.staged)
-                scope = judged_scope(model, step, filled=filled)
-                lives = judged_anew(bench.catalog, session, stage, model.table, scope)
+                work = _work(building, step)
+                ledger = work.ledger
+                verdicts = work.verdicts + judge_unique(session, model.model, ledger.staged)
+                lives = judged_anew(bench.catalog, session, stage, model.table, work.scope)
         number = stage.publish(replace(_commit(bench, model, stage.base, ledger, verdicts), lives=lives)).number
     finally:
         stage.discard()
@@ -64,7 +70,7 @@ def _repartition(bench: Workbench, stage: Stage, model: CompiledModel, step: Bui
 
 def _reads_changes(model: CompiledModel, step: BuildStep) -> bool:
     """Whether the step takes its input row by row (else the query reads the tables themselves)."""
-    if model.model.kind == "append":
+    if model.model.kind in ("append", "upsert"):
         return model.shape.row_preserving
     return step.mode == "groups"
 
@@ -74,12 +80,15 @@ def _fitting(
 ) -> tuple[BuildStep, tuple[InputChanges, ...]]:
     """A step whose input lost rows that it cannot take back, or was made anew, is done over all of its input."""
     made_anew = any(change.whole for change in news) and step.mode in ("increment", "groups")
-    lost = step.mode == "increment" and any(change.deleted for change in news)
+    lost = step.mode == "increment" and step.kind == "append" and any(change.deleted for change in news)
     if not made_anew and not lost:
         return step, news
     every = tuple(InputRange(given.table, None) for given in step.inputs)
     if step.mode == "groups":
         return replace(step, mode="whole", inputs=every, note="the input was made anew: recomputes all"), ()
+    if step.kind != "append":
+        note = "the input was made anew: takes in all of it, changes what differs"
+        return replace(step, mode="whole", inputs=every, note=note), read_changes(bench, every, until)
     note = "rows of the input were deleted: builds everything anew"
     return replace(step, mode="rebuild", inputs=every, note=note), read_changes(bench, every, until)
 
@@ -89,21 +98,17 @@ def _afresh(model: CompiledModel, step: BuildStep) -> bool:
     return step.mode in ("create", "rebuild") or (step.mode == "whole" and not model.model.key)
 
 
-def _work(
-    bench: Workbench,
-    session: Session,
-    stage: Stage,
-    model: CompiledModel,
-    step: BuildStep,
-    news: tuple[InputChanges, ...],
-    schema: Schema,
-    filled: bool,
-) -> tuple[Ledger, tuple[Verdict, ...]]:
+def _work(building: Building, step: BuildStep) -> Work:
+    bench, session, stage = building.bench, building.session, building.stage
+    model, news, schema, filled = building.model, building.news, building.schema, building.filled
+    if model.model.kind == "upsert":
+        return upsert_rows(building)
+    scope = judged_scope(model, step, filled=filled)
     if model.model.kind == "append":
-        return append_rows(bench, session, stage, model, news, schema, filled=filled)
+        return Work(*append_rows(bench, session, stage, model, news, schema, filled=filled), scope)
     if step.mode == "groups" and model.groups is not None and filled:
-        return recompute_groups(bench, session, stage, model, model.groups, news[0], schema.names)
-    return recompute_whole(bench, session, stage, model, schema.names, filled=filled)
+        return Work(*recompute_groups(bench, session, stage, model, model.groups, news[0], schema.names), scope)
+    return Work(*recompute_whole(bench, session, stage, model, schema.names, filled=filled), scope)
 
 
 def _commit(bench: Workbench, model: CompiledModel, base: int, ledger: Ledger, verdicts: tuple[Verdict, ...]) -> Commit:

@@ -40,24 +40,26 @@ class CompiledModel:
     @property
     def incremental(self) -> bool:
         """Whether the model is brought up to date from its input's changes alone."""
-        if self.model.kind == "append":
+        if self.model.kind in ("append", "upsert"):
             return self.shape.row_preserving
         return self.model.kind == "aggregate" and self.groups is not None
 
     def state(self) -> ModelState:
         """The definition that a build of this model is recorded with."""
-        definition = json.dumps(
-            {
-                "kind": self.model.kind,
-                "key": self.model.key,
-                "partition": [asdict(field) for field in self.model.partition],
-                "checks": [_check_definition(check) for check in self.model.checks],
-                "sql": canonical(self.query),
-            },
-            sort_keys=True,
-            default=str,
-        )
+        parts = {
+            "kind": self.model.kind,
+            "key": self.model.key,
+            "partition": [asdict(field) for field in self.model.partition],
+            "checks": [_check_definition(check) for check in self.model.checks],
+            "sql": canonical(self.query),
+        }
+        # What a kind alone has is no part of the others' definitions, so that a new one changes none of them.
+        parts |= {name: said for name in _OF_SOME_KINDS if (said := getattr(self.model, name))}
+        definition = json.dumps(parts, sort_keys=True, default=str)
         return ModelState(self.table, hashlib.sha256(definition.encode()).hexdigest(), definition)
+
+
+_OF_SOME_KINDS = ("order", "delete_when", "tombstones", "exclude")
 
 
 def compile_model(model: Model) -> CompiledModel:

@@ -40,6 +40,11 @@ class InputChanges:
         """Whether anything happened."""
         return self.inserted or self.deleted or self.whole
 
+    @property
+    def bears_origin(self) -> bool:
+        """Whether each row says which record it was."""
+        return all(column in self.changes.schema.names for column in ORIGIN_COLUMNS)
+
     def queries(self) -> tuple[str, ...]:
         """Queries that give the changed rows with the table's columns: those that came, those that went."""
         columns = self.changes.schema.names
@@ -47,14 +52,13 @@ class InputChanges:
         went = (deleted_sql(self.changes, columns),) if self.deleted else ()
         return came + went
 
-    def view(self, name: str) -> str:
-        """The statement that makes the temp view of the rows that came, with their origin.
+    def view(self, name: str, *, went: bool = False) -> str:
+        """The statement that makes the temp view of the rows that came, or went, with their origin.
 
         Rows that do not bear the origin of their record are from the table: where they lie in it may change.
         """
-        columns = self.changes.schema.names
-        bronze = all(column in columns for column in ORIGIN_COLUMNS)
-        rows = inserted_sql(self.changes, columns)
+        columns, bronze = self.changes.schema.names, self.bears_origin
+        rows = (deleted_sql if went else inserted_sql)(self.changes, columns)
         told = [column for column in columns if column not in ORIGIN_COLUMNS]
         fields = (*told, "_rescued") if bronze else tuple(told)
         nowhere = (literal(str(self.table)), "NULL::BIGINT", "NULL::VARCHAR")

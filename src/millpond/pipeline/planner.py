@@ -12,6 +12,7 @@ from millpond.core.names import TableName
 from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.graph import Graph
 from millpond.pipeline.plan import BuildStep, DropStep, InputRange, LandStep, Plan, Step
+from millpond.project.model import ModelKind
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def _build(model: CompiledModel, state: LakeState, moving: set[TableName], rebui
     because = f"{', '.join(map(str, news))} changed" + (", and its partitioning" if repartitioned else "")
     if not model.incremental:
         return BuildStep(model.table, kind, "whole", every, because, note)
-    return BuildStep(model.table, kind, "increment" if kind == "append" else "groups", ranges, because, note)
+    return BuildStep(model.table, kind, "groups" if kind == "aggregate" else "increment", ranges, because, note)
 
 
 def _has_news(state: LakeState, given: InputRange) -> bool:
@@ -100,12 +101,19 @@ def _has_news(state: LakeState, given: InputRange) -> bool:
 
 def _note(model: CompiledModel) -> str:
     if model.incremental:
-        return "recomputes the groups that changed" if model.model.kind == "aggregate" else ""
-    if model.model.kind == "append":
+        return _INCREMENTAL.get(model.model.kind, "")
+    if model.model.kind in ("append", "upsert"):
         return f"not row-preserving ({model.shape.reason}): reads its inputs whole"
     if model.model.kind == "aggregate":
         return "its groups cannot be found in one input: recomputes all, changes what differs"
     return "computes everything anew"
+
+
+_INCREMENTAL: Mapping[ModelKind, str] = {
+    "aggregate": "recomputes the groups that changed",
+    "upsert": "where input rows went, takes in all rows of their keys unless newer ones are there",
+}
+"""What is to be said of steps that take in changes alone."""
 
 
 def _refuse_changed(graph: Graph, state: LakeState, wishes: Wishes, rebuilt: frozenset[TableName]) -> None:
@@ -151,4 +159,5 @@ def changed_parts(built: ModelState, now: ModelState) -> str:
     if built.fingerprint == now.fingerprint:
         return ""
     before, after = json.loads(built.definition), json.loads(now.definition)
-    return ", ".join(part for part in after if before.get(part) != after[part]) or "definition"
+    changed = (part for part in before | after if before.get(part) != after.get(part))
+    return ", ".join(changed) or "definition"

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from millpond.catalog.staging import Stage
 from millpond.catalog.types import storable
-from millpond.core.errors import ModelError
-from millpond.core.names import RESERVED
+from millpond.core.errors import CatalogError, ModelError
+from millpond.core.names import RESERVED, side_table
 from millpond.core.schema import Column, Schema
-from millpond.engines.engine import Session
 from millpond.ingest.quarantine import open_quarantine
 from millpond.pipeline.workbench import Workbench
 from millpond.project.model import Model
 
 
-def output_schema(session: Session, model: Model, query: str) -> Schema:
-    """The columns of the model's table: the query's types as tables hold them, with the author's descriptions."""
+def output_schema(described: Schema, model: Model) -> Schema:
+    """The columns that the model's query gives, with their types as tables hold them, and the author's descriptions."""
     columns = []
-    for column in session.describe(query):
+    for column in described:
         if column.name.lower().startswith(RESERVED):
             raise ModelError(
                 "MP-2006",
@@ -47,6 +46,27 @@ def prepare(bench: Workbench, stage: Stage, model: Model, schema: Schema, *, afr
         stage.drop_table(model.table)
         stage.create_table(model.table, schema, model.partition)
     return False
+
+
+def prepare_side(stage: Stage, model: Model, schema: Schema | None, *, filled: bool) -> None:
+    """Make sure that the model's side table is there, empty unless the table was filled; with None, that it is not.
+
+    Raises CatalogError MP-3100 when the table is there and what was to be remembered beside it is gone.
+    """
+    side = side_table(model.table)
+    there = stage.find(side) is not None
+    if filled and schema is not None:
+        if not there:
+            raise CatalogError(
+                "MP-3100",
+                f"the side table of {model.table}, {side}, is gone",
+                next_step=f"`millpond run --rebuild {model.table}` makes both anew from the inputs",
+            )
+        return
+    if there:
+        stage.drop_table(side)
+    if schema is not None:
+        stage.create_table(side, schema)
 
 
 def _widen(stage: Stage, model: Model, present: Schema, schema: Schema) -> None:

@@ -11,10 +11,12 @@ from millpond.core.schema import Column, Schema
 from millpond.engines.engine import Engine, Session
 from millpond.pipeline.compiled import CompiledModel, compile_model
 from millpond.pipeline.graph import ordered
+from millpond.pipeline.roles import role_problems, table_columns
 from millpond.project.check import Check
 from millpond.project.model import Model, Project
 from millpond.quality.rules import row_rules
 from millpond.sql.binding import create_empty, create_schema, probe
+from millpond.sql.marks import mark, marked
 from millpond.sql.references import volatile
 
 
@@ -83,9 +85,10 @@ def _bind(session: Session, order: tuple[CompiledModel, ...], known: Mapping[Tab
             bound.pop(model.table, None)
             continue
         session.execute(create_schema(model.table.layer))
-        session.execute(create_empty(model.table, schema))
-        bound[model.table] = schema
-        findings += _check_expressions(session, model.model, schema)
+        kept = table_columns(model.model, schema)
+        session.execute(create_empty(model.table, kept))
+        bound[model.table] = kept
+        findings += _check_expressions(session, model, schema)
     return findings
 
 
@@ -120,15 +123,15 @@ def _outputs(model: Model, schema: Schema) -> list[Finding]:
             told = f"the column name {column.name!r} of {model.table} is reserved"
             step = f"give the column a name that does not begin with {RESERVED}"
             findings.append(Finding("MP-2006", told, step, Location(model.path)))
-    for index, name in enumerate(model.key):
-        findings += _missing(model, schema, name, f"key.{index}", "MP-2031", "the key column")
+    findings += role_problems(model, schema)
+    kept = table_columns(model, schema)
     for index, field in enumerate(model.partition):
-        findings += _missing(model, schema, field.column, f"partition.{index}", "MP-2033", "the partition column")
+        findings += _missing(model, kept, field.column, f"partition.{index}", "MP-2033", "the partition column")
     for index, name in enumerate(model.cluster):
-        findings += _missing(model, schema, name, f"cluster.{index}", "MP-2036", "the cluster column")
+        findings += _missing(model, kept, name, f"cluster.{index}", "MP-2036", "the cluster column")
     for check in model.checks:
         for name in check.columns:
-            findings += _missing_checked(model, schema, check, name)
+            findings += _missing_checked(model, schema if check.on_rows else kept, check, name)
     for column in schema:
         findings += _type_problem(model, column)
     return findings
@@ -172,15 +175,33 @@ def _volatile(model: CompiledModel) -> list[Finding]:
     ]
 
 
-def _check_expressions(session: Session, model: Model, schema: Schema) -> list[Finding]:
-    findings = []
+def _check_expressions(session: Session, compiled: CompiledModel, schema: Schema) -> list[Finding]:
+    model, query = compiled.model, compiled.query.text()
+    findings = _mark_problems(session, model, query)
+    if model.deletes:
+        query = marked(query, "FALSE")
     for check in (check for check in model.checks if check.on_rows):
         if any(schema.get(name) is None for name in check.columns):
             continue
         (rule,) = (rule for rule in row_rules(model, ()) if rule.name == check.rule)
         try:
-            session.describe(probe(model.table, rule.failing))
+            session.describe(probe(query, rule.failing))
         except EngineError as wrong:
             told = f"the check {check.rule} of {model.table} cannot be judged: {wrong.finding.message.splitlines()[0]}"
             findings.append(Finding("MP-2035", told, "correct the check", check.where))
     return findings
+
+
+def _mark_problems(session: Session, model: Model, query: str) -> list[Finding]:
+    """What is wrong with the expression that tells which rows delete."""
+    if model.delete_when is None:
+        return []
+    try:
+        (column,) = session.describe(probe(query, mark(model.delete_when, ())))
+    except EngineError as wrong:
+        told = f"delete_when of {model.table} cannot be judged: {wrong.finding.message.splitlines()[0]}"
+        return [Finding("MP-2101", told, "correct the expression", model.place("delete_when"))]
+    if column.type == "BOOLEAN":
+        return []
+    told = f"delete_when of {model.table} is of type {column.type}, and must be true or false"
+    return [Finding("MP-2101", told, "write a comparison, such as op = 'D'", model.place("delete_when"))]

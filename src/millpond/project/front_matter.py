@@ -34,10 +34,23 @@ class FrontMatter(Declared):
 
     kind: ModelKind = Field(
         "replace",
-        description="How the table is made: append (new rows, deduplicated by key), aggregate (groups that changed are "
-        "computed again), replace (the whole table each time).",
+        description="How the table is made: append (new rows, deduplicated by key), upsert (the newest row of each "
+        "key), aggregate (groups that changed are computed again), replace (the whole table each time).",
     )
-    key: OneOrMore[Column] = Field((), description="Columns that name one row; append and aggregate need them.")
+    key: OneOrMore[Column] = Field((), description="Columns that name one row; every kind but replace needs them.")
+    order: OneOrMore[Column] = Field(
+        (), description="For upsert: columns that tell which row of a key is newer, compared from the first on."
+    )
+    delete_when: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="For upsert: an expression, or a column, that is true of rows which delete their key."
+    )
+    tombstones: bool = Field(
+        False, description="For upsert: a row whose columns are all NULL but those of key and order deletes its key."
+    )
+    exclude: OneOrMore[Column] = Field(
+        (),
+        description="For upsert: columns of the query that checks and delete_when look at and the table does not keep.",
+    )
     partition: OneOrMore[Column] = Field(
         (),
         description="Partition fields: year(c), month(c), day(c), hour(c), bucket(n, c), truncate(n, c) or a column.",

@@ -12,7 +12,7 @@ from millpond.project.check import Check, CheckSeverity
 from millpond.project.settings import ProjectSettings
 from millpond.project.source import SourceSettings
 
-ModelKind = Literal["append", "aggregate", "replace"]
+ModelKind = Literal["append", "upsert", "aggregate", "replace"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,10 @@ class Model:
     path: Path
     sql: str
     key: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
+    delete_when: str | None = None
+    tombstones: bool = False
+    exclude: tuple[str, ...] = ()
     partition: tuple[Partition, ...] = ()
     cluster: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
@@ -69,6 +73,11 @@ class Model:
     """Where each front-matter entry stands, by dotted path such as `key.0` or `checks.1`."""
     shifts: tuple[Shift, ...] = field(default=(), compare=False)
     """Variables that were replaced in `sql`, in the order of the text."""
+
+    @property
+    def deletes(self) -> bool:
+        """Whether rows of the query can delete keys."""
+        return self.delete_when is not None or self.tombstones
 
     def place(self, entry: str = "kind") -> Location:
         """Where an entry of the front matter stands, or what holds it; the file itself when it is not written."""

@@ -12,6 +12,7 @@ from millpond.core.names import TableName
 from millpond.project.checks import checks
 from millpond.project.findings import Findings
 from millpond.project.front_matter import FrontMatter, split
+from millpond.project.kinds import check_kind, check_unique
 from millpond.project.model import ColumnNotes, Model, Partition
 from millpond.project.partitions import partition
 from millpond.project.text_file import read
@@ -43,17 +44,23 @@ def read_model(path: Path, table: TableName, variables: Variables | None, findin
     matter = validated.part
     if matter is None:
         return None
-    _check_key(matter, document, findings)
+    check_kind(matter, document, findings)
     written = (position for position in itertools.count() if ("checks", position) not in validated.dropped)
+    judged = checks(zip(written, matter.checks, strict=False), matter.on_fail, document, findings)
+    check_unique(matter.kind, judged, findings)
     model = Model(
         table=table,
         kind=matter.kind,
         path=path,
         sql=sql,
         key=matter.key,
+        order=matter.order,
+        delete_when=matter.delete_when,
+        tombstones=matter.tombstones,
+        exclude=matter.exclude,
         partition=_partitions(matter, document, findings),
         cluster=matter.cluster,
-        checks=checks(zip(written, matter.checks, strict=False), matter.on_fail, document, findings),
+        checks=judged,
         on_fail=matter.on_fail,
         review_by=matter.review_by,
         columns={name: ColumnNotes(said.description, said.pii, said.tags) for name, said in matter.columns.items()},
@@ -63,26 +70,6 @@ def read_model(path: Path, table: TableName, variables: Variables | None, findin
         shifts=shifts,
     )
     return model if validated.record else None
-
-
-def _check_key(matter: FrontMatter, document: Document, findings: Findings) -> None:
-    if matter.kind != "replace" and not matter.key:
-        findings.add(
-            "MP-1022",
-            f"a model of kind {matter.kind} needs a key",
-            next_step="add `key: [column, ...]`, the columns that name one row",
-            where=document.value_place(("kind",)),
-        )
-    seen: set[str] = set()
-    for position, column in enumerate(matter.key):
-        if column.lower() in seen:
-            findings.add(
-                "MP-1023",
-                f'the column "{column}" is in the key twice',
-                next_step="name it once",
-                where=document.value_place(("key", position)),
-            )
-        seen.add(column.lower())
 
 
 def _partitions(matter: FrontMatter, document: Document, findings: Findings) -> tuple[Partition, ...]:

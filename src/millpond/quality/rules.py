@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from millpond.core.names import quote
 from millpond.project.check import Check
-from millpond.project.model import Model
+from millpond.project.model import Model, ModelKind
 from millpond.sql.casts import SoftCast
-from millpond.sql.staging import Rule
+from millpond.sql.staging import GONE, Rule
 from millpond.sql.values import value
 
 NULL_KEY = "null_key"
+NULL_ORDER = "null_order"
+DELETE_WHEN = "delete_when"
 KEY_CONFLICT = "key_conflict"
+
+KEYED: tuple[ModelKind, ...] = ("append", "upsert")
+"""Kinds whose rows need a key; of the others a key may be a group of NULL."""
 
 
 def row_rules(model: Model, casts: tuple[SoftCast, ...]) -> tuple[Rule, ...]:
     """The rules that judge each staged row by itself: failed casts, NULL in a key, then the checks as declared.
 
-    The first rule that a row breaks is the one that quarantine names.
+    The first rule that a row breaks is the one that quarantine names. Rows that delete their key need not keep to the
+    checks: often they have nothing but the key.
     """
-    keyed = (_null_key(model),) if model.key and model.kind == "append" else ()
+    keyed = (_null(NULL_KEY, "key", model.key),) if model.key and model.kind in KEYED else ()
+    ordered = (_null(NULL_ORDER, "order", model.order),) if model.order else ()
+    marked = (_unmarked(),) if model.delete_when is not None else ()
     declared = tuple(_row_rule(check) for check in model.checks if check.on_rows)
-    return tuple(_cast_rule(cast) for cast in casts) + keyed + declared
+    if model.deletes:
+        declared = tuple(replace(rule, failing=f"(NOT {GONE} AND ({rule.failing}))") for rule in declared)
+    return tuple(_cast_rule(cast) for cast in casts) + keyed + ordered + marked + declared
 
 
 def _cast_rule(cast: SoftCast) -> Rule:
@@ -34,16 +46,18 @@ def _cast_rule(cast: SoftCast) -> Rule:
     )
 
 
-def _null_key(model: Model) -> Rule:
-    columns = [quote(name) for name in model.key]
-    names = ", ".join(model.key)
+def _null(rule: str, role: str, names: tuple[str, ...]) -> Rule:
     return Rule(
-        name=NULL_KEY,
-        failing=" OR ".join(f"{column} IS NULL" for column in columns),
+        name=rule,
+        failing=" OR ".join(f"{quote(name)} IS NULL" for name in names),
         value="NULL",
-        reason=f"NULL in the key ({names})",
+        reason=f"NULL in the {role} ({', '.join(names)})",
         severity="quarantine",
     )
+
+
+def _unmarked() -> Rule:
+    return Rule(DELETE_WHEN, f"{GONE} IS NULL", "NULL", "delete_when cannot be told of this row", "quarantine")
 
 
 def _row_rule(check: Check) -> Rule:

@@ -17,6 +17,6 @@ def create_empty(table: TableName, schema: Schema) -> str:
     return f"CREATE TABLE {table.quoted} ({columns})"
 
 
-def probe(table: TableName, condition: str) -> str:
-    """A query that binds a condition over a table's columns."""
-    return f"SELECT {condition} FROM {table.quoted}"
+def probe(query: str, condition: str) -> str:
+    """A query that binds a condition over another's columns."""
+    return f"SELECT {condition} AS holds FROM ({query}\n) AS q"

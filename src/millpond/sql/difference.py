@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from millpond.core.names import TableName, quote
+from millpond.sql.keys import names, same
 from millpond.sql.staging import STAGED, good
 
 GROUPS = "changed_groups"
@@ -42,8 +43,7 @@ def restricted_output(query: str, key: tuple[str, ...]) -> str:
 
 def repeated_key(key: tuple[str, ...]) -> str:
     """SELECT of one key that stands for several staged rows; no row when the key is one."""
-    names = ", ".join(quote(name) for name in key)
-    return f"SELECT {names} FROM {STAGED} WHERE {good()} GROUP BY ALL HAVING count(*) > 1 LIMIT 1"
+    return f"SELECT {names(key)} FROM {STAGED} WHERE {good()} GROUP BY ALL HAVING count(*) > 1 LIMIT 1"
 
 
 def create_difference(difference: Difference) -> str:
@@ -60,7 +60,7 @@ def create_difference(difference: Difference) -> str:
         f"CASE WHEN p._mp_here IS NULL THEN 'new' WHEN s._mp_here IS NULL THEN 'gone' WHEN {equal} THEN 'same' "
         "ELSE 'other' END AS _mp_change "
         f"FROM (SELECT *, TRUE AS _mp_here FROM {STAGED} WHERE {good()}) AS s "
-        f"FULL JOIN (SELECT *, TRUE AS _mp_here FROM ({present}) AS t) AS p ON {_same('s', 'p', difference.key)}"
+        f"FULL JOIN (SELECT *, TRUE AS _mp_here FROM ({present}) AS t) AS p ON {same('s', 'p', difference.key)}"
     )
 
 
@@ -77,29 +77,25 @@ def delete_changed(difference: Difference) -> str:
     return (
         f'MERGE INTO "lake".{difference.table.quoted} AS t '
         f"USING (SELECT * FROM {DIFFERENCE} WHERE _mp_change IN ('gone', 'other')) AS d "
-        f"ON {_same('t', 'd', difference.key)} WHEN MATCHED THEN DELETE"
+        f"ON {same('t', 'd', difference.key)} WHEN MATCHED THEN DELETE"
     )
 
 
 def insert_changed(difference: Difference) -> str:
     """Put the rows that are new or other into the table."""
-    columns = ", ".join(quote(name) for name in difference.outputs)
+    columns = names(difference.outputs)
     return (
         f'INSERT INTO "lake".{difference.table.quoted} ({columns}) '
         f"SELECT {columns} FROM {STAGED} AS s SEMI JOIN "
-        f"(SELECT * FROM {DIFFERENCE} WHERE _mp_change IN ('new', 'other')) AS d ON {_same('s', 'd', difference.key)} "
+        f"(SELECT * FROM {DIFFERENCE} WHERE _mp_change IN ('new', 'other')) AS d ON {same('s', 'd', difference.key)} "
         f"WHERE {good()}"
     )
 
 
 def insert_all(table: TableName, outputs: tuple[str, ...]) -> str:
     """Put every good staged row into the table."""
-    columns = ", ".join(quote(name) for name in outputs)
+    columns = names(outputs)
     return f'INSERT INTO "lake".{table.quoted} ({columns}) SELECT {columns} FROM {STAGED} WHERE {good()}'
-
-
-def _same(left: str, right: str, key: tuple[str, ...]) -> str:
-    return " AND ".join(f"{left}.{quote(name)} IS NOT DISTINCT FROM {right}.{quote(name)}" for name in key)
 
 
 def _in_groups(left: str, key: tuple[str, ...]) -> str:

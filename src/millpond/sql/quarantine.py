@@ -165,6 +165,14 @@ def of_groups(groups: str, key: Sequence[str]) -> str:
     return f"EXISTS (SELECT 1 FROM {groups} AS g WHERE {same})"
 
 
+def of_places(relation: str) -> str:
+    """The scope of a step that met records which are there no more: their places are the rows of a relation."""
+    return (
+        f"EXISTS (SELECT 1 FROM {relation} AS p WHERE r.origin IS NOT DISTINCT FROM p._mp_origin "
+        "AND r.position IS NOT DISTINCT FROM p._mp_position)"
+    )
+
+
 def _pointer(name: str) -> str:
     return "/" + name.replace("~", "~0").replace("/", "~1")
 

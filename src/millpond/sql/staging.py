@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 from millpond.core.names import literal, quote
 from millpond.project.check import CheckSeverity
+from millpond.sql.values import value
 
 STAGED = "staged"
 JUDGED = "judged"
 HASH = "_mp_hash"
 BAD = "_mp_bad"
 REJECT = "_mp_reject"
+GONE = "_mp_gone"
+"""Whether the row deletes its key; NULL where that cannot be told."""
 ROW = "_mp_row"
 CARRIED = ("_mp_origin", "_mp_position", "_mp_load")
 """What row-preserving queries pass through: the whole input row as a struct, and where it came from."""
@@ -42,9 +45,10 @@ class Staging:
 
     `query` gives `outputs`, and with `traced` also CARRIED and ROW, for rows of the table `raw_of`. `carried` keeps the
     origin for every row, for the steps that may yet reject a row that broke no rule. `again` says that the query may be
-    read more than once: it gives the same rows each time, so that they need not be kept; `bounding` is the output whose
-    bounds are asked for. `whole` says that the key is one whole number. `identity` are the outputs by which a rejected
-    row that is not traced is known again (empty: all of them).
+    read more than once: it gives the same rows each time, so that they need not be kept. `kept` are the outputs that
+    `judged` has too, and with `marked` the query also gives GONE, which both have. `whole` says that the key is one
+    whole number. `identity` are the outputs by which a rejected row that is not traced is known again (empty: all of
+    them).
     """
 
     query: str
@@ -54,7 +58,8 @@ class Staging:
     traced: bool = False
     carried: bool = False
     again: bool = False
-    bounding: str | None = None
+    kept: tuple[str, ...] = ()
+    marked: bool = False
     whole: bool = False
     raw_of: str = ""
     identity: tuple[str, ...] = ()
@@ -76,25 +81,39 @@ def create_staged(staging: Staging) -> str:
     for the first time costs more than reading twice.
     """
     outputs = ", ".join(quote(name) for name in staging.outputs)
-    words = "".join(f", {_word(staging.rules, index)} AS {quote(_word_name(index))}" for index in _words(staging.rules))
     hashed = f", {key_hash(staging.key, whole=staging.whole)} AS {HASH}" if staging.key else ""
     carried = _carried(staging) if staging.carried else ""
+    gone = f", {GONE}" if staging.marked else ""
     kept = "".join(f", {quote(_word_name(index))}" for index in _words(staging.rules))
     return (
         f"CREATE TEMP {'VIEW' if staging.again else 'TABLE'} {STAGED} AS "
-        f"SELECT {outputs}{hashed}{carried}{kept}, {_broken(staging.rules)} AS {BAD}, {_reject(staging)} AS {REJECT} "
-        f"FROM (SELECT *{words} FROM ({staging.query}) AS q) AS judged"
+        f"SELECT {outputs}{hashed}{carried}{gone}{kept}, {_broken(staging.rules)} AS {BAD}, "
+        f"{_reject(staging)} AS {REJECT} FROM ({_judging(staging)}) AS judged"
     )
 
 
+def good_rows(staging: Staging) -> str:
+    """SELECT of the outputs (and GONE) of the rows that no rule rejects, without anything being staged."""
+    outputs = ", ".join(quote(name) for name in staging.outputs)
+    gone = f", {GONE}" if staging.marked else ""
+    return f"SELECT {outputs}{gone} FROM ({_judging(staging)}) AS judged WHERE NOT ({_broken(staging.rules)})"
+
+
+def bad_places(staging: Staging) -> str:
+    """SELECT of origin and position of the rows that a rule rejects, without anything being staged; for traced rows."""
+    origin, position, _ = CARRIED
+    rows = f"SELECT {origin}, {position} FROM ({_judging(staging)}) AS judged"
+    return f"{rows} WHERE {_broken(staging.rules)}"
+
+
 def create_judged(staging: Staging) -> str:
-    """Temporary relation of each staged row: the hash, failure words, bounding output, and whether it is bad.
+    """Temporary relation of each staged row: the hash, failure words, kept outputs, and whether it is bad.
 
     Where the staged rows are not kept, these few bytes of each are.
     """
     words = [quote(_word_name(index)) for index in _words(staging.rules)]
-    bounding = [quote(staging.bounding)] if staging.bounding else []
-    columns = ", ".join([HASH] * bool(staging.key) + words + bounding + [BAD])
+    kept = [quote(name) for name in staging.kept] + [GONE] * staging.marked
+    columns = ", ".join([HASH] * bool(staging.key) + words + kept + [BAD])
     return f"CREATE TEMP {'TABLE' if staging.again else 'VIEW'} {JUDGED} AS SELECT {columns} FROM {STAGED}"
 
 
@@ -151,6 +170,47 @@ def as_json(outputs: tuple[str, ...]) -> str:
 def good() -> str:
     """The condition of staged rows that no rule rejected."""
     return f"NOT {BAD}"
+
+
+def staged_twice(*, whole: bool = False) -> str:
+    """SELECT of the hashes that several good staged rows have; with `whole`, a hash is the key itself.
+
+    The upper halves of the hashes are sorted and neighbours compared, and only where two are equal are whole hashes
+    grouped: grouping all of them takes three times as long and four times the memory.
+    """
+    half = f"({f'hash({HASH})' if whole else HASH} >> 32)::UINTEGER"
+    halves = f"SELECT {half} AS _mp_half FROM {JUDGED} WHERE {good()}"
+    following = f"SELECT _mp_half, lag(_mp_half) OVER (ORDER BY _mp_half) AS _mp_before FROM ({halves}) AS halves"
+    likely = f"SELECT _mp_half FROM ({following}) AS following WHERE _mp_half = _mp_before"
+    return f"SELECT {HASH} FROM {JUDGED} WHERE {good()} AND {half} IN ({likely}) GROUP BY {HASH} HAVING count(*) > 1"
+
+
+def key_bounds(column: str) -> str:
+    """SELECT of the least and greatest value that a key column, one of `kept`, has among the good staged rows."""
+    return f"SELECT min({quote(column)}), max({quote(column)}) FROM {JUDGED} WHERE {good()}"
+
+
+def whole_bounds() -> str:
+    """SELECT of the least and greatest whole-number key of the good staged rows, and of their number."""
+    return f"SELECT min({HASH}), max({HASH}), count(*) FROM {JUDGED} WHERE {good()}"
+
+
+def whole_numbers(low: int, high: int) -> str:
+    """SELECT of how many different whole-number keys the good staged rows have, all of them within the bounds.
+
+    A bit for each number of the range: ten times as fast as telling equal keys from each other by sorting.
+    """
+    return f"SELECT bit_count(bitstring_agg({HASH}, {low}, {high})) FROM {JUDGED} WHERE {good()}"
+
+
+def within(column: str, low: object, high: object) -> str:
+    """The condition of rows that can share a key with a staged row, by the bounds of one key column."""
+    return f"{quote(column)} >= {value(low)} AND {quote(column)} <= {value(high)}"
+
+
+def _judging(staging: Staging) -> str:
+    words = "".join(f", {_word(staging.rules, index)} AS {quote(_word_name(index))}" for index in _words(staging.rules))
+    return f"SELECT *{words} FROM ({staging.query}) AS q"
 
 
 def _carried(staging: Staging) -> str:

@@ -8,7 +8,9 @@ import httpx
 import pytest
 
 from millpond.catalog.catalog import Catalog
+from millpond.catalog.commits import Commit
 from millpond.core.names import TableName
+from millpond.core.schema import Column, Schema
 
 from .talk import COLUMNS, made, refused, renamed, seen, view
 
@@ -154,3 +156,20 @@ def test_a_name_in_another_script_is_paged_and_renamed(web: httpx.Client) -> Non
     names = [row["name"] for page in pages(web, "/namespaces/s/tables", "identifiers", pageSize="1") for row in page]
     assert names == sorted(["Ærø", "日本", "ünïcode", "with space", "dot.ted"])
     assert renamed(web, "tables", "日本", "日本国").status_code == 204
+
+
+def test_side_tables_are_not_shown_to_outside_clients(web: httpx.Client, catalog: Catalog) -> None:
+    """What models remember is listed nowhere, and nobody makes tables there; it goes with the table it belongs to."""
+    made(web)
+    stage = catalog.begin("step")
+    stage.create_table(TableName("state", "s__t"), Schema((Column("key_1", "BIGINT"),)))
+    stage.publish(Commit("step", "upsert", "me"))
+    assert inside(web) == [["s"]]
+    refused(
+        web.post("/namespaces/state/tables", json={"name": "x", "schema": COLUMNS}),
+        404,
+        "NoSuchNamespaceException",
+        "state",
+    )
+    assert web.delete("/namespaces/s/tables/t").status_code == 204
+    assert catalog.tables() == ()

@@ -14,7 +14,7 @@ from millpond.catalog.keeper import Keeper
 from millpond.catalog.staging import Stage
 from millpond.catalog.tokens import PREFIX
 from millpond.core.errors import CatalogError, ConflictError
-from millpond.core.names import LAYERS, QUARANTINE, TableName
+from millpond.core.names import LAYERS, QUARANTINE, STATE, TableName
 from millpond.core.retry import Backoff, retry
 
 T = TypeVar("T")
@@ -101,11 +101,16 @@ class Seat:
             )
 
     def namespaces(self) -> tuple[str, ...]:
-        """Every namespace; a step always sees the layers, which are made when it publishes."""
+        """Every namespace, but for outside clients that of side tables.
+
+        A step always sees the layers, which are made when it publishes.
+        """
         with self.catalog.store.read() as connection:
             known = set(namespaces.names(connection, self.catalog.environment))
-        if not self.direct:
-            known.update(LAYERS, (QUARANTINE,), (entry.name.layer for entry in self.stage.tables()))
+        if self.direct:
+            known.discard(STATE)
+        else:
+            known.update(LAYERS, (QUARANTINE, STATE), (entry.name.layer for entry in self.stage.tables()))
         return tuple(sorted(known))
 
     def may_hold(self, namespace: str) -> bool:

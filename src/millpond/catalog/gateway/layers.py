@@ -12,7 +12,7 @@ from millpond.catalog.gateway.once import keep
 from millpond.catalog.gateway.pages import page
 from millpond.catalog.gateway.requests import Call, no_such_namespace
 from millpond.core.errors import CatalogError
-from millpond.core.names import LAYERS, QUARANTINE
+from millpond.core.names import LAYERS, QUARANTINE, STATE
 
 
 def listed(seat: Seat, call: Call) -> Response:
@@ -112,7 +112,7 @@ def _known(seat: Seat, name: str) -> dict[str, str]:
     """A namespace's own properties. Raises CatalogError MP-3002 when it is not there."""
     with seat.catalog.store.read() as connection:
         words = namespaces.properties(connection, seat.catalog.environment, name)
-    if words is None and not seat.direct and name in (*LAYERS, QUARANTINE):
+    if words is None and not seat.direct and name in (*LAYERS, QUARANTINE, STATE):
         words = {}
     if words is None:
         raise no_such_namespace(name)

@@ -1,0 +1,45 @@
+"""What bounds tell of the keys of a step: which part of a table can hold them, and whether they all differ."""
+
+from __future__ import annotations
+
+from millpond.core.schema import Schema
+from millpond.engines.engine import Session
+from millpond.sql.staging import key_bounds, whole_bounds, whole_numbers, within
+
+_BOUNDED = ("TIMESTAMP", "DATE", "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "DECIMAL")
+"""Types of ordered key columns, those that tell old files from new ones first."""
+_WHOLE = ("INTEGER", "BIGINT")
+_SPREAD = 16
+"""Most numbers in the range of a whole-number key for each row: its bits take no more room than the hashes do."""
+_WIDEST = 1_000_000_000
+"""Most numbers in such a range at all: DuckDB's own limit."""
+
+
+def ordered_key(key: tuple[str, ...], schema: Schema) -> tuple[str, ...]:
+    """The key column whose bounds tell most, or none."""
+    columns = [column for column in schema.columns if column.name in key and "ZONE" not in column.type]
+    found = (column.name for kind in _BOUNDED for column in columns if column.type.startswith(kind))
+    return tuple(found)[:1]
+
+
+def searched(session: Session, columns: tuple[str, ...]) -> str:
+    """The condition over the table's rows that all keys of the good staged rows keep to; empty for no condition."""
+    if not columns:
+        return ""
+    low, high = session.rows(key_bounds(columns[0]))[0]
+    return within(columns[0], low, high) if low is not None else ""
+
+
+def whole_key(key: tuple[str, ...], schema: Schema) -> bool:
+    """Whether the key is one whole number."""
+    return [column.type in _WHOLE for column in schema.columns if column.name in key] == [True]
+
+
+def all_apart(session: Session) -> bool:
+    """Whether all good staged rows have different whole-number keys, where that is soon told (else False)."""
+    low, high, number = session.rows(whole_bounds())[0]
+    if not number:
+        return True
+    if not number <= high - low + 1 <= min(number * _SPREAD, _WIDEST):
+        return False
+    return bool(session.rows(whole_numbers(low, high))[0][0] == number)

@@ -1,0 +1,45 @@
+"""One build in progress: what the steps of keyed kinds work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from millpond.catalog.commits import Ledger, Verdict
+from millpond.catalog.staging import Stage
+from millpond.core.schema import Column, Schema
+from millpond.engines.engine import Session
+from millpond.pipeline.compiled import CompiledModel
+from millpond.pipeline.inputs import InputChanges
+from millpond.pipeline.workbench import Workbench
+
+
+@dataclass(frozen=True)
+class Building:
+    """A build of one model.
+
+    `schema` are the query's columns, as tables hold them; `widened` those of them that the query itself gives another
+    type. `news` are the input's changes, empty where the query reads its inputs itself. `whole` says that `news`, or
+    the query, is all there is, and that the table must be what it says. `filled` says that the table may hold rows.
+    """
+
+    bench: Workbench
+    session: Session
+    stage: Stage
+    model: CompiledModel
+    news: tuple[InputChanges, ...]
+    schema: Schema
+    widened: tuple[Column, ...]
+    whole: bool
+    filled: bool
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a build did: where its rows went, what the rules said, and which quarantined records it judged anew.
+
+    `scope` is the condition of these records, None where the step met new rows only.
+    """
+
+    ledger: Ledger
+    verdicts: tuple[Verdict, ...]
+    scope: str | None

@@ -1,0 +1,118 @@
+"""An `upsert` step: the newest row of each key stays, and deletes are remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from millpond.catalog.commits import Ledger
+from millpond.core.names import side_table
+from millpond.core.schema import Column, Schema
+from millpond.engines.engine import Session
+from millpond.pipeline.arrivals import arrivals, counted, judge
+from millpond.pipeline.bounding import all_apart, ordered_key, searched, whole_key
+from millpond.pipeline.building import Building, Work
+from millpond.pipeline.roles import Roles, roles
+from millpond.pipeline.target import prepare_side
+from millpond.sql.statements import count_rows
+from millpond.sql.upsert import (
+    COUNTED,
+    DOUBLED,
+    TIED,
+    Redo,
+    Upsert,
+    contested_counts,
+    create_contested,
+    create_doubled,
+    create_fates,
+    create_found,
+    create_remembered,
+    create_tied,
+    delete_beaten,
+    fate_counts,
+    forget,
+    insert_winners,
+    newer,
+    remember,
+    state_columns,
+)
+
+
+def upsert_rows(building: Building) -> Work:
+    """Bring the model's table up to date with what came and went."""
+    model, session = building.model, building.session
+    part = roles(model.model, building.schema)
+    side = _side_schema(building.schema, part) if part.mark is not None else None
+    prepare_side(building.stage, model.model, side, filled=building.filled)
+    upsert = Upsert(
+        model.table,
+        part.kept,
+        part.key,
+        part.order,
+        side_table(model.table) if side is not None else None,
+        building.filled,
+        whole=whole_key(part.key, building.schema),
+    )
+    found = arrivals(building, part, newer(upsert) if building.filled else ())
+    judged = judge(building, found)
+    redo: Redo = "every" if found.every else "some" if found.redone else "none"
+    history = searched(session, ordered_key(part.key, building.schema)) if building.filled and redo == "none" else ""
+    upsert = replace(upsert, redo=redo, history=history)
+    ledger = merge(session, upsert).ledger(judged.staged, judged.rejected)
+    return Work(counted(found, judged, ledger), judged.verdicts, found.scope)
+
+
+@dataclass(frozen=True)
+class Merged:
+    """How many keys had each fate, and what became of the staged rows that did not win their key."""
+
+    fates: Mapping[str, int]
+    copies: int = 0
+    beaten: int = 0
+
+    def ledger(self, staged: int, quarantined: int) -> Ledger:
+        """Where the staged rows went; a row that left the table because its input row did counts as staged too."""
+        fates = self.fates
+        return Ledger(
+            staged=staged + fates["lost"],
+            inserted=fates["new"],
+            updated=fates["other"],
+            unchanged=fates["same"] + fates["absent"],
+            stale=fates["stale"] + self.beaten,
+            deleted=fates["gone"] + fates["lost"],
+            deduplicated=self.copies,
+            quarantined=quarantined,
+        )
+
+
+def merge(session: Session, upsert: Upsert) -> Merged:
+    """Merge the good staged rows into the table and its side table."""
+    session.execute(create_found(upsert))
+    session.execute(create_remembered(upsert))
+    session.execute(create_tied(upsert))
+    session.execute(create_doubled(whole=upsert.whole, apart=upsert.whole and all_apart(session)))
+    tied, contested = (bool(session.rows(count_rows(relation))[0][0]) for relation in (TIED, DOUBLED))
+    copies = beaten = 0
+    if contested:
+        session.execute(create_contested(upsert, tied=tied))
+        copies, beaten = session.rows(contested_counts())[0]
+    session.execute(create_fates(upsert, contested=contested))
+    fates = dict(zip(COUNTED, session.rows(fate_counts())[0], strict=True))
+    if fates["other"] or fates["gone"] or fates["lost"]:
+        session.execute(delete_beaten(upsert))
+    if fates["new"] or fates["other"]:
+        unlucky = bool(fates["stale"] or fates["same"])
+        session.execute(insert_winners(upsert, contested=contested, unlucky=unlucky))
+    if upsert.state is not None:
+        if upsert.filled:
+            session.execute(forget(upsert, upsert.state))
+        if fates["gone"] or fates["absent"]:
+            session.execute(remember(upsert, upsert.state))
+    return Merged(fates, copies, beaten)
+
+
+def _side_schema(schema: Schema, part: Roles) -> Schema:
+    names = state_columns(part.key, part.order)
+    found = (schema.get(name) for name in (*part.key, *part.order))
+    given = tuple(column for column in found if column is not None)
+    return Schema(tuple(Column(name, column.type) for name, column in zip(names, given, strict=True)))

@@ -1,0 +1,262 @@
+"""Statements of an `upsert` step: the newest row of each key by its order columns, whatever order rows arrive in.
+
+Among rows of one key the later by the order columns wins; of two that are equal there, one that deletes the key, then
+the one of the least values. What the winning row of each key does is its *fate*: `new`, `other` (replaces a row),
+`same` (is there already), `stale` (the table or a remembered delete is newer), `gone` (deletes a row), `absent`
+(deletes a key that has no row). Where the present state of a key must not count, because a row that it was made of is
+no more, the key is *redone*: all of its rows are staged again, and what none of them explains is `lost`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from millpond.core.names import TableName, literal, quote
+from millpond.sql.keys import after, by_content, equal, names, same
+from millpond.sql.redo import CAME, REDO
+from millpond.sql.staging import GONE, HASH, JUDGED, STAGED, good, staged_twice
+
+FOUND = "found"
+REMEMBERED = "remembered"
+TIED = "tied"
+DOUBLED = "doubled"
+CONTESTED = "contested"
+FATES = "fates"
+
+Redo = Literal["none", "some", "every"]
+
+
+@dataclass(frozen=True)
+class Upsert:
+    """What an upsert step works on.
+
+    `filled` says that the table may hold rows. `state` is the side table of deleted keys, None for models whose rows
+    cannot delete. `redo` says whether no key, the keys in the relation `redo`, or every key is redone. `history` is a
+    condition over the table's rows that no staged row's key can lie outside of, or empty. `whole` says that the key is
+    one whole number.
+    """
+
+    table: TableName
+    outputs: tuple[str, ...]
+    key: tuple[str, ...]
+    order: tuple[str, ...]
+    state: TableName | None
+    filled: bool
+    redo: Redo = "none"
+    history: str = ""
+    whole: bool = False
+
+    @property
+    def payload(self) -> tuple[str, ...]:
+        """The columns of the table that are in neither key nor order."""
+        return tuple(name for name in self.outputs if name not in (*self.key, *self.order))
+
+    @property
+    def ranked(self) -> tuple[str, ...]:
+        """The columns of key and order."""
+        return (*self.key, *self.order)
+
+    @property
+    def gone(self) -> str:
+        """The expression that tells of a staged row whether it deletes its key."""
+        return GONE if self.state is not None else "FALSE"
+
+
+def state_columns(key: Sequence[str], order: Sequence[str]) -> tuple[str, ...]:
+    """The names that key and order columns have in the side table, so that no author's name meets another's."""
+    return (*(f"key_{n}" for n in range(1, len(key) + 1)), *(f"order_{n}" for n in range(1, len(order) + 1)))
+
+
+def create_found(upsert: Upsert) -> str:
+    """Temp table of key and order of the table's rows whose keys are staged or redone, and whether they are redone."""
+    if not upsert.filled:
+        return f"CREATE TEMP TABLE {FOUND} AS {_nothing(upsert)}"
+    table = f'"lake".{upsert.table.quoted}'
+    if upsert.history:
+        table = f"(SELECT * FROM {table} WHERE {upsert.history})"
+    return f"CREATE TEMP TABLE {FOUND} AS {_of_staged_keys(upsert, f'SELECT {names(upsert.ranked)} FROM {table}')}"
+
+
+def create_remembered(upsert: Upsert) -> str:
+    """Temp table like FOUND of the deletes that are remembered."""
+    if upsert.state is None or not upsert.filled:
+        return f"CREATE TEMP TABLE {REMEMBERED} AS {_nothing(upsert)}"
+    pairs = zip(state_columns(upsert.key, upsert.order), upsert.ranked, strict=True)
+    columns = ", ".join(f"{inner} AS {quote(name)}" for inner, name in pairs)
+    rows = f'SELECT {columns} FROM "lake".{upsert.state.quoted}'
+    return f"CREATE TEMP TABLE {REMEMBERED} AS {_of_staged_keys(upsert, rows)}"
+
+
+def _nothing(upsert: Upsert) -> str:
+    return f"SELECT {names(upsert.ranked)}, FALSE AS _mp_redo FROM {JUDGED} WHERE FALSE"
+
+
+def _of_staged_keys(upsert: Upsert, rows: str) -> str:
+    key = names(upsert.key)
+    on = same("t", "s", upsert.key)
+    staged = f"SELECT {key}, FALSE AS _mp_redo FROM {JUDGED} WHERE {good()}"
+    if upsert.redo == "every":
+        return f"SELECT *, TRUE AS _mp_redo FROM ({rows}) AS t"
+    if upsert.redo == "none":
+        return f"SELECT t.*, FALSE AS _mp_redo FROM ({rows}) AS t SEMI JOIN ({staged}) AS s ON {on}"
+    wanted = f"{staged} UNION ALL SELECT {key}, TRUE AS _mp_redo FROM {REDO}"
+    wanted = f"SELECT {key}, bool_or(_mp_redo) AS _mp_redo FROM ({wanted}) AS w GROUP BY {key}"
+    return f"SELECT t.*, s._mp_redo FROM ({rows}) AS t JOIN ({wanted}) AS s ON {on}"
+
+
+def create_tied(upsert: Upsert) -> str:
+    """Temp table of the keys whose row in the table stands where a staged one does by the order, and these's hashes."""
+    return (
+        f"CREATE TEMP TABLE {TIED} AS SELECT DISTINCT {names(upsert.key, 'f')}, f._mp_redo, j.{HASH} "
+        f"FROM {JUDGED} AS j JOIN {FOUND} AS f ON {same('j', 'f', upsert.key)} "
+        f"WHERE {good()} AND {equal('j', 'f', upsert.order)}"
+    )
+
+
+def create_doubled(*, whole: bool, apart: bool) -> str:
+    """Temp table of the key hashes that several rows contest: staged twice, or tied with the table's row.
+
+    With `whole`, hashes are the keys themselves; `apart` says that no two staged rows have the same.
+    """
+    twice = "" if apart else f"{staged_twice(whole=whole)} UNION "
+    return f"CREATE TEMP TABLE {DOUBLED} AS {twice}SELECT {HASH} FROM {TIED}"
+
+
+def create_contested(upsert: Upsert, *, tied: bool) -> str:
+    """Temp table of every row that contests a key with others, ranked; rank 1 wins.
+
+    `_mp_copy` numbers equal staged rows, `_mp_same` says that the table has an equal row. `tied` says that rows of the
+    table take part: a row of a redone key takes part only to be recognised.
+    """
+    columns = names(upsert.outputs)
+    rows = (
+        f"SELECT {columns}, {upsert.gone} AS {GONE}, TRUE AS _mp_staged, FALSE AS _mp_void FROM {STAGED} "
+        f"WHERE {good()} AND {HASH} IN (SELECT {HASH} FROM {DOUBLED})"
+    )
+    if tied:
+        held = f"SELECT DISTINCT {names(upsert.key)}, _mp_redo FROM {TIED}"
+        rows += (
+            f" UNION ALL SELECT {names(upsert.outputs, 't')}, FALSE, FALSE, h._mp_redo "
+            f'FROM "lake".{upsert.table.quoted} AS t JOIN ({held}) AS h ON {same("t", "h", upsert.key)}'
+        )
+    order = ", ".join(f"{quote(name)} DESC" for name in upsert.order)
+    content = f", {by_content(upsert.payload)}" if upsert.payload else ""
+    rank = f"PARTITION BY {names(upsert.key)} ORDER BY _mp_void, {order}, {GONE} DESC{content}, _mp_staged DESC"
+    return (
+        f"CREATE TEMP TABLE {CONTESTED} AS SELECT *, row_number() OVER ({rank}) AS _mp_rank, "
+        f"row_number() OVER (PARTITION BY {columns}, {GONE}, _mp_staged) AS _mp_copy, "
+        f"bool_or(NOT _mp_staged) OVER (PARTITION BY {columns}, {GONE}) AS _mp_same FROM ({rows}) AS rows"
+    )
+
+
+def create_fates(upsert: Upsert, *, contested: bool) -> str:
+    """Temp table of each key's winning staged row, as key, order and hash, with its fate; and of the keys lost.
+
+    The hash is NULL for rows that were contested. `_mp_known` says that a delete of the key is remembered.
+    """
+    columns = names(upsert.ranked)
+    alone = f" AND {HASH} NOT IN (SELECT {HASH} FROM {DOUBLED})" if contested else ""
+    won = f"SELECT {columns}, {upsert.gone} AS {GONE}, {HASH}, FALSE AS _mp_same FROM {JUDGED} WHERE {good()}{alone}"
+    if contested:
+        won += f" UNION ALL SELECT {columns}, {GONE}, NULL, _mp_same FROM {CONTESTED} WHERE _mp_rank = 1 AND _mp_staged"
+    key = upsert.key
+    fates = (
+        f"SELECT {names(upsert.ranked, 'w')}, w.{HASH}, r._mp_redo IS NOT NULL AS _mp_known, "
+        f"{_fate(upsert.order)} AS _mp_fate FROM ({won}) AS w LEFT JOIN {FOUND} AS f ON {same('w', 'f', key)} "
+        f"LEFT JOIN {REMEMBERED} AS r ON {same('w', 'r', key)}"
+    )
+    if upsert.redo != "none":
+        for held, fate in ((FOUND, "lost"), (REMEMBERED, "forgotten")):
+            fates += (
+                f" UNION ALL SELECT {names(upsert.ranked, 'h')}, NULL, {fate == 'forgotten'}, {literal(fate)} "
+                f"FROM (SELECT * FROM {held} WHERE _mp_redo) AS h ANTI JOIN ({won}) AS w ON {same('h', 'w', key)}"
+            )
+    return f"CREATE TEMP TABLE {FATES} AS {fates}"
+
+
+def _fate(order: Sequence[str]) -> str:
+    """The fate of a winning row `w`, given the table's row `f` and the remembered delete `r` of its key, if any."""
+    return (
+        f"CASE WHEN NOT r._mp_redo AND {after('r', 'w', order)} THEN 'stale' "
+        f"WHEN NOT r._mp_redo AND {equal('r', 'w', order)} THEN CASE WHEN w.{GONE} THEN 'same' ELSE 'stale' END "
+        f"WHEN NOT f._mp_redo AND {after('f', 'w', order)} THEN 'stale' WHEN w._mp_same THEN 'same' "
+        f"WHEN f._mp_redo IS NULL THEN CASE WHEN w.{GONE} THEN 'absent' ELSE 'new' END "
+        f"WHEN w.{GONE} THEN 'gone' ELSE 'other' END"
+    )
+
+
+COUNTED = ("new", "other", "same", "stale", "gone", "absent", "lost")
+
+
+def fate_counts() -> str:
+    """SELECT of one row: how many keys have each fate of COUNTED."""
+    counted = ", ".join(f"count(*) FILTER (WHERE _mp_fate = '{fate}')" for fate in COUNTED)
+    return f"SELECT {counted} FROM {FATES}"
+
+
+def contested_counts() -> str:
+    """SELECT of one row: staged rows that are copies of others, and different ones that lost."""
+    return (
+        "SELECT count(*) FILTER (WHERE _mp_copy > 1), "
+        "count(*) FILTER (WHERE _mp_copy = 1) - count(*) FILTER (WHERE _mp_rank = 1) "
+        f"FROM {CONTESTED} WHERE _mp_staged"
+    )
+
+
+def delete_beaten(upsert: Upsert) -> str:
+    """Take the rows out of the table that are replaced, deleted or explained by no row any more."""
+    beaten = f"SELECT {names(upsert.key)} FROM {FATES} WHERE _mp_fate IN ('other', 'gone', 'lost')"
+    return (
+        f'MERGE INTO "lake".{upsert.table.quoted} AS t USING ({beaten}) AS d ON {same("t", "d", upsert.key)} '
+        "WHEN MATCHED THEN DELETE"
+    )
+
+
+def insert_winners(upsert: Upsert, *, contested: bool, unlucky: bool) -> str:
+    """Put the winning rows into the table that are new there; `unlucky` says that some that were alone are not."""
+    columns = names(upsert.outputs)
+    alone = f"SELECT {columns} FROM {STAGED} WHERE {good()}"
+    if upsert.state is not None:
+        alone += f" AND NOT {GONE}"
+    if contested:
+        alone += f" AND {HASH} NOT IN (SELECT {HASH} FROM {DOUBLED})"
+    if unlucky:
+        out = f"SELECT {HASH} FROM {FATES} WHERE {HASH} IS NOT NULL AND _mp_fate NOT IN ('new', 'other')"
+        alone += f" AND {HASH} NOT IN ({out})"
+    rows = alone
+    if contested:
+        into = f"SELECT {names(upsert.key)} FROM {FATES} WHERE {HASH} IS NULL AND _mp_fate IN ('new', 'other')"
+        won = f"SELECT * FROM {CONTESTED} WHERE _mp_rank = 1 AND _mp_staged"
+        rows += f" UNION ALL SELECT {columns} FROM ({won}) AS c SEMI JOIN ({into}) AS d ON {same('c', 'd', upsert.key)}"
+    return f'INSERT INTO "lake".{upsert.table.quoted} ({columns}) {rows}'
+
+
+def forget(upsert: Upsert, state: TableName) -> str:
+    """Take deletes out of the side table that a newer row or delete replaces, or that no row explains any more."""
+    inner = state_columns(upsert.key, ())
+    pairs = zip(inner, upsert.key, strict=True)
+    on = " AND ".join(f"t.{column} IS NOT DISTINCT FROM d.{quote(name)}" for column, name in pairs)
+    old = f"SELECT {names(upsert.key)} FROM {FATES} WHERE _mp_known AND _mp_fate IN ('new', 'absent', 'forgotten')"
+    return f'MERGE INTO "lake".{state.quoted} AS t USING ({old}) AS d ON {on} WHEN MATCHED THEN DELETE'
+
+
+def remember(upsert: Upsert, state: TableName) -> str:
+    """Put the newest deletes into the side table."""
+    columns = ", ".join(state_columns(upsert.key, upsert.order))
+    gone = f"SELECT {names(upsert.ranked)} FROM {FATES} WHERE _mp_fate IN ('gone', 'absent')"
+    return f'INSERT INTO "lake".{state.quoted} ({columns}) {gone}'
+
+
+def newer(upsert: Upsert) -> tuple[str, ...]:
+    """Queries over a row `w` of the input: one that gives a row says that a newer row or delete of its key is there."""
+    pairs = [(f'"lake".{upsert.table.quoted}', upsert.ranked)]
+    if upsert.state is not None:
+        pairs.append((f'"lake".{upsert.state.quoted}', state_columns(upsert.key, upsert.order)))
+    queries = []
+    for relation, columns in (*pairs, (CAME, upsert.ranked)):
+        named = ", ".join(f"{quote(own)} AS {quote(name)}" for own, name in zip(columns, upsert.ranked, strict=True))
+        held = f"(SELECT {named} FROM {relation}) AS h"
+        queries.append(f"SELECT 1 FROM {held} WHERE {same('h', 'w', upsert.key)} AND {after('h', 'w', upsert.order)}")
+    return tuple(queries)
