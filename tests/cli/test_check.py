@@ -82,3 +82,19 @@ def test_what_a_kind_asks_of_the_query_must_be_there(shop: Path, type_: Type) ->
         ("c.sql", "MP-2102", None),
         ("c.sql", "MP-2100", None),
     ]
+
+
+def test_what_a_history_asks_of_the_query_must_be_there(shop: Path, type_: Type) -> None:
+    """The event time is there and tells a time, and no column has the name of one that the kind makes."""
+    head = "/*---\nkind: scd2\nkey: [order_id]\nevent_time: {}\n{}---*/\n"
+    models = {
+        "a": head.format("orderd_at", "") + "SELECT order_id, ordered_at FROM bronze.orders\n",
+        "b": head.format("ordered_at", "") + "SELECT order_id, ordered_at::VARCHAR AS ordered_at FROM bronze.orders\n",
+        "c": head.format("at", "") + "SELECT order_id, ordered_at::DATE AS at, 1 AS Valid_To FROM bronze.orders\n",
+        "d": head.format("valid_from", "partition: [month(valid_from)]\nchecks:\n  - not_null: amount\n")
+        + "SELECT order_id, ordered_at::DATE AS valid_from, amount FROM bronze.orders\n",
+    }
+    for name, text in models.items():
+        (shop / "models" / "silver" / f"{name}.sql").write_text(text)
+    found = [(f["file"].rsplit("/", 1)[-1], f["code"], f["suggestion"]) for f in type_("check", "--json").objects()]
+    assert found == [("a.sql", "MP-2100", "ordered_at"), ("b.sql", "MP-2103", None), ("c.sql", "MP-2104", None)]

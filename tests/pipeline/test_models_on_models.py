@@ -1,4 +1,4 @@
-"""append -> upsert -> aggregate -> aggregate: however records arrive and go, the tables are what all of them mean.
+"""append -> upsert -> scd2 -> aggregate -> aggregate: whatever comes and goes, the tables are what all records mean.
 
 Every example plays several histories at once, each with ids, people and cities of its own: a run costs the same for one
 and for four, and no record of one history touches a key of another.
@@ -28,17 +28,27 @@ PROJECT = {
     "models/silver/newest.sql": (
         "/*---\nkind: upsert\nkey: [city]\norder: [at]\n---*/\nSELECT city, at, person FROM silver.latest\n"
     ),
-    "models/gold/by_city.sql": (
-        "/*---\nkind: aggregate\nkey: [city]\n---*/\n"
-        "SELECT city, count(*) AS people, max(at) AS newest FROM silver.latest GROUP BY city\n"
+    "models/silver/visits.sql": (
+        "/*---\nkind: scd2\nkey: [person]\nevent_time: at\ndelete_when: op = 'D'\nexclude: [op]\n---*/\n"
+        "SELECT person, at, city, op FROM silver.moves\n"
     ),
-    "models/gold/by_people.sql": (
-        "/*---\nkind: aggregate\nkey: [people]\n---*/\n"
-        "SELECT people, count(*) AS cities, sum(newest)::BIGINT AS newest FROM gold.by_city GROUP BY people\n"
+    "models/silver/mayors.sql": (
+        "/*---\nkind: scd2\nkey: [city]\nevent_time: at\n---*/\nSELECT city, at, person FROM silver.latest\n"
+    ),
+    "models/gold/by_person.sql": (
+        "/*---\nkind: aggregate\nkey: [person]\n---*/\n"
+        "SELECT person, count(*) AS terms, max(valid_to) AS ended FROM silver.mayors GROUP BY person\n"
+    ),
+    "models/gold/by_terms.sql": (
+        "/*---\nkind: aggregate\nkey: [terms]\n---*/\n"
+        "SELECT terms, count(*) AS people, sum(ended)::BIGINT AS ended FROM gold.by_person GROUP BY terms\n"
     ),
 }
 
-TABLES = ("silver.latest", "silver.newest", "gold.by_city", "gold.by_people")
+TABLES = (
+    *("silver.latest", "silver.newest", "silver.visits", "silver.mayors"),
+    *("gold.by_person", "gold.by_terms"),
+)
 
 
 class Record(NamedTuple):
@@ -114,19 +124,44 @@ def reference(every: list[Record]) -> dict[str, list[tuple[Any, ...]]]:
             latest[person] = min(row, latest.get(person, row), key=lambda r: (-r[1], not r[3], content_order(r[2:3])))
     alive = [(person, at, city) for person, at, city, gone in latest.values() if not gone]
     newest: dict[str, tuple[Any, ...]] = {}
-    cities: dict[str | None, list[int]] = {}
     for person, at, city in alive:
-        cities.setdefault(city, []).append(at)
         if city is not None:
             row = (city, at, person)
             newest[city] = min(row, newest.get(city, row), key=lambda r: (-r[1], r[2]))
-    by_city = [(city, len(ats), max(ats)) for city, ats in cities.items()]
-    sizes = {people for _, people, _ in by_city}
-    by_people = [
-        (size, sum(p == size for _, p, _ in by_city), sum(n for _, p, n in by_city if p == size)) for size in sizes
-    ]
-    rows = {"silver.latest": alive, "silver.newest": list(newest.values())}
-    return {name: sort(found) for name, found in {**rows, "gold.by_city": by_city, "gold.by_people": by_people}.items()}
+    visits = versions([(p, at, city, op == "D") for p, at, city, op in moves.values() if p is not None])
+    mayors = versions([(city, at, person, False) for person, at, city in alive if city is not None])
+    people = {person for _, person, *_ in mayors}
+    ends = {person: [to for _, p, _, to, _ in mayors if p == person] for person in people}
+    by_person = [(p, len(tos), max((to for to in tos if to is not None), default=None)) for p, tos in ends.items()]
+    by_terms = []
+    for terms in {terms for _, terms, _ in by_person}:
+        ended = [end for _, number, end in by_person if number == terms]
+        known = [end for end in ended if end is not None]
+        by_terms.append((terms, len(ended), sum(known) if known else None))
+    found = (alive, list(newest.values()), visits, mayors, by_person, by_terms)
+    return {table: sort(rows) for table, rows in zip(TABLES, found, strict=True)}
+
+
+def versions(events: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """What an scd2 model makes of (key, time, value, deletes): (key, value, from, to, current)."""
+    counting: dict[Any, dict[int, tuple[Any, ...]]] = {}
+    for key, at, value, gone in events:
+        if at is not None:
+            times = counting.setdefault(key, {})
+            row = (value, gone)
+            times[at] = min(row, times.get(at, row), key=lambda r: (not r[1], content_order(r[:1])))
+    made: list[tuple[Any, ...]] = []
+    for key, times in counting.items():
+        held: tuple[Any, ...] | None = None
+        for at, (value, gone) in sorted(times.items()):
+            if held is not None and (gone or held[0] != value):
+                made.append((key, *held, at, False))
+                held = None
+            if held is None and not gone:
+                held = (value, at)
+        if held is not None:
+            made.append((key, *held, None, True))
+    return made
 
 
 def content_order(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -160,7 +195,7 @@ fours = st.lists(histories, min_size=4, max_size=4)
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(fours)
 def test_any_arrival_gives_what_all_records_at_once_mean(played: list[list[Batch]]) -> None:
-    """Duplicates, conflicts, late records, deletes, missing values and files that change, through five models."""
+    """Duplicates, conflicts, late records, deletes, missing values and files that change, through seven models."""
     check(played)
 
 

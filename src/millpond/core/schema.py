@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 ORIGIN_COLUMNS = ("_origin", "_position", "_load", "_loaded_at", "_rescued")
@@ -47,6 +47,10 @@ class Schema:
         """The column of that name, compared without case, or None."""
         folded = name.lower()
         return next((column for column in self.columns if column.name.lower() == folded), None)
+
+    def of(self, names: Iterable[str]) -> tuple[Column, ...]:
+        """The columns of those names, in their order, without those that are not there."""
+        return tuple(column for column in map(self.get, names) if column is not None)
 
 
 ORIGIN_SCHEMA = Schema(

@@ -15,7 +15,8 @@ from millpond.pipeline.inputs import InputChanges, read_changes
 from millpond.pipeline.outcome import Outcome
 from millpond.pipeline.plan import BuildStep, InputRange
 from millpond.pipeline.recompute import recompute_groups, recompute_whole
-from millpond.pipeline.roles import table_columns
+from millpond.pipeline.roles import table_columns, table_lineage
+from millpond.pipeline.scd2 import version_rows
 from millpond.pipeline.target import output_schema, prepare
 from millpond.pipeline.unique import judge_unique
 from millpond.pipeline.upsert import upsert_rows
@@ -70,7 +71,7 @@ def _repartition(bench: Workbench, stage: Stage, model: CompiledModel, step: Bui
 
 def _reads_changes(model: CompiledModel, step: BuildStep) -> bool:
     """Whether the step takes its input row by row (else the query reads the tables themselves)."""
-    if model.model.kind in ("append", "upsert"):
+    if model.model.kind in ("append", "upsert", "scd2"):
         return model.shape.row_preserving
     return step.mode == "groups"
 
@@ -103,6 +104,8 @@ def _work(building: Building, step: BuildStep) -> Work:
     model, news, schema, filled = building.model, building.news, building.schema, building.filled
     if model.model.kind == "upsert":
         return upsert_rows(building)
+    if model.model.kind == "scd2":
+        return version_rows(building)
     scope = judged_scope(model, step, filled=filled)
     if model.model.kind == "append":
         return Work(*append_rows(bench, session, stage, model, news, schema, filled=filled), scope)
@@ -123,6 +126,6 @@ def _commit(bench: Workbench, model: CompiledModel, base: int, ledger: Ledger, v
         cursors=tuple(Cursor(model.table, name, base) for name in model.inputs),
         ledger=ledger,
         verdicts=verdicts,
-        lineage=tuple(Edge(model.table, *edge) for edge in lineage(model.query, schemas)),
+        lineage=table_lineage(model.model, (Edge(model.table, *edge) for edge in lineage(model.query, schemas))),
         models=(model.state(),),
     )

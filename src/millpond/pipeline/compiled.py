@@ -40,7 +40,7 @@ class CompiledModel:
     @property
     def incremental(self) -> bool:
         """Whether the model is brought up to date from its input's changes alone."""
-        if self.model.kind in ("append", "upsert"):
+        if self.model.kind in ("append", "upsert", "scd2"):
             return self.shape.row_preserving
         return self.model.kind == "aggregate" and self.groups is not None
 
@@ -59,7 +59,7 @@ class CompiledModel:
         return ModelState(self.table, hashlib.sha256(definition.encode()).hexdigest(), definition)
 
 
-_OF_SOME_KINDS = ("order", "delete_when", "tombstones", "exclude")
+_OF_SOME_KINDS = ("order", "event_time", "delete_when", "tombstones", "exclude")
 
 
 def compile_model(model: Model) -> CompiledModel:

@@ -102,7 +102,7 @@ def _has_news(state: LakeState, given: InputRange) -> bool:
 def _note(model: CompiledModel) -> str:
     if model.incremental:
         return _INCREMENTAL.get(model.model.kind, "")
-    if model.model.kind in ("append", "upsert"):
+    if model.model.kind in ("append", "upsert", "scd2"):
         return f"not row-preserving ({model.shape.reason}): reads its inputs whole"
     if model.model.kind == "aggregate":
         return "its groups cannot be found in one input: recomputes all, changes what differs"
@@ -112,6 +112,7 @@ def _note(model: CompiledModel) -> str:
 _INCREMENTAL: Mapping[ModelKind, str] = {
     "aggregate": "recomputes the groups that changed",
     "upsert": "where input rows went, takes in all rows of their keys unless newer ones are there",
+    "scd2": "where input rows went, takes in all rows of their keys",
 }
 """What is to be said of steps that take in changes alone."""
 

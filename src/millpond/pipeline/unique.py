@@ -8,7 +8,7 @@ from millpond.catalog.commits import Verdict
 from millpond.engines.engine import Session
 from millpond.pipeline.staged import Judged, stopped
 from millpond.project.check import Check
-from millpond.project.model import Model
+from millpond.project.model import Model, ModelKind
 from millpond.sql.staging import Rule, Staging, reject_later
 from millpond.sql.unique import reject_repeated, repeated
 
@@ -37,12 +37,16 @@ def judge_unique(session: Session, model: Model, staged: int) -> tuple[Verdict, 
     """
     verdicts = []
     for check in _unique(model, "warn", "stop"):
-        failed, shown = session.rows(repeated(model.table, check.columns))[0]
+        failed, shown = session.rows(repeated(model.table, check.columns, current=model.kind in HISTORIES))[0]
         if failed and check.severity == "stop":
             raise stopped(model, check.rule, f"{failed:,} values stand in more than one row, such as {shown}")
         outcome = check.severity if failed else "pass"
         verdicts.append(Verdict(model.table, check.rule, outcome, int(failed), staged))
     return tuple(verdicts)
+
+
+HISTORIES: tuple[ModelKind, ...] = ("scd2",)
+"""Kinds whose tables hold what was beside what is."""
 
 
 def _unique(model: Model, *severities: str) -> tuple[Check, ...]:

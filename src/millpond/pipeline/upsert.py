@@ -113,6 +113,5 @@ def merge(session: Session, upsert: Upsert) -> Merged:
 
 def _side_schema(schema: Schema, part: Roles) -> Schema:
     names = state_columns(part.key, part.order)
-    found = (schema.get(name) for name in (*part.key, *part.order))
-    given = tuple(column for column in found if column is not None)
+    given = schema.of((*part.key, *part.order))
     return Schema(tuple(Column(name, column.type) for name, column in zip(names, given, strict=True)))

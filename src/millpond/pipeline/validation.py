@@ -81,7 +81,7 @@ def _bind(session: Session, order: tuple[CompiledModel, ...], known: Mapping[Tab
             continue
         problems = _outputs(model.model, schema) + _volatile(model)
         findings += problems
-        if any(problem.code == "MP-2034" for problem in problems):
+        if any(problem.code in ("MP-2034", "MP-2104") for problem in problems):
             bound.pop(model.table, None)
             continue
         session.execute(create_schema(model.table.layer))

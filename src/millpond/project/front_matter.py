@@ -35,21 +35,29 @@ class FrontMatter(Declared):
     kind: ModelKind = Field(
         "replace",
         description="How the table is made: append (new rows, deduplicated by key), upsert (the newest row of each "
-        "key), aggregate (groups that changed are computed again), replace (the whole table each time).",
+        "key), scd2 (every change of each key, from when until when it held), aggregate (groups that changed are "
+        "computed again), replace (the whole table each time).",
     )
     key: OneOrMore[Column] = Field((), description="Columns that name one row; every kind but replace needs them.")
     order: OneOrMore[Column] = Field(
         (), description="For upsert: columns that tell which row of a key is newer, compared from the first on."
     )
+    event_time: Column | None = Field(
+        None, description="For scd2: the column that says from when on a row holds; in the table it is valid_from."
+    )
     delete_when: Annotated[str, Field(min_length=1)] | None = Field(
-        None, description="For upsert: an expression, or a column, that is true of rows which delete their key."
+        None,
+        description="For upsert and scd2: an expression, or a column, that is true of rows which delete their key.",
     )
     tombstones: bool = Field(
-        False, description="For upsert: a row whose columns are all NULL but those of key and order deletes its key."
+        False,
+        description="For upsert and scd2: a row deletes its key when all of its columns are NULL but those of key and "
+        "order (or event time).",
     )
     exclude: OneOrMore[Column] = Field(
         (),
-        description="For upsert: columns of the query that checks and delete_when look at and the table does not keep.",
+        description="For upsert and scd2: columns of the query that checks and delete_when look at, and that the table "
+        "does not keep.",
     )
     partition: OneOrMore[Column] = Field(
         (),

@@ -12,18 +12,20 @@ from millpond.project.yaml_file import Document
 
 _BELONGS: Mapping[str, tuple[ModelKind, ...]] = {
     "order": ("upsert",),
-    "delete_when": ("upsert",),
-    "tombstones": ("upsert",),
-    "exclude": ("upsert",),
+    "event_time": ("scd2",),
+    "delete_when": ("upsert", "scd2"),
+    "tombstones": ("upsert", "scd2"),
+    "exclude": ("upsert", "scd2"),
 }
 """Which kinds take an entry."""
 
 _NEEDS: Mapping[ModelKind, tuple[str, str]] = {
     "upsert": ("order", "the column that tells which row of a key is newer"),
+    "scd2": ("event_time", "the column that says from when on a row holds"),
 }
 """What a kind cannot do without besides a key, and what that is."""
 
-VERSIONED: tuple[ModelKind, ...] = ("upsert",)
+VERSIONED: tuple[ModelKind, ...] = ("upsert", "scd2")
 """Kinds in which a key has several rows in its input, of which the newest or all count."""
 
 
@@ -83,12 +85,15 @@ def _check_roles(matter: FrontMatter, document: Document, findings: Findings) ->
 
 _WHY: Mapping[str, str] = {
     "order": "what orders the rows of a key must differ among them",
+    "event_time": "the times of a key's rows must differ",
     "exclude": "the table needs the columns by which it is kept right",
 }
 
 
 def _roles(matter: FrontMatter) -> Iterator[tuple[str, int, str]]:
-    for role, columns in (("key", matter.key), ("order", matter.order), ("exclude", matter.exclude)):
+    time = () if matter.event_time is None else (matter.event_time,)
+    named = (("key", matter.key), ("order", matter.order), ("event_time", time), ("exclude", matter.exclude))
+    for role, columns in named:
         for position, column in enumerate(columns):
             yield role, position, column
 

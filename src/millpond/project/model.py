@@ -12,7 +12,7 @@ from millpond.project.check import Check, CheckSeverity
 from millpond.project.settings import ProjectSettings
 from millpond.project.source import SourceSettings
 
-ModelKind = Literal["append", "upsert", "aggregate", "replace"]
+ModelKind = Literal["append", "upsert", "scd2", "aggregate", "replace"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class Model:
     sql: str
     key: tuple[str, ...] = ()
     order: tuple[str, ...] = ()
+    event_time: str | None = None
     delete_when: str | None = None
     tombstones: bool = False
     exclude: tuple[str, ...] = ()

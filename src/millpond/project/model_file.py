@@ -55,6 +55,7 @@ def read_model(path: Path, table: TableName, variables: Variables | None, findin
         sql=sql,
         key=matter.key,
         order=matter.order,
+        event_time=matter.event_time,
         delete_when=matter.delete_when,
         tombstones=matter.tombstones,
         exclude=matter.exclude,

@@ -13,10 +13,11 @@ from millpond.sql.values import value
 
 NULL_KEY = "null_key"
 NULL_ORDER = "null_order"
+NULL_EVENT_TIME = "null_event_time"
 DELETE_WHEN = "delete_when"
 KEY_CONFLICT = "key_conflict"
 
-KEYED: tuple[ModelKind, ...] = ("append", "upsert")
+KEYED: tuple[ModelKind, ...] = ("append", "upsert", "scd2")
 """Kinds whose rows need a key; of the others a key may be a group of NULL."""
 
 
@@ -28,11 +29,12 @@ def row_rules(model: Model, casts: tuple[SoftCast, ...]) -> tuple[Rule, ...]:
     """
     keyed = (_null(NULL_KEY, "key", model.key),) if model.key and model.kind in KEYED else ()
     ordered = (_null(NULL_ORDER, "order", model.order),) if model.order else ()
+    timed = (_null(NULL_EVENT_TIME, "event time", (model.event_time,)),) if model.event_time is not None else ()
     marked = (_unmarked(),) if model.delete_when is not None else ()
     declared = tuple(_row_rule(check) for check in model.checks if check.on_rows)
     if model.deletes:
         declared = tuple(replace(rule, failing=f"(NOT {GONE} AND ({rule.failing}))") for rule in declared)
-    return tuple(_cast_rule(cast) for cast in casts) + keyed + ordered + marked + declared
+    return tuple(_cast_rule(cast) for cast in casts) + keyed + ordered + timed + marked + declared
 
 
 def _cast_rule(cast: SoftCast) -> Rule:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from millpond.core.names import TableName, quote
+from millpond.sql.scd2 import CURRENT
 from millpond.sql.staging import BAD, REJECT, STAGED, good
 
 
-def repeated(table: TableName, columns: tuple[str, ...]) -> str:
+def repeated(table: TableName, columns: tuple[str, ...], *, current: bool = False) -> str:
     """SELECT of one row: how many values of the columns stand in more than one row, and one of them as text.
 
-    NULL is no value: rows with a NULL among the columns are never repeated (SQL:2016, 11.7).
+    NULL is no value: rows with a NULL among the columns are never repeated (SQL:2016, 11.7). With `current`, only
+    versions that hold still are looked at.
     """
     names = ", ".join(quote(name) for name in columns)
-    known = " AND ".join(f"{quote(name)} IS NOT NULL" for name in columns)
+    known = " AND ".join([f"{quote(name)} IS NOT NULL" for name in columns] + [CURRENT] * current)
     return (
         f"SELECT count(*), min(shown) FROM (SELECT concat_ws(', ', {names}) AS shown "
         f'FROM "lake".{table.quoted} WHERE {known} GROUP BY {names} HAVING count(*) > 1)'
