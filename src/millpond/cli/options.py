@@ -69,6 +69,12 @@ class Context:
         return lake, findings
 
 
+@functools.cache
+def _shared() -> tuple[inspect.Parameter, ...]:
+    """The common options, as parameters of every command."""
+    return tuple(inspect.signature(Context, eval_str=True).parameters.values())
+
+
 def command(app: typer.Typer, name: str) -> Callable[[Callable[..., int | None]], Callable[..., None]]:
     """Register a function as a command: its first parameter is the Context, made of the common options."""
 
@@ -79,9 +85,8 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., int | None]]
             raise typer.Exit(guarded(context, lambda: function(context, **given)))
 
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
-        shared = list(inspect.signature(Context, eval_str=True).parameters.values())
         keyword = inspect.Parameter.KEYWORD_ONLY
-        parameters = [parameter.replace(kind=keyword) for parameter in (*own, *shared)]
+        parameters = [parameter.replace(kind=keyword) for parameter in (*own, *_shared())]
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         app.command(name)(run)
