@@ -140,6 +140,43 @@ def test_a_transaction_that_fails_leaves_nothing(engine: Engine, catalog: Catalo
     stage.discard()
 
 
+def test_a_session_on_the_lake_leaves_nothing_to_the_next(engine: Engine, catalog: Catalog, endpoint: str) -> None:
+    """Neither relations, nor settings, nor rows of a transaction that was never ended, nor a stream half read."""
+    publish(catalog, engine, endpoint, "one", 5)
+    stage = catalog.begin("two")
+    with engine.session(endpoint, stage.token) as session:
+        before = session.rows("SELECT current_setting('TimeZone'), current_schema()")
+        session.execute("SET TimeZone = 'Asia/Tokyo'")
+        session.execute("CREATE TEMP TABLE mine AS SELECT 1 AS a")
+        session.execute("BEGIN")
+        session.execute('INSERT INTO "lake"."silver"."numbers" VALUES (99, \'x\')')
+        half = session.stream('SELECT * FROM "lake"."silver"."numbers", range(300000)')
+        half.read_next_batch()
+    with engine.session(endpoint, catalog.read_token()) as session:
+        assert session.rows("SELECT count(*) FROM silver.numbers") == [(5,)]
+        assert session.rows("SELECT current_setting('TimeZone'), current_schema()") == before
+        with pytest.raises(EngineError):
+            session.rows("SELECT * FROM mine")
+    stage.discard()
+
+
+def test_sessions_on_the_lake_at_the_same_time_have_tokens_of_their_own(
+    engine: Engine, catalog: Catalog, endpoint: str
+) -> None:
+    """One sees what its step staged while the other sees what is published, whoever came first."""
+    publish(catalog, engine, endpoint, "one", 5)
+    stage = catalog.begin("two")
+    count = "SELECT count(*) FROM silver.numbers"
+    for _ in range(2):
+        with (
+            engine.session(endpoint, stage.token) as writing,
+            engine.session(endpoint, catalog.read_token()) as reading,
+        ):
+            writing.execute('INSERT INTO "lake"."silver"."numbers" VALUES (99, \'x\')')
+            assert writing.rows(count) > reading.rows(count) == [(5,)]
+    stage.discard()
+
+
 def test_two_steps_on_one_table_conflict(engine: Engine, catalog: Catalog, endpoint: str) -> None:
     """The second to publish what it computed from the same state is told that another came first."""
     publish(catalog, engine, endpoint, "one", 5)

@@ -290,10 +290,11 @@ def connect(
 def main() -> None:
     """Run the command line; the process ends with the command's exit code."""
     # A command lives for a second: looking for garbage while modules load would be a tenth of it.
-    gc.set_threshold(100_000, 50, 100)
+    gc.set_threshold(400_000, 50, 100)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace", line_buffering=True)
+    _keep_only(sys.argv[1:2])
     try:
         app()
     except SystemExit as ended:
@@ -302,6 +303,13 @@ def main() -> None:
             sys.stderr.flush()
         # Everything is closed by now; taking the modules apart would cost another tenth.
         os._exit(ended.code if isinstance(ended.code, int) else 0)
+
+
+def _keep_only(words: list[str]) -> None:
+    """Forget the commands that were not asked for: to make the options of all takes as long as to read a project."""
+    asked = [command for command in app.registered_commands if command.name in words]
+    if asked:
+        app.registered_commands, app.registered_groups = asked, []
 
 
 def _request(

@@ -122,5 +122,7 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., int | None]]
     return register
 
 
-def _parts(kind: type) -> list[inspect.Parameter]:
-    return list(inspect.signature(kind, eval_str=True).parameters.values())
+@functools.cache
+def _parts(kind: type) -> tuple[inspect.Parameter, ...]:
+    """The options that a record is made of, as parameters of a command."""
+    return tuple(inspect.signature(kind, eval_str=True).parameters.values())

@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -105,35 +105,67 @@ def _told_reader(reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
 
 
 class DuckDBEngine:
-    """Opens sessions that share one memory budget's settings and one scratch folder."""
+    """Opens sessions that share one memory budget's settings and one scratch folder.
+
+    A database with the lake's extensions is kept for the next session on a lake: to start one and load them takes
+    longer than many a step's work. Sessions at the same time have databases of their own.
+    """
 
     def __init__(self, limits: Limits, time_zone: str = "UTC") -> None:
         self._limits = limits
         self._time_zone = time_zone
         self._spill = ScratchFolder(limits.scratch, "spill-")
+        self._idle: list[duckdb.DuckDBPyConnection] = []
 
     @contextmanager
     def session(self, endpoint: str | None = None, token: str | None = None) -> Iterator[DuckDBSession]:
         """A session on the lake at `endpoint` (none: without a lake), seen with the rights of `token`."""
-        session = DuckDBSession(self._connect())
+        if endpoint is None:
+            with closing(self._open(self._connect())) as session:
+                yield session
+            return
+        database = self._take()
         try:
-            if endpoint is not None:
-                _load_extensions(session)
-            session.execute("SET allow_unsigned_extensions = false")
-            session.execute(f"SET TimeZone = {literal(self._time_zone)}")
-            session.execute("SET errors_as_json = true")
-            if endpoint is not None:
-                # Other engines set these where DuckDB cannot keep to them, and then it would refuse to write at all.
-                session.execute("SET ignore_target_file_size_for_partitioned_tables = true")
-                session.execute("SET ignore_row_group_size_for_partitioned_tables = true")
+            with closing(self._open(database.cursor())) as session:
                 _attach(session, endpoint, token or "")
-            yield session
+                yield session
         finally:
-            session.close()
+            self._give_back(database)
 
     def close(self) -> None:
-        """Remove what was spilled."""
+        """Close what is kept for later, and remove what was spilled."""
+        for database in self._idle:
+            database.close()
+        self._idle.clear()
         self._spill.close()
+
+    def _open(self, connection: duckdb.DuckDBPyConnection) -> DuckDBSession:
+        session = DuckDBSession(connection)
+        session.execute("SET allow_unsigned_extensions = false")
+        session.execute(f"SET TimeZone = {literal(self._time_zone)}")
+        session.execute("SET errors_as_json = true")
+        return session
+
+    def _take(self) -> duckdb.DuckDBPyConnection:
+        """A database with the lake's extensions and nothing else in it."""
+        with suppress(IndexError):
+            return self._idle.pop()
+        database = self._connect()
+        session = DuckDBSession(database)
+        _load_extensions(session)
+        # Other engines set these where DuckDB cannot keep to them, and then it would refuse to write at all.
+        session.execute("SET ignore_target_file_size_for_partitioned_tables = true")
+        session.execute("SET ignore_row_group_size_for_partitioned_tables = true")
+        return database
+
+    def _give_back(self, database: duckdb.DuckDBPyConnection) -> None:
+        """Keep a database for the next session, when it lets go of the lake."""
+        try:
+            database.execute("DETACH DATABASE IF EXISTS lake")
+        except duckdb.Error:
+            database.close()
+        else:
+            self._idle.append(database)
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         with _told():
