@@ -160,5 +160,5 @@ def test_stock_clients_append_while_runs_work(
             writer.stop.set()
             thread.join()
         assert len(writer.done) > 3
-        arrivals.rides += writer.done
-        mend(tmp_path, arrivals)
+    arrivals.rides += writer.done
+    mend(tmp_path, arrivals)

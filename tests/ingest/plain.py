@@ -70,11 +70,21 @@ class PlainSession:
 class PlainTables:
     """Catalog and stage in one: tables are made at once."""
 
-    def __init__(self, session: PlainSession) -> None:
+    def __init__(self, session: PlainSession, folder: Path) -> None:
         self.session = session
+        self.folder = folder
         self.schemas: dict[TableName, Schema] = {}
 
     base = 0
+
+    @property
+    def warehouse(self) -> PlainTables:
+        """The lake's roots are asked of the same object."""
+        return self
+
+    def root_of(self, _layer: str) -> str:
+        """One root for every layer."""
+        return str(self.folder)
 
     def find(self, name: TableName, at: int | None = None) -> TableName | None:
         """The name, if there is such a table."""
@@ -126,7 +136,7 @@ class Lake:
 
     def __post_init__(self) -> None:
         self.session = PlainSession()
-        self.tables = PlainTables(self.session)
+        self.tables = PlainTables(self.session, self.folder / ".millpond" / "lake")
 
     @property
     def source(self) -> Source:

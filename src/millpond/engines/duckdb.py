@@ -154,8 +154,8 @@ class DuckDBEngine:
         session = DuckDBSession(database)
         _load_extensions(session)
         # Other engines set these where DuckDB cannot keep to them, and then it would refuse to write at all.
-        session.execute("SET ignore_target_file_size_for_partitioned_tables = true")
-        session.execute("SET ignore_row_group_size_for_partitioned_tables = true")
+        session.execute("SET GLOBAL ignore_target_file_size_for_partitioned_tables = true")
+        session.execute("SET GLOBAL ignore_row_group_size_for_partitioned_tables = true")
         return database
 
     def _give_back(self, database: duckdb.DuckDBPyConnection) -> None:
