@@ -12,7 +12,8 @@ from millpond.core.names import TableName
 from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.graph import Graph, ordered
 from millpond.pipeline.plan import BuildStep, DropStep, InputRange, LandStep
-from millpond.pipeline.planner import LakeState, Wishes, plan
+from millpond.pipeline.planner import LakeState, Wishes, changed_parts, plan
+from millpond.project.model import Partition
 
 Make = Callable[..., CompiledModel]
 RAW = TableName("bronze", "raw")
@@ -134,3 +135,33 @@ def test_new_files_move_what_reads_them(graph: Graph) -> None:
 class _Source:
     table = RAW
     name = "raw"
+
+
+def test_a_snapshot_is_never_built_anew(model: Make) -> None:
+    """Its history cannot be computed again: --rebuild compares as ever; only a table of others gives way."""
+    prices = model("silver.prices", "SELECT item, price FROM bronze.raw", "snapshot", ("item",))
+    graph = Graph((), (prices,))
+    tables = {RAW: entry(RAW, 1), prices.table: entry(prices.table, 2)}
+    wishes = Wishes(frozenset({prices.table}), rebuild=frozenset({prices.table}))
+    ours = LakeState(2, tables, {prices.table: prices.state()}, {(prices.table, RAW): 1})
+    (step,) = plan(graph, ours, {}, wishes).steps
+    assert (step.work, step.note) == ("whole", "its history stays as it is")
+    (step,) = plan(graph, LakeState(2, tables), {}, wishes).steps
+    assert step.work == "rebuild"
+
+
+def test_a_kind_says_what_it_does_where_rows_went(model: Make) -> None:
+    """The plan tells before the run what an input's lost rows mean."""
+    latest = model("silver.latest", "SELECT id, at FROM bronze.raw", "upsert", ("id",), order=("at",))
+    state = LakeState(5, {RAW: entry(RAW, 5), latest.table: entry(latest.table, 2)}, {latest.table: latest.state()})
+    (step,) = plan(Graph((), (latest,)), state, {}, Wishes(frozenset({latest.table}))).steps
+    assert step.work == "increment"
+    assert "takes in all rows of their keys" in step.note
+
+
+def test_an_entry_that_was_taken_out_is_a_change(model: Make) -> None:
+    """What only some kinds have is part of the definition, also when it is gone."""
+    sql = "SELECT id, at, gone FROM bronze.raw"
+    with_mark = model("silver.latest", sql, "upsert", ("id",), order=("at",), delete_when="gone")
+    without = model("silver.latest", sql, "upsert", ("id",), order=("at",), partition=(Partition("id", "identity"),))
+    assert changed_parts(with_mark.state(), without.state()).split(", ") == ["delete_when", "partition"]

@@ -13,6 +13,7 @@ from millpond.pipeline.plan import InputRange
 from millpond.pipeline.roles import Roles
 from millpond.pipeline.staged import Judged, quarantine_rejected, stage_rows
 from millpond.pipeline.target import ensure_quarantine
+from millpond.pipeline.unique import reject_repeats, rejects_repeats
 from millpond.quality.rules import row_rules
 from millpond.sql.casts import SoftCast, soften
 from millpond.sql.marks import marked, widened
@@ -98,7 +99,7 @@ def _staging(building: Building, roles: Roles, query: str, casts: tuple[SoftCast
         row_rules(building.model.model, casts),
         roles.key,
         traced=traced,
-        again=traced,
+        again=traced and not rejects_repeats(building.model.model),
         kept=(*roles.key, *roles.order),
         marked=roles.mark is not None,
         whole=whole_key(roles.key, building.schema),
@@ -125,6 +126,7 @@ def _everything(building: Building, news: InputChanges) -> InputChanges:
 def judge(building: Building, found: Arrivals) -> Judged:
     """Stage the rows and judge them; those that are rejected go to quarantine."""
     judged = stage_rows(building.session, building.model.model, found.staging)
+    judged = reject_repeats(building.session, building.model.model, judged, found.staging, filled=False)
     if judged.rejected:
         known = ensure_quarantine(building.bench, building.stage)
         quarantine_rejected(building.bench, building.session, building.model.table, known=known)
@@ -137,3 +139,10 @@ def counted(found: Arrivals, judged: Judged, ledger: Ledger) -> Ledger:
         return ledger
     filtered = found.read - (judged.staged if found.passed is None else found.passed)
     return replace(ledger, read=ledger.staged + filtered, filtered=filtered)
+
+
+def told(found: Arrivals) -> str:
+    """What is to be said of rows that went."""
+    if found.redone:
+        return f"rows of the input went: took in all rows of {found.redone:,} keys"
+    return "rejected rows of the input went: took in all of it" if found.every and found.passed is not None else ""

@@ -17,6 +17,7 @@ from millpond.pipeline.plan import BuildStep, InputRange
 from millpond.pipeline.recompute import recompute_groups, recompute_whole
 from millpond.pipeline.roles import table_columns, table_lineage
 from millpond.pipeline.scd2 import version_rows
+from millpond.pipeline.snapshot import compare_states
 from millpond.pipeline.target import output_schema, prepare
 from millpond.pipeline.unique import judge_unique
 from millpond.pipeline.upsert import upsert_rows
@@ -59,7 +60,7 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
         number = stage.publish(replace(_commit(bench, model, stage.base, ledger, verdicts), lives=lives)).number
     finally:
         stage.discard()
-    return Outcome(number, ledger, verdicts, step.note)
+    return Outcome(number, ledger, verdicts, work.note or step.note)
 
 
 def _repartition(bench: Workbench, stage: Stage, model: CompiledModel, step: BuildStep) -> Outcome:
@@ -71,7 +72,7 @@ def _repartition(bench: Workbench, stage: Stage, model: CompiledModel, step: Bui
 
 def _reads_changes(model: CompiledModel, step: BuildStep) -> bool:
     """Whether the step takes its input row by row (else the query reads the tables themselves)."""
-    if model.model.kind in ("append", "upsert", "scd2"):
+    if model.model.kind in ("append", "upsert", "scd2", "snapshot"):
         return model.shape.row_preserving
     return step.mode == "groups"
 
@@ -106,6 +107,8 @@ def _work(building: Building, step: BuildStep) -> Work:
         return upsert_rows(building)
     if model.model.kind == "scd2":
         return version_rows(building)
+    if model.model.kind == "snapshot":
+        return compare_states(building)
     scope = judged_scope(model, step, filled=filled)
     if model.model.kind == "append":
         return Work(*append_rows(bench, session, stage, model, news, schema, filled=filled), scope)

@@ -37,9 +37,11 @@ class Building:
 class Work:
     """What a build did: where its rows went, what the rules said, and which quarantined records it judged anew.
 
-    `scope` is the condition of these records, None where the step met new rows only.
+    `scope` is the condition of these records, None where the step met new rows only. `note` is what a person should
+    know.
     """
 
     ledger: Ledger
     verdicts: tuple[Verdict, ...]
     scope: str | None
+    note: str = ""

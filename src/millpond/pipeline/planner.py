@@ -78,6 +78,8 @@ def _build(model: CompiledModel, state: LakeState, moving: set[TableName], rebui
         foreign = model.table in state.tables
         because = "--rebuild replaces a table of others" if foreign else "there is no table yet"
         return BuildStep(model.table, kind, "rebuild" if foreign else "create", every, because, note)
+    if rebuild and kind == "snapshot":
+        return BuildStep(model.table, kind, "whole", every, "asked for by --rebuild", "its history stays as it is")
     if rebuild:
         return BuildStep(model.table, kind, "rebuild", every, "asked for by --rebuild", note)
     ranges = tuple(InputRange(name, state.cursors.get((model.table, name))) for name in model.inputs)
@@ -106,6 +108,8 @@ def _note(model: CompiledModel) -> str:
         return f"not row-preserving ({model.shape.reason}): reads its inputs whole"
     if model.model.kind == "aggregate":
         return "its groups cannot be found in one input: recomputes all, changes what differs"
+    if model.model.kind == "snapshot":
+        return "compares the whole state of its inputs with the versions that hold"
     return "computes everything anew"
 
 

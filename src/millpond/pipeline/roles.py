@@ -9,7 +9,7 @@ from millpond.catalog.commits import Edge
 from millpond.core.errors import Finding, ModelError
 from millpond.core.names import closest
 from millpond.core.schema import Column, Schema
-from millpond.project.model import Model
+from millpond.project.model import HISTORIES, Model
 from millpond.sql.marks import mark
 from millpond.sql.scd2 import CURRENT, FROM, TO, VERSION_COLUMNS
 
@@ -51,9 +51,9 @@ def roles(model: Model, schema: Schema) -> Roles:
 def table_columns(model: Model, schema: Schema) -> Schema:
     """The columns of a model's table, given those of its query."""
     taken = _taken(model, schema).columns
-    if model.event_time is None:
+    if model.kind not in HISTORIES:
         return Schema(taken)
-    time = schema.get(model.event_time)
+    time = schema.get(model.event_time) if model.event_time is not None else None
     kind = time.type if time is not None else "TIMESTAMP"
     return Schema((*taken, Column(FROM, kind), Column(TO, kind), Column(CURRENT, "BOOLEAN")))
 
@@ -93,7 +93,7 @@ def role_problems(model: Model, schema: Schema) -> Iterator[Finding]:
             "take `tombstones` out, or say by `delete_when` which rows delete",
             model.place("tombstones"),
         )
-    if model.event_time is not None:
+    if model.kind in HISTORIES:
         yield from _version_problems(model, schema)
 
 

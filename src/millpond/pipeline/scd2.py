@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from millpond.catalog.commits import Ledger
 from millpond.core.names import side_table
 from millpond.engines.engine import Session
-from millpond.pipeline.arrivals import arrivals, counted, judge
+from millpond.pipeline.arrivals import arrivals, counted, judge, told
 from millpond.pipeline.bounding import ordered_key, searched
 from millpond.pipeline.building import Building, Work
 from millpond.pipeline.roles import roles
@@ -51,7 +51,7 @@ def version_rows(building: Building) -> Work:
         searched(session, ordered_key(part.key, building.schema)) if building.filled and redo == "none" else "",
     )
     ledger = version(session, scd2).ledger(judged.staged, judged.rejected)
-    return Work(counted(found, judged, ledger), judged.verdicts, found.scope)
+    return Work(counted(found, judged, ledger), judged.verdicts, found.scope, told(found))
 
 
 @dataclass(frozen=True)

@@ -72,10 +72,18 @@ def prepare_side(stage: Stage, model: Model, schema: Schema | None, *, filled: b
 def _widen(stage: Stage, model: Model, present: Schema, schema: Schema) -> None:
     """Add the columns that the query gives and the table lacks, as a star does when its input grew.
 
-    Raises ModelError MP-2042 where the table cannot be brought to the query's columns without building it anew.
+    Raises ModelError MP-2042 where the table cannot be brought to the query's columns without building it anew, and
+    MP-2105 where it cannot be built anew either.
     """
     gone = [column.name for column in present if schema.get(column.name) is None]
     other = [c.name for c in schema if (there := present.get(c.name)) is not None and there.type != c.type]
+    if (gone or other) and model.kind == "snapshot":
+        raise ModelError(
+            "MP-2105",
+            f"the query of {model.table} no longer gives the columns of its history: {', '.join((*gone, *other))}",
+            next_step="give them again, of the same type; or give the model another name, and a new history begins",
+            where=model.place(),
+        )
     if gone or other:
         told = [f"{', '.join(gone)} is gone" if gone else "", f"{', '.join(other)} has another type" if other else ""]
         raise ModelError(

@@ -8,7 +8,7 @@ from millpond.catalog.commits import Verdict
 from millpond.engines.engine import Session
 from millpond.pipeline.staged import Judged, stopped
 from millpond.project.check import Check
-from millpond.project.model import Model, ModelKind
+from millpond.project.model import HISTORIES, Model
 from millpond.sql.staging import Rule, Staging, reject_later
 from millpond.sql.unique import reject_repeated, repeated
 
@@ -43,10 +43,6 @@ def judge_unique(session: Session, model: Model, staged: int) -> tuple[Verdict, 
         outcome = check.severity if failed else "pass"
         verdicts.append(Verdict(model.table, check.rule, outcome, int(failed), staged))
     return tuple(verdicts)
-
-
-HISTORIES: tuple[ModelKind, ...] = ("scd2",)
-"""Kinds whose tables hold what was beside what is."""
 
 
 def _unique(model: Model, *severities: str) -> tuple[Check, ...]:

@@ -9,7 +9,7 @@ from millpond.catalog.commits import Ledger
 from millpond.core.names import side_table
 from millpond.core.schema import Column, Schema
 from millpond.engines.engine import Session
-from millpond.pipeline.arrivals import arrivals, counted, judge
+from millpond.pipeline.arrivals import arrivals, counted, judge, told
 from millpond.pipeline.bounding import all_apart, ordered_key, searched, whole_key
 from millpond.pipeline.building import Building, Work
 from millpond.pipeline.roles import Roles, roles
@@ -59,7 +59,7 @@ def upsert_rows(building: Building) -> Work:
     history = searched(session, ordered_key(part.key, building.schema)) if building.filled and redo == "none" else ""
     upsert = replace(upsert, redo=redo, history=history)
     ledger = merge(session, upsert).ledger(judged.staged, judged.rejected)
-    return Work(counted(found, judged, ledger), judged.verdicts, found.scope)
+    return Work(counted(found, judged, ledger), judged.verdicts, found.scope, told(found))
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,9 @@ class FrontMatter(Declared):
     kind: ModelKind = Field(
         "replace",
         description="How the table is made: append (new rows, deduplicated by key), upsert (the newest row of each "
-        "key), scd2 (every change of each key, from when until when it held), aggregate (groups that changed are "
-        "computed again), replace (the whole table each time).",
+        "key), scd2 (every change of each key, from when until when it held), snapshot (the same for an input that "
+        "does not tell its changes), aggregate (groups that changed are computed again), replace (the whole table each "
+        "time).",
     )
     key: OneOrMore[Column] = Field((), description="Columns that name one row; every kind but replace needs them.")
     order: OneOrMore[Column] = Field(

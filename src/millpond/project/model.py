@@ -12,7 +12,10 @@ from millpond.project.check import Check, CheckSeverity
 from millpond.project.settings import ProjectSettings
 from millpond.project.source import SourceSettings
 
-ModelKind = Literal["append", "upsert", "scd2", "aggregate", "replace"]
+ModelKind = Literal["append", "upsert", "scd2", "snapshot", "aggregate", "replace"]
+
+HISTORIES: tuple[ModelKind, ...] = ("scd2", "snapshot")
+"""Kinds whose tables hold what was beside what is."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ NULL_EVENT_TIME = "null_event_time"
 DELETE_WHEN = "delete_when"
 KEY_CONFLICT = "key_conflict"
 
-KEYED: tuple[ModelKind, ...] = ("append", "upsert", "scd2")
+KEYED: tuple[ModelKind, ...] = ("append", "upsert", "scd2", "snapshot")
 """Kinds whose rows need a key; of the others a key may be a group of NULL."""
 
 

@@ -17,13 +17,16 @@ DIFFERENCE = "difference"
 class Difference:
     """What is compared: the staged rows with the table's, over the groups that may have changed.
 
-    `grouped` says that only the keys in `changed_groups` are compared (else every row of the table).
+    `grouped` says that only the keys in `changed_groups` are compared (else every row of the table), `among` is a
+    condition of the table's rows that are, or empty. `staged` is the query of the rows they are compared with.
     """
 
     table: TableName
     outputs: tuple[str, ...]
     key: tuple[str, ...]
     grouped: bool
+    staged: str = f"SELECT * FROM {STAGED} WHERE {good()}"
+    among: str = ""
 
 
 def create_groups(expressions: tuple[str, ...], changed: tuple[str, ...]) -> str:
@@ -52,6 +55,8 @@ def create_difference(difference: Difference) -> str:
     present = f"SELECT p.* FROM {table} AS p"
     if difference.grouped:
         present = f"{present} SEMI JOIN {GROUPS} AS g ON {_in_groups('p', difference.key)}"
+    if difference.among:
+        present = f"{present} WHERE {difference.among}"
     rest = [name for name in difference.outputs if name not in difference.key]
     equal = " AND ".join(f"s.{quote(name)} IS NOT DISTINCT FROM p.{quote(name)}" for name in rest) or "TRUE"
     key = ", ".join(f"coalesce(s.{quote(name)}, p.{quote(name)}) AS {quote(name)}" for name in difference.key)
@@ -59,7 +64,7 @@ def create_difference(difference: Difference) -> str:
         f"CREATE TEMP TABLE {DIFFERENCE} AS SELECT {key}, "
         f"CASE WHEN p._mp_here IS NULL THEN 'new' WHEN s._mp_here IS NULL THEN 'gone' WHEN {equal} THEN 'same' "
         "ELSE 'other' END AS _mp_change "
-        f"FROM (SELECT *, TRUE AS _mp_here FROM {STAGED} WHERE {good()}) AS s "
+        f"FROM (SELECT *, TRUE AS _mp_here FROM ({difference.staged}) AS n) AS s "
         f"FULL JOIN (SELECT *, TRUE AS _mp_here FROM ({present}) AS t) AS p ON {same('s', 'p', difference.key)}"
     )
 
