@@ -204,11 +204,38 @@ def quarantine_list(
 @command(quarantine, "show")
 def quarantine_show(
     context: Context,
-    record: Annotated[str, typer.Argument(metavar="ID", help="Id of the record, or the beginning of it.")],
+    records: Records,
+    raw: Annotated[bool, typer.Option("--raw", help="As they may be edited: one JSON object a line.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="As they may be edited: comma-separated values.")] = False,
     at: At = None,
 ) -> int | None:
-    """Show one rejected record as it came, and where its life stands."""
-    return int(lookup("millpond.cli.quarantine:show")(context, record, at))
+    """Show rejected records as they came, and where their lives stand."""
+    return int(lookup("millpond.cli.quarantine:show")(context, records, at, raw=raw, as_csv=csv))
+
+
+@command(quarantine, "fix")
+def quarantine_fix(
+    context: Context,
+    records: Records,
+    set_to: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set a column.")] = None,
+    unset: Annotated[list[str] | None, typer.Option("--unset", metavar="NAME", help="Set a column to NULL.")] = None,
+    sql: Annotated[
+        list[str] | None, typer.Option("--sql", metavar="NAME=EXPRESSION", help="Compute a column from the others.")
+    ] = None,
+    edited: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="What `show --raw` printed, edited; or other bytes."),
+    ] = None,
+) -> int | None:
+    """Mend records; the raw ones are kept beside."""
+    mend = lookup("millpond.cli.quarantine:fix")
+    return int(mend(context, records, set_to or (), unset or (), sql or (), edited))
+
+
+@command(quarantine, "replay")
+def quarantine_replay(context: Context, records: Records) -> int | None:
+    """Land what is fixed in bronze, once, and bring up to date what stands on it."""
+    return int(lookup("millpond.cli.quarantine:replay")(context, records))
 
 
 @command(quarantine, "discard")

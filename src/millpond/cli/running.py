@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from millpond.cli.edge import show_findings
 from millpond.cli.output import counted, json_line, line, said, table
-from millpond.pipeline.plan import BuildStep, LandStep, Step
+from millpond.pipeline.plan import BuildStep, LandStep, ReplayStep, Step
 from millpond.pipeline.request import Request
 from millpond.quality.review import finding, overdue
 
@@ -22,7 +22,7 @@ def run(context: Context, request: Request, *, dry_run: bool) -> int:
     if dry_run:
         return plan(context, request)
     with context.open() as lake:
-        printer = _Printer(context)
+        printer = Printer(context)
         report = lake.runner.run(request, printer.listen)
         late = tuple(finding(found) for found in overdue(lake.project, lake.catalog, lake.clock.now()))
     show_findings((*report.notes, *late), as_json=context.json)
@@ -74,13 +74,14 @@ def runs(context: Context, run_id: str | None, limit: int) -> int:
     return 0
 
 
-class _Printer:
+class Printer:
     """Prints events: JSON lines, or a line for each step, which on a terminal first says what is going on."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
     def listen(self, event: Event) -> None:
+        """Print an event."""
         if self._context.json:
             json_line({"event": event.name, "at": event.at.isoformat(), **event.fields})
         elif event.name == "step_failed":
@@ -151,6 +152,8 @@ def _step(step: Step) -> dict[str, object]:
     if isinstance(step, LandStep):
         shown |= {"source": step.source, "new": step.new, "changed": step.changed, "rejected": step.rejected}
         shown |= {"known": step.known}
+    if isinstance(step, ReplayStep):
+        shown |= {"source": step.source, "records": len(step.records), "files": len(step.files)}
     if isinstance(step, BuildStep):
         shown |= {"kind": step.kind, "note": step.note}
         shown["inputs"] = [{"table": str(given.table), "since": given.since} for given in step.inputs]

@@ -17,11 +17,13 @@ from millpond.pipeline.plan import BuildStep, InputRange
 from millpond.pipeline.recompute import recompute_groups, recompute_whole
 from millpond.pipeline.roles import table_columns, table_lineage
 from millpond.pipeline.scd2 import version_rows
+from millpond.pipeline.taken import never_taken_in
 from millpond.pipeline.target import output_schema, prepare
 from millpond.pipeline.unique import judge_unique
 from millpond.pipeline.upsert import upsert_rows
 from millpond.pipeline.workbench import Workbench
 from millpond.sql.lineage import lineage
+from millpond.sql.quarantine import of_ids
 
 
 def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
@@ -42,7 +44,8 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
             moved = stage.find(model.table) is not None and stage.repartition(model.table, model.model.partition)
             number = stage.publish(_commit(bench, model, stage.base, Ledger(0), ())).number
             return Outcome(number if moved else None, note="nothing new")
-        step, news = _fitting(bench, step, news, stage.base)
+        mended = _mended(bench, stage, model, step, news)
+        step, news = (step, news) if mended is not None else _fitting(bench, step, news, stage.base)
         with bench.engine.session(bench.endpoint, stage.token) as session:
             described = session.describe(model.query.text())
             schema = output_schema(described, model.model)
@@ -55,7 +58,8 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
                 work = _work(building, step)
                 ledger = work.ledger
                 verdicts = work.verdicts + judge_unique(session, model.model, ledger.staged)
-                lives = judged_anew(bench.catalog, session, stage, model.table, work.scope)
+                scope = work.scope if mended is None else of_ids(mended)
+                lives = judged_anew(bench.catalog, session, stage, model.table, scope)
         number = stage.publish(replace(_commit(bench, model, stage.base, ledger, verdicts), lives=lives)).number
     finally:
         stage.discard()
@@ -74,6 +78,16 @@ def _reads_changes(model: CompiledModel, step: BuildStep) -> bool:
     if model.model.kind in ("append", "upsert", "scd2"):
         return model.shape.row_preserving
     return step.mode == "groups"
+
+
+def _mended(
+    bench: Workbench, stage: Stage, model: CompiledModel, step: BuildStep, news: tuple[InputChanges, ...]
+) -> tuple[str, ...] | None:
+    """The records in quarantine that gave way in the input, where no other row of it went; else None."""
+    if step.mode != "increment" or step.kind != "append" or any(change.whole for change in news):
+        return None
+    gone = [change for change in news if change.deleted]
+    return never_taken_in(bench, stage, model, gone[0]) if gone else None
 
 
 def _fitting(

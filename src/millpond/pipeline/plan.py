@@ -30,6 +30,22 @@ class LandStep:
 
 
 @dataclass(frozen=True)
+class ReplayStep:
+    """Land mended records, and files that can be read by now, in bronze: the ids of their entries in quarantine."""
+
+    table: TableName
+    source: str
+    records: tuple[str, ...]
+    files: tuple[str, ...]
+    because: str
+
+    @property
+    def work(self) -> str:
+        """What the step does, in a word."""
+        return "replay"
+
+
+@dataclass(frozen=True)
 class InputRange:
     """The changes of an input that a step takes in: those after commit `since` (None: all of the table)."""
 
@@ -72,7 +88,7 @@ class DropStep:
         return "drop"
 
 
-Step = LandStep | BuildStep | DropStep
+Step = LandStep | ReplayStep | BuildStep | DropStep
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from millpond.core.errors import RunError
 from millpond.core.names import TableName
 from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.graph import Graph
-from millpond.pipeline.plan import BuildStep, DropStep, InputRange, LandStep, Plan, Step
+from millpond.pipeline.plan import BuildStep, DropStep, InputRange, LandStep, Plan, ReplayStep, Step
 from millpond.project.model import ModelKind
 
 
@@ -34,11 +34,11 @@ class Wishes:
     drop: frozenset[TableName] = frozenset()
 
 
-def plan(graph: Graph, state: LakeState, landings: Mapping[TableName, LandStep], wishes: Wishes) -> Plan:
+def plan(graph: Graph, state: LakeState, landings: Mapping[TableName, LandStep | ReplayStep], wishes: Wishes) -> Plan:
     """The steps that bring the selected tables up to date.
 
-    `landings` holds a step for each source that has something to land. Raises RunError MP-7010 when a model was
-    changed, renamed or removed and the user has not said what to do about it.
+    `landings` holds a step for each source that has something to land, or to replay. Raises RunError MP-7010 when a
+    model was changed, renamed or removed and the user has not said what to do about it.
     """
     _refuse_removed(graph, state, wishes)
     rebuilt = set(wishes.rebuild)

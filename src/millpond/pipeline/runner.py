@@ -97,6 +97,8 @@ class Runner:
 
     def _prepare(self, request: Request) -> tuple[Graph, Plan, dict[TableName, Discovery]]:
         graph = self.graph()
+        if request.replay:
+            return self._replay(graph, request)
         selected, dropped = self._wanted(graph, request)
         wishes = Wishes(selected, self._rebuilt(graph, request.rebuild), self._dropped(dropped))
         discoveries = {
@@ -110,6 +112,11 @@ class Runner:
         planned = plan(graph, self._state(graph), landings, wishes)
         notes = tuple(note for source in graph.sources for note in _notes(source, discoveries.get(source.table)))
         return graph, replace(planned, notes=notes), discoveries
+
+    def _replay(self, graph: Graph, request: Request) -> tuple[Graph, Plan, dict[TableName, Discovery]]:
+        landings = {step.table: step for step in request.replay}
+        selected = frozenset(landings).union(*(graph.downstream(table) for table in landings))
+        return graph, plan(graph, self._state(graph), landings, Wishes(selected)), {}
 
     def _wanted(self, graph: Graph, request: Request) -> tuple[frozenset[TableName], tuple[str, ...]]:
         """The tables to bring up to date, and the names of those to drop."""
