@@ -207,6 +207,34 @@ def test_a_group_cannot_be_mended_itself(lake: TemporaryLake) -> None:
     assert "many rows" in refused.value.finding.message
 
 
+def test_rows_of_the_newest_state_are_mended_where_they_came_from() -> None:
+    """A model of kind upsert takes mended rows in by their order, and is traced like any other; versions are not."""
+    newest = (
+        "/*---\nkind: {kind}\nkey: [id]\n{order}: ts\nchecks:\n  - between: {{amount: [0, 90]}}\n---*/\n"
+        "SELECT id::INTEGER AS id, amount::INTEGER AS amount, ts::TIMESTAMP AS ts FROM bronze.orders\n"
+    )
+    small = (
+        "/*---\nkind: append\nkey: [id, amount]\nchecks: [{between: {amount: [0, 50]}}]\n---*/\n"
+        "SELECT id, amount FROM silver.%s\n"
+    )
+    files = {name: text for name, text in BASE.items() if not name.startswith("models/")}
+    files["models/silver/now.sql"] = newest.format(kind="upsert", order="order")
+    files["models/silver/ever.sql"] = newest.format(kind="scd2", order="event_time")
+    files |= {"models/gold/small.sql": small % "now", "models/gold/versions.sql": small % "ever"}
+    with temporary_lake(files) as lake:
+        lake.deliver("data/a.csv", "id,amount,ts\n1,70,2026-01-01\n2,99,2026-01-02\n2,5,2026-01-01\n")
+        run(lake)
+        fix(lake, tuple(entry for entry in entries(lake, "silver.now") if entry.value == "99"), amount="9")
+        fix(lake, entries(lake, "gold.small"), amount="7")
+        with pytest.raises(QualityError) as refused:
+            fix(lake, entries(lake, "gold.versions"), amount="7")
+        assert (refused.value.code, "scd2" in refused.value.finding.message) == ("MP-6121", True)
+        replay(lake)
+        assert [(row["id"], row["amount"]) for row in lake.rows("FROM silver.now ORDER BY id")] == [(1, 7), (2, 9)]
+        assert [(row["id"], row["amount"]) for row in lake.rows("FROM gold.small ORDER BY id")] == [(1, 7), (2, 9)]
+        assert statuses(lake)["silver.ever", "99"] == "healed"
+
+
 def test_two_models_that_reject_one_record_let_it_be_mended_once(lake: TemporaryLake) -> None:
     """The second mending finds the record mended already; its entry heals."""
     lake.write(

@@ -87,10 +87,10 @@ def _model(graph: Graph, table: TableName) -> CompiledModel:
     model = next((model for model in graph.models if model.table == table), None)
     if model is None:
         reason = "no model of the project makes it"
-    elif model.model.kind not in ("append", "upsert", "replace"):
-        reason = f"{table} is of kind {model.model.kind}, and a row of it may stand for many"
     elif not model.shape.row_preserving:
         reason = f"{table} is made of many rows: {model.shape.reason}"
+    elif model.model.kind not in ("append", "upsert", "replace"):
+        reason = f"{table} is of kind {model.model.kind}, and a row of it may stand for many"
     else:
         return model
     raise QualityError(
