@@ -86,3 +86,22 @@ def test_a_whole_file_takes_other_bytes(shop: Path, type_: Type) -> None:
     assert type_("query", "SELECT amount FROM silver.orders WHERE order_id = 1050", "--json").objects() == [
         {"amount": 5.00}
     ]
+
+
+def test_an_open_circuit_calls_for_attention(shop: Path, type_: Type) -> None:
+    """`run`, `plan` and `ls` say so with exit code 3, until it is tried."""
+    model = shop / "models" / "silver" / "orders.sql"
+    model.write_text(model.read_text().replace("on_fail:", "breaker: {max_failed: 5 %, after: 1}\non_fail:"))
+    ran = type_("run", "--rebuild", "silver.orders")
+    assert (ran.code, "MP-6128" in ran.err) == (3, True)
+    late = shop / "data" / "orders-late.csv"
+    late.write_text("order_id,customer_id,ordered_at,status,amount\n1060,C1,2026-03-09 08:00:00,paid,5.00\n")
+    again = type_("run", "--json")
+    assert again.code == 3
+    assert [told["table"] for told in again.objects() if told.get("event") == "step_finished"] == ["bronze.orders"]
+    planned = type_("plan", "--json")
+    assert (planned.code, [told["code"] for told in planned.objects()]) == (3, ["MP-6128"])
+    listed = type_("ls")
+    assert (listed.code, "circuit open since" in listed.out) == (3, True)
+    tried = type_("run", "--retry", "silver.orders", "-q")
+    assert (tried.code, type_("ls").code, type_("plan").code) == (0, 0, 0)

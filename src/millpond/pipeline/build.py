@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from millpond.catalog.commits import Commit, Cursor, Edge, Ledger, Verdict
 from millpond.catalog.staging import Stage
+from millpond.core.errors import QualityError
 from millpond.ingest.quarantine import judged_anew
 from millpond.pipeline.append import append_rows
 from millpond.pipeline.building import Building, Work
+from millpond.pipeline.circuit import circuit_after, stop, taken_until
 from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.healing import judged_scope
 from millpond.pipeline.inputs import InputChanges, read_changes
@@ -39,13 +41,14 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
             return Outcome(None, note=f"waits: {absent} has no table yet")
         if step.mode == "partition":
             return _repartition(bench, stage, model, step)
-        news = read_changes(bench, step.inputs, stage.base) if _reads_changes(model, step) else ()
+        until = taken_until(bench, model, step, stage.base)
+        news = read_changes(bench, step.inputs, until) if _reads_changes(model, step) else ()
         if step.mode in ("increment", "groups") and not any(change.any for change in news):
             moved = stage.find(model.table) is not None and stage.repartition(model.table, model.model.partition)
-            number = stage.publish(_commit(bench, model, stage.base, Ledger(0), ())).number
+            number = stage.publish(_commit(bench, model, until, Ledger(0), ())).number
             return Outcome(number if moved else None, note="nothing new")
         mended = _mended(bench, stage, model, step, news)
-        step, news = (step, news) if mended is not None else _fitting(bench, step, news, stage.base)
+        step, news = (step, news) if mended is not None else _fitting(bench, step, news, until)
         with bench.engine.session(bench.endpoint, stage.token) as session:
             described = session.describe(model.query.text())
             schema = output_schema(described, model.model)
@@ -60,7 +63,12 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
                 verdicts = work.verdicts + judge_unique(session, model.model, ledger.staged)
                 scope = work.scope if mended is None else of_ids(mended)
                 lives = judged_anew(bench.catalog, session, stage, model.table, scope)
-        number = stage.publish(replace(_commit(bench, model, stage.base, ledger, verdicts), lives=lives)).number
+        circuits = circuit_after(bench, model, step, ledger, stage.base)
+        commit = replace(_commit(bench, model, until, ledger, verdicts), lives=lives, circuits=circuits)
+        number = stage.publish(commit).number
+    except QualityError as stopped:
+        stop(bench, model, stopped)
+        raise
     finally:
         stage.discard()
     return Outcome(number, ledger, verdicts, step.note)

@@ -60,6 +60,8 @@ class BuildStep:
     create: there is no table yet. increment: judge and add the input's new rows. groups: recompute the groups whose
     input rows changed. whole: compute the query over all of its inputs and apply the difference. rebuild: replace
     everything that the table holds. partition: no rows, but those to come are partitioned otherwise.
+
+    `trial` says that the model's circuit is open, and that one increment is to be tried.
     """
 
     table: TableName
@@ -68,6 +70,7 @@ class BuildStep:
     inputs: tuple[InputRange, ...]
     because: str
     note: str = ""
+    trial: bool = False
 
     @property
     def work(self) -> str:
@@ -96,13 +99,15 @@ class Plan:
     """Steps in the order in which they run; `head` is the commit number that the plan was made at.
 
     `waiting` are models that cannot be built yet, each with the input that has no table. `notes` are what a look at
-    the sources found besides: files that cannot be read, or that are still being written.
+    the sources found besides: files that cannot be read, or that are still being written. `open` are models that have
+    news but take none in, because their circuit is open.
     """
 
     head: int
     steps: tuple[Step, ...]
     waiting: tuple[tuple[TableName, TableName], ...] = ()
     notes: tuple[Finding, ...] = ()
+    open: tuple[TableName, ...] = ()
 
     @property
     def empty(self) -> bool:

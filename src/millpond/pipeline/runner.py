@@ -14,6 +14,7 @@ from millpond.core.names import TableName, closest
 from millpond.ingest.files.discovery import Discovery, discover
 from millpond.ingest.files.identity import parser_hash
 from millpond.ingest.files.looks import copies
+from millpond.pipeline.circuit import open_circuits
 from millpond.pipeline.events import Event, Listener, unheard
 from millpond.pipeline.execution import Report, run_plan
 from millpond.pipeline.graph import Graph, build_graph, select
@@ -109,7 +110,7 @@ class Runner:
             for source in graph.sources
             if source.table in discoveries and discoveries[source.table].work
         }
-        planned = plan(graph, self._state(graph), landings, wishes)
+        planned = plan(graph, self._state(graph, request.retry), landings, wishes)
         notes = tuple(note for source in graph.sources for note in _notes(source, discoveries.get(source.table)))
         return graph, replace(planned, notes=notes), discoveries
 
@@ -136,7 +137,7 @@ class Runner:
         loaded = self._catalog.loaded_contents(source.name, parser_hash(source))
         return discover(source, self._project, seen, loaded, self._clock)
 
-    def _state(self, graph: Graph) -> LakeState:
+    def _state(self, graph: Graph, retry: Iterable[str] = ()) -> LakeState:
         head = self._catalog.head()
         cursors = {}
         for model in graph.models:
@@ -145,7 +146,24 @@ class Runner:
                 if number is not None:
                     cursors[model.table, name] = number
         tables = {entry.name: entry for entry in self._catalog.tables(head)}
-        return LakeState(head, tables, self._catalog.model_states(), cursors)
+        circuits = open_circuits(self._project.models, self._catalog, head)
+        at_once = self._retried(graph, retry, circuits)
+        tried = {table for table, found in circuits.items() if table in at_once or found.tried(self._clock.now())}
+        held = frozenset(circuits) - tried
+        return LakeState(head, tables, self._catalog.model_states(), cursors, held, frozenset(tried))
+
+    def _retried(self, graph: Graph, names: Iterable[str], circuits: Mapping[TableName, object]) -> set[TableName]:
+        found: set[TableName] = set()
+        for name in names:
+            chosen = select(graph, (name,)).intersection(circuits)
+            if not chosen:
+                raise RunError(
+                    "MP-7121",
+                    f"the circuit of {name} is not open",
+                    next_step="--retry is for models whose circuit is open; `millpond ls` shows them",
+                )
+            found |= chosen
+        return found
 
     def _rebuilt(self, graph: Graph, names: Iterable[str]) -> frozenset[TableName]:
         known = {model.table for model in graph.models}
