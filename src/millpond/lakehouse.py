@@ -101,9 +101,7 @@ class Lakehouse:
     @cached_property
     def quarantine(self) -> Quarantine:
         """Rejected records, and what is decided about them."""
-        made = lookup("millpond.pipeline.quarantine:Quarantine")(
-            self.project, self.catalog, self.gate, self.principal, self._bench
-        )
+        made = lookup("millpond.pipeline.quarantine:Quarantine")(self.project, self.gate, self.runner, self._bench)
         return cast("Quarantine", made)
 
     @cached_property

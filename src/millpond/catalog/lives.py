@@ -17,8 +17,9 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 from millpond.catalog.commits import Circuit, LifeEvent, LifeStatus
 from millpond.catalog.recording import ASKED_AT_ONCE, EPOCH
 from millpond.catalog.records import kept
-from millpond.catalog.relations import circuits, commits, quarantine_events, quarantine_openings
+from millpond.catalog.relations import circuits, commit_tables, commits, quarantine_events, quarantine_openings
 from millpond.catalog.timeline import timeline
+from millpond.catalog.upkeep import KIND as UPKEEP
 from millpond.core.names import TableName
 from millpond.sql.quarantine import RECORDS
 
@@ -133,6 +134,25 @@ def circuit_states(catalog: Catalog, at: int | None = None) -> dict[TableName, C
         table: Circuit(table, row.state, row.judged, row.failed, _moment(row.since), row.reason)
         for table, row in newest.items()
     }
+
+
+def next_change(catalog: Catalog, table: TableName, since: int, until: int) -> int | None:
+    """The first commit after `since`, and not later than `until`, that changed a table's rows."""
+    query = (
+        select(func.min(commit_tables.c.commit))
+        .join(commits, commits.c.number == commit_tables.c.commit)
+        .where(
+            commit_tables.c.environment == catalog.environment,
+            commit_tables.c.layer == table.layer,
+            commit_tables.c.name == table.name,
+            commit_tables.c.commit > since,
+            commit_tables.c.commit <= until,
+            commits.c.kind != UPKEEP,
+        )
+    )
+    with catalog.store.read() as connection:
+        number: int | None = connection.scalar(query)
+        return number
 
 
 def _moment(micros: int) -> datetime:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from millpond.catalog.restoring import Restore, plan_restore
-from millpond.cli.output import counted, json_line, line, said, shown, table
+from millpond.cli.output import counted, json_line, line, said, table
 from millpond.cli.reading import named
+from millpond.core.encoding import shown
 from millpond.core.errors import ProjectError
 from millpond.core.names import STATE
 from millpond.governance.moments import commit_number

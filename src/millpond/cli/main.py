@@ -32,6 +32,7 @@ Select = Annotated[
     list[str] | None,
     typer.Option("--select", "-s", help="Tables: name, +name, name+, tag:x, layer:gold, source:x; may be repeated."),
 ]
+Retry = Annotated[list[str] | None, typer.Option("--retry", help="Model with an open circuit to try at once.")]
 At = Annotated[str | None, typer.Option("--at", help="A commit number, a time or a tag.")]
 
 
@@ -77,9 +78,10 @@ def plan(
     rebuild: Annotated[list[str] | None, typer.Option("--rebuild", help="Model to build anew.")] = None,
     drop: Annotated[list[str] | None, typer.Option("--drop", help="Table of a removed model to drop.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="What the last run did not finish.")] = False,
+    retry: Retry = None,
 ) -> int | None:
     """Print the steps that a run would take."""
-    return int(lookup("millpond.cli.running:plan")(context, _request(select, rebuild, drop, failed, False)))
+    return int(lookup("millpond.cli.running:plan")(context, _request(select, rebuild, drop, retry, failed=failed)))
 
 
 @command(app, "run")
@@ -91,11 +93,12 @@ def run(
     ] = None,
     drop: Annotated[list[str] | None, typer.Option("--drop", help="Table of a removed model to drop.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="What the last run did not finish.")] = False,
+    retry: Retry = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for a run that holds the project.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the plan.")] = False,
 ) -> int | None:
     """Load what is new and bring every table up to date."""
-    request = _request(select, rebuild, drop, failed, wait)
+    request = _request(select, rebuild, drop, retry, failed=failed, wait=wait)
     return int(lookup("millpond.cli.running:run")(context, request, dry_run=dry_run))
 
 
@@ -204,11 +207,38 @@ def quarantine_list(
 @command(quarantine, "show")
 def quarantine_show(
     context: Context,
-    record: Annotated[str, typer.Argument(metavar="ID", help="Id of the record, or the beginning of it.")],
+    records: Records,
+    raw: Annotated[bool, typer.Option("--raw", help="As they may be edited: one JSON object a line.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="As they may be edited: comma-separated values.")] = False,
     at: At = None,
 ) -> int | None:
-    """Show one rejected record as it came, and where its life stands."""
-    return int(lookup("millpond.cli.quarantine:show")(context, record, at))
+    """Show rejected records as they came, and where their lives stand."""
+    return int(lookup("millpond.cli.quarantine:show")(context, records, at, raw=raw, as_csv=csv))
+
+
+@command(quarantine, "fix")
+def quarantine_fix(
+    context: Context,
+    records: Records,
+    set_to: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set a column.")] = None,
+    unset: Annotated[list[str] | None, typer.Option("--unset", metavar="NAME", help="Set a column to NULL.")] = None,
+    sql: Annotated[
+        list[str] | None, typer.Option("--sql", metavar="NAME=EXPRESSION", help="Compute a column from the others.")
+    ] = None,
+    edited: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="What `show --raw` printed, edited; or other bytes."),
+    ] = None,
+) -> int | None:
+    """Mend records; the raw ones are kept beside."""
+    mend = lookup("millpond.cli.quarantine:fix")
+    return int(mend(context, records, set_to or (), unset or (), sql or (), edited))
+
+
+@command(quarantine, "replay")
+def quarantine_replay(context: Context, records: Records) -> int | None:
+    """Land what is fixed in bronze, once, and bring up to date what stands on it."""
+    return int(lookup("millpond.cli.quarantine:replay")(context, records))
 
 
 @command(quarantine, "discard")
@@ -313,7 +343,14 @@ def _keep_only(words: list[str]) -> None:
 
 
 def _request(
-    select: list[str] | None, rebuild: list[str] | None, drop: list[str] | None, failed: bool, wait: bool
+    select: list[str] | None,
+    rebuild: list[str] | None,
+    drop: list[str] | None,
+    retry: list[str] | None,
+    *,
+    failed: bool,
+    wait: bool = False,
 ) -> object:
     make = lookup("millpond.pipeline.request:Request")
-    return make(tuple(select or ()), tuple(rebuild or ()), tuple(drop or ()), failed, wait)
+    tables = {"select": select, "rebuild": rebuild, "drop": drop, "retry": retry}
+    return make(**{name: tuple(given or ()) for name, given in tables.items()}, failed=failed, wait=wait)

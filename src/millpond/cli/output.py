@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import math
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
+
+from millpond.core.encoding import encoded, shown
 
 _WIDEST = 60
 
@@ -27,44 +26,6 @@ def said(text: str) -> None:
 def json_line(values: dict[str, object]) -> None:
     """Print one JSON object on a line."""
     line(encoded(values))
-
-
-def encoded(value: Any) -> str:
-    """A value as JSON: numbers as exact numbers, times in ISO 8601, bytes as hex, NaN and infinities as text."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(str(key))}: {encoded(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(encoded(item) for item in value) + "]"
-    if isinstance(value, Decimal):
-        return format(value, "f") if value.is_finite() else json.dumps(str(value))
-    if isinstance(value, float) and not math.isfinite(value):
-        return json.dumps(str(value))
-    if isinstance(value, str | int | float | None):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, bytes):
-        return json.dumps(value.hex())
-    return json.dumps(shown(value))
-
-
-def shown(value: Any) -> str:
-    """A value as text for people."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ")
-    if isinstance(value, date | time):
-        return value.isoformat()
-    if isinstance(value, timedelta | str):
-        return str(value)
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, list | tuple | dict):
-        return encoded(value)
-    return str(value)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, indent: str = "") -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import csv
+import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
 
 from millpond.catalog.commits import LifeStatus
+from millpond.cli.edge import show_findings
 from millpond.cli.output import counted, json_line, line, table
+from millpond.cli.running import Printer
 from millpond.core.clock import naive_utc
+from millpond.core.encoding import shown
 from millpond.core.errors import ProjectError, QualityError
 from millpond.pipeline.quarantine import Selection
+from millpond.quality.edits import assignments, edited
 from millpond.quality.entries import WAITING, Entry
 
 if TYPE_CHECKING:
@@ -79,17 +87,87 @@ def _row(entry: Entry) -> tuple[object, ...]:
     return (entry.id[:8], status, str(entry.model), entry.rule, entry.value, *place, entry.reason)
 
 
-def show(context: Context, identity: str, at: str | None) -> int:
-    """Print one record, by its id or the beginning of it."""
+def show(context: Context, records: Records, at: str | None, *, raw: bool, as_csv: bool) -> int:
+    """Print records whole; or, with `raw`, as they may be edited and given to `fix --from`."""
+    chosen = _some(selection(records))
     with context.open() as lake:
-        (entry,) = lake.quarantine.entries(Selection((identity,)), at)
-    if context.json:
-        json_line(entry.as_json())
-        return 0
-    for name, value in entry.as_json().items():
-        if value not in (None, False):
-            line(f"{name:<13} {value}")
+        entries = decided(lake.quarantine.entries(chosen, at), chosen)
+        if raw or as_csv:
+            return _editable(lake.quarantine.records(entries), as_csv=as_csv)
+    for number, entry in enumerate(entries):
+        if context.json:
+            json_line(entry.as_json())
+            continue
+        if number:
+            line()
+        for name, value in entry.as_json().items():
+            if value not in (None, False):
+                line(f"{name:<13} {value}")
     return 0
+
+
+def _editable(found: Sequence[dict[str, Any]], *, as_csv: bool) -> int:
+    if not as_csv:
+        for record in found:
+            json_line(record)
+        return 0
+    names = list(dict.fromkeys(name for record in found for name in record))
+    writer = csv.writer(sys.stdout)
+    writer.writerow(names)
+    writer.writerows([shown(record.get(name)) for name in names] for record in found)
+    return 0
+
+
+def fix(
+    context: Context,
+    records: Records,
+    set_to: Sequence[str],
+    unset: Sequence[str],
+    sql: Sequence[str],
+    edited_in: Path | None,
+) -> int:
+    """Mend records: by columns set or computed, or from a file of edited records; a file by other bytes."""
+    chosen = selection(records)
+    if bool(set_to or unset or sql) == (edited_in is not None):
+        raise _wrong("a fix needs either columns or a file", "say --set NAME=VALUE, --unset, --sql, or --from FILE")
+    if edited_in is not None and not edited_in.is_file():
+        raise _wrong(f"there is no file {edited_in}", "name the file that was edited")
+    with context.open() as lake:
+        quarantine = lake.quarantine
+        if edited_in is None:
+            entries = decided(quarantine.entries(_some(chosen)), chosen)
+            mended = quarantine.assign(entries, assignments(set_to, unset, sql))
+        elif records.ids:
+            (entry, *others) = decided(quarantine.entries(chosen), chosen)
+            if others:
+                raise _wrong("one file cannot take the place of several", "name one id")
+            mended = quarantine.replace_file(entry, edited_in)
+        else:
+            mended = quarantine.edit(edited(edited_in))
+    if mended.number is None:
+        if not context.json and not context.quiet:
+            line("nothing changed: the records say already what they should")
+        return 0
+    _told(context, "fixed", mended.entries, mended.number)
+    if mended.unchanged and not context.json and not context.quiet:
+        line(f"{counted(len(mended.unchanged), 'record')} left as before")
+    if not context.json and not context.quiet:
+        line("`millpond quarantine replay` lands what is fixed")
+    return 0
+
+
+def replay(context: Context, records: Records) -> int:
+    """Land what is mended and bring up to date what stands on it; as `run` does, 1 when a step failed."""
+    chosen = selection(records)
+    if not chosen.ids and chosen.statuses is None:
+        chosen = replace(chosen, statuses=("fixed",))
+    with context.open() as lake:
+        entries = decided(lake.quarantine.entries(chosen), chosen)
+        report = lake.quarantine.replay(entries, Printer(context).listen)
+    show_findings(report.notes, as_json=context.json)
+    if not report.ok:
+        return 1
+    return 3 if report.notes else 0
 
 
 def discard(context: Context, records: Records, because: str | None) -> int:

@@ -13,6 +13,7 @@ from millpond.core.errors import AccessError
 from millpond.core.names import LAYERS, QUARANTINE, STATE, TableName, closest, quote
 from millpond.core.plugins import load
 from millpond.governance.moments import check_kept, commit_number, is_kept
+from millpond.pipeline.circuit import open_circuits
 from millpond.quality.review import overdue
 
 if TYPE_CHECKING:
@@ -77,11 +78,12 @@ def show(context: Context, name: str, at: str | None, limit: int) -> int:
 
 
 def ls(context: Context, layer: str | None, at: str | None) -> int:
-    """Print the lake's tables, and what the project declares but has not built; 3 when records are overdue."""
+    """Print the lake's tables, and what the project declares but has not built; 3 when one calls for attention."""
     with context.open() as lake:
         entries = {entry.name: entry for entry in lake.catalog.tables(commit_number(lake.catalog, at))}
         waiting = overdue(lake.project, lake.catalog, lake.clock.now()) if at is None else ()
         late = {found.table: found.records for found in waiting}
+        circuits = open_circuits(lake.project.models, lake.catalog) if at is None else {}
         kinds: dict[TableName, str] = {model.table: model.kind for model in lake.project.models}
         kinds |= {source.table: "source" for source in lake.project.sources}
         rows = []
@@ -94,10 +96,13 @@ def ls(context: Context, layer: str | None, at: str | None) -> int:
             note = "not built" if entry is None else "" if kept else "no longer kept"
             if name in late:
                 note = ", ".join(filter(None, (note, f"{late[name]:,} overdue in quarantine")))
+            if name in circuits:
+                note = ", ".join(filter(None, (note, f"circuit open since {circuits[name].since:%Y-%m-%d %H:%M} UTC")))
             rows.append((name, kinds.get(name, ""), entry.commit if entry else None, summary, note))
     if context.json:
         for name, kind, commit, summary, _ in rows:
-            attention = {"overdue": late[name]} if name in late else {}
+            attention: dict[str, object] = {"overdue": late[name]} if name in late else {}
+            attention |= {"circuit": "open"} if name in circuits else {}
             json_line({"table": str(name), "kind": kind or None, "commit": commit, **summary, **attention})
     elif not rows and layer is not None:
         line(f"no tables in {layer}")
@@ -106,7 +111,7 @@ def ls(context: Context, layer: str | None, at: str | None) -> int:
     else:
         shown = [(str(n), k, c, s.get("rows"), s.get("files"), note) for n, k, c, s, note in rows]
         table(("table", "kind", "commit", "rows", "files", ""), shown)
-    return 3 if any(name in late for name, *_ in rows) else 0
+    return 3 if any(name in late or name in circuits for name, *_ in rows) else 0
 
 
 def named(lake: Lakehouse, name: str, at: int | None = None) -> TableName:

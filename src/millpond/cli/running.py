@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from millpond.cli.edge import show_findings
 from millpond.cli.output import counted, json_line, line, said, table
-from millpond.pipeline.plan import BuildStep, LandStep, Step
+from millpond.pipeline.circuit import open_circuits
+from millpond.pipeline.plan import BuildStep, LandStep, ReplayStep, Step
 from millpond.pipeline.request import Request
 from millpond.quality.review import finding, overdue
 
 if TYPE_CHECKING:
     from millpond.cli.options import Context
+    from millpond.core.errors import Finding
     from millpond.core.names import TableName
+    from millpond.lakehouse import Lakehouse
     from millpond.pipeline.events import Event
 
 
@@ -22,9 +25,9 @@ def run(context: Context, request: Request, *, dry_run: bool) -> int:
     if dry_run:
         return plan(context, request)
     with context.open() as lake:
-        printer = _Printer(context)
+        printer = Printer(context)
         report = lake.runner.run(request, printer.listen)
-        late = tuple(finding(found) for found in overdue(lake.project, lake.catalog, lake.clock.now()))
+        late = attention(lake)
     show_findings((*report.notes, *late), as_json=context.json)
     _tell_waiting(context, report.waiting)
     if not report.outcomes and not report.failures and not report.waiting and not context.quiet:
@@ -35,20 +38,32 @@ def run(context: Context, request: Request, *, dry_run: bool) -> int:
 
 
 def plan(context: Context, request: Request) -> int:
-    """Print the steps that a run would take."""
+    """Print the steps that a run would take; 3 when a circuit is open."""
     with context.open() as lake:
         planned = lake.runner.plan(request)
-    show_findings(planned.notes, as_json=context.json)
+        circuits = _open(lake)
+    show_findings((*planned.notes, *circuits), as_json=context.json)
     if context.json:
         for step in planned.steps:
             json_line(_step(step))
-    elif planned.empty and not planned.waiting:
+    elif planned.empty and not planned.waiting and not planned.open:
         _nothing(context)
     elif not planned.empty:
         rows = [(str(step.table), step.work, step.because, _detail(step)) for step in planned.steps]
         table(("table", "work", "because", "note"), rows)
     _tell_waiting(context, planned.waiting)
-    return 0
+    return 3 if circuits else 0
+
+
+def attention(lake: Lakehouse) -> tuple[Finding, ...]:
+    """What somebody has to look at: records that are overdue, and open circuits."""
+    now = lake.clock.now()
+    return (*(finding(found) for found in overdue(lake.project, lake.catalog, now)), *_open(lake))
+
+
+def _open(lake: Lakehouse) -> tuple[Finding, ...]:
+    now = lake.clock.now()
+    return tuple(found.finding(now) for found in open_circuits(lake.project.models, lake.catalog).values())
 
 
 def runs(context: Context, run_id: str | None, limit: int) -> int:
@@ -74,13 +89,14 @@ def runs(context: Context, run_id: str | None, limit: int) -> int:
     return 0
 
 
-class _Printer:
+class Printer:
     """Prints events: JSON lines, or a line for each step, which on a terminal first says what is going on."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
     def listen(self, event: Event) -> None:
+        """Print an event."""
         if self._context.json:
             json_line({"event": event.name, "at": event.at.isoformat(), **event.fields})
         elif event.name == "step_failed":
@@ -151,6 +167,8 @@ def _step(step: Step) -> dict[str, object]:
     if isinstance(step, LandStep):
         shown |= {"source": step.source, "new": step.new, "changed": step.changed, "rejected": step.rejected}
         shown |= {"known": step.known}
+    if isinstance(step, ReplayStep):
+        shown |= {"source": step.source, "records": len(step.records), "files": len(step.files)}
     if isinstance(step, BuildStep):
         shown |= {"kind": step.kind, "note": step.note}
         shown["inputs"] = [{"table": str(given.table), "since": given.since} for given in step.inputs]

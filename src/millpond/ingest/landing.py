@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -30,7 +30,7 @@ from millpond.ingest.files.schema import (
     user_columns,
     with_known_header,
 )
-from millpond.ingest.quarantine import open_quarantine
+from millpond.ingest.quarantine import mended_origins, open_quarantine
 from millpond.ingest.source import Landed
 from millpond.project.model import Project, Source
 from millpond.sql.files import delete_origins
@@ -50,6 +50,7 @@ class _Outcome:
     seen: list[SeenFile] = field(default_factory=list)
     rejected: list[tuple[FoundFile, Problem]] = field(default_factory=list)
     later: list[FoundFile] = field(default_factory=list)
+    replaced: list[SeenFile] = field(default_factory=list)
     records: int = 0
     quarantined: int = 0
     deleted: int = 0
@@ -82,8 +83,8 @@ def land(
         added = new_columns(source, existing, readables)
         columns = (*user_columns(existing), *added)
         _shape_table(source, stage, existing, added, readables)
-        if existing is not None and discovery.replaced:
-            outcome.deleted = session.execute(delete_origins(source.table, [file.path for file in discovery.replaced]))
+        if existing is not None:
+            _replace(source, session, catalog, stage, discovery, outcome)
         target = Target(session, source.table, columns, load, naive_utc(now), scratch, known)
         _note(source, [Taken(readable.file) for readable in readables if readable.nothing], outcome)
         for batch in _batches([readable for readable in readables if not readable.nothing]):
@@ -153,6 +154,20 @@ def _shape_table(
         stage.create_table(source.table, bronze_schema(added))
 
 
+def _replace(
+    source: Source, session: Session, catalog: Catalog, stage: Stage, discovery: Discovery, outcome: _Outcome
+) -> None:
+    """Take away the rows of files that came anew, and of what was mended of them since."""
+    gone = [file.path for file in discovery.replaced]
+    again = [file.path for file in discovery.new if file.previous and file.previous.outcome == "rejected"]
+    mended = mended_origins(session, stage, (*gone, *again)) if source.settings.on_change == "replace" else frozenset()
+    if mended:
+        known = (file for file in catalog.seen_files(source.name) if file.path in mended)
+        outcome.replaced = [replace(file, outcome="replaced") for file in known]
+    if gone or mended:
+        outcome.deleted = session.execute(delete_origins(source.table, [*gone, *sorted(mended)]))
+
+
 def _batches(readables: Sequence[Readable]) -> Iterator[list[Readable]]:
     """Files of one kind together, at most BATCH at a time, in order."""
     ordered = sorted(readables, key=lambda readable: type(readable.scan).__name__)
@@ -206,6 +221,7 @@ def _landed(source: Source, discovery: Discovery, outcome: _Outcome, added: tupl
         for file in discovery.touched
         if file.previous
     ]
+    replaced += outcome.replaced
     staged = outcome.records + outcome.quarantined + outcome.deleted
     ledger = Ledger(
         staged=staged,
@@ -219,7 +235,7 @@ def _landed(source: Source, discovery: Discovery, outcome: _Outcome, added: tupl
         files=(*replaced, *known, *sorted(outcome.seen, key=lambda file: file.path)),
         ledger=ledger,
         columns=added,
-        blind=not discovery.replaced,
+        blind=not (discovery.replaced or outcome.deleted),
         findings=tuple(_changing(source, file) for file in outcome.later),
     )
 

@@ -13,6 +13,7 @@ from millpond.catalog.commits import LifeEvent
 from millpond.catalog.lives import Life, lives, open_records, opened_by, unsettled
 from millpond.core.names import TableName
 from millpond.engines.engine import Session
+from millpond.sql.mending import REVISIONS, mended_from
 from millpond.sql.quarantine import (
     RECORDS,
     SCHEMA,
@@ -85,3 +86,19 @@ def _known(catalog: Catalog, at: int, rows: Iterable[tuple[str, str]]) -> Iterab
     opened = opened_by(catalog, set(steps.values()))
     for record, step in steps.items():
         yield replace(told.get(record, Life(record)), opened=opened.get(step, 0))
+
+
+def origin_of(identity: str, revision: int) -> str:
+    """What `_origin` says of rows that were mended: the entry's id, and the revision that landed."""
+    return f"quarantine:{identity}/{revision}"
+
+
+def mended_origins(session: Session, stage: Stage, origins: Iterable[str]) -> frozenset[str]:
+    """The origins of rows that mend what came from these, and of rows that mend those in turn."""
+    found: set[str] = set()
+    asked = sorted(origins)
+    while asked and stage.find(RECORDS) is not None:
+        rows = session.rows(mended_from(asked, revised=stage.find(REVISIONS) is not None))
+        asked = sorted({origin_of(*row) for row in rows} - found)
+        found.update(asked)
+    return frozenset(found)

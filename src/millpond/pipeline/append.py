@@ -42,7 +42,7 @@ def append_rows(
     """Add what is new to the model's table. `filled` says that the table may hold rows."""
     traced = model.shape.row_preserving
     read = _open_input(session, news[0]) if traced else None
-    staging = _staging(model, schema, traced, filled)
+    staging = staging_of(model, schema, filled=filled)
     judged = stage_rows(session, model.model, staging)
     judged = reject_repeats(session, model.model, judged, staging, filled=filled)
     append = _append(session, model, schema, filled)
@@ -62,8 +62,9 @@ def _view(news: InputChanges) -> str:
     return f"new_{news.table.name}"
 
 
-def _staging(model: CompiledModel, schema: Schema, traced: bool, filled: bool) -> Staging:
-    query = model.query
+def staging_of(model: CompiledModel, schema: Schema, *, filled: bool) -> Staging:
+    """How the model's rows are made and judged, from the temp view of its input's rows where it is row-preserving."""
+    query, traced = model.query, model.shape.row_preserving
     casts: tuple[SoftCast, ...] = ()
     if traced:
         softened = soften(query)

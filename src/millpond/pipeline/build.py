@@ -6,9 +6,11 @@ from dataclasses import replace
 
 from millpond.catalog.commits import Commit, Cursor, Edge, Ledger, Verdict
 from millpond.catalog.staging import Stage
+from millpond.core.errors import QualityError
 from millpond.ingest.quarantine import judged_anew
 from millpond.pipeline.append import append_rows
 from millpond.pipeline.building import Building, Work
+from millpond.pipeline.circuit import circuit_after, stop, taken_until
 from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.healing import judged_scope
 from millpond.pipeline.inputs import InputChanges, read_changes
@@ -18,11 +20,13 @@ from millpond.pipeline.recompute import recompute_groups, recompute_whole
 from millpond.pipeline.roles import table_columns, table_lineage
 from millpond.pipeline.scd2 import version_rows
 from millpond.pipeline.snapshot import compare_states
+from millpond.pipeline.taken import never_taken_in
 from millpond.pipeline.target import output_schema, prepare
 from millpond.pipeline.unique import judge_unique
 from millpond.pipeline.upsert import upsert_rows
 from millpond.pipeline.workbench import Workbench
 from millpond.sql.lineage import lineage
+from millpond.sql.quarantine import of_ids
 
 
 def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
@@ -38,12 +42,14 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
             return Outcome(None, note=f"waits: {absent} has no table yet")
         if step.mode == "partition":
             return _repartition(bench, stage, model, step)
-        news = read_changes(bench, step.inputs, stage.base) if _reads_changes(model, step) else ()
+        until = taken_until(bench, model, step, stage.base)
+        news = read_changes(bench, step.inputs, until) if _reads_changes(model, step) else ()
         if step.mode in ("increment", "groups") and not any(change.any for change in news):
             moved = stage.find(model.table) is not None and stage.repartition(model.table, model.model.partition)
-            number = stage.publish(_commit(bench, model, stage.base, Ledger(0), ())).number
+            number = stage.publish(_commit(bench, model, until, Ledger(0), ())).number
             return Outcome(number if moved else None, note="nothing new")
-        step, news = _fitting(bench, step, news, stage.base)
+        mended = _mended(bench, stage, model, step, news)
+        step, news = (step, news) if mended is not None else _fitting(bench, step, news, until)
         with bench.engine.session(bench.endpoint, stage.token) as session:
             described = session.describe(model.query.text())
             schema = output_schema(described, model.model)
@@ -56,8 +62,14 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
                 work = _work(building, step)
                 ledger = work.ledger
                 verdicts = work.verdicts + judge_unique(session, model.model, ledger.staged)
-                lives = judged_anew(bench.catalog, session, stage, model.table, work.scope)
-        number = stage.publish(replace(_commit(bench, model, stage.base, ledger, verdicts), lives=lives)).number
+                scope = work.scope if mended is None else of_ids(mended)
+                lives = judged_anew(bench.catalog, session, stage, model.table, scope)
+        circuits = circuit_after(bench, model, step, ledger, stage.base)
+        commit = replace(_commit(bench, model, until, ledger, verdicts), lives=lives, circuits=circuits)
+        number = stage.publish(commit).number
+    except QualityError as stopped:
+        stop(bench, model, stopped)
+        raise
     finally:
         stage.discard()
     return Outcome(number, ledger, verdicts, work.note or step.note)
@@ -75,6 +87,16 @@ def _reads_changes(model: CompiledModel, step: BuildStep) -> bool:
     if model.model.kind in ("append", "upsert", "scd2", "snapshot"):
         return model.shape.row_preserving
     return step.mode == "groups"
+
+
+def _mended(
+    bench: Workbench, stage: Stage, model: CompiledModel, step: BuildStep, news: tuple[InputChanges, ...]
+) -> tuple[str, ...] | None:
+    """The records in quarantine that gave way in the input, where no other row of it went; else None."""
+    if step.mode != "increment" or step.kind != "append" or any(change.whole for change in news):
+        return None
+    gone = [change for change in news if change.deleted]
+    return never_taken_in(bench, stage, model, gone[0]) if gone else None
 
 
 def _fitting(

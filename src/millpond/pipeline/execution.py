@@ -17,7 +17,8 @@ from millpond.pipeline.events import Event, Listener
 from millpond.pipeline.graph import Graph
 from millpond.pipeline.load import load_source
 from millpond.pipeline.outcome import Outcome
-from millpond.pipeline.plan import BuildStep, DropStep, LandStep, Plan, Step
+from millpond.pipeline.plan import BuildStep, DropStep, LandStep, Plan, ReplayStep, Step
+from millpond.pipeline.replay import replay
 from millpond.pipeline.workbench import Workbench
 
 _BACKOFF = Backoff(tries=6, first=0.05, most=2.0)
@@ -78,6 +79,9 @@ def _do(bench: Workbench, graph: Graph, step: Step, discoveries: Mapping[TableNa
         if isinstance(step, LandStep):
             source = next(source for source in graph.sources if source.table == step.table)
             return load_source(bench, source, discoveries[step.table])
+        if isinstance(step, ReplayStep):
+            source = next(source for source in graph.sources if source.table == step.table)
+            return replay(bench, source, step)
         if isinstance(step, BuildStep):
             model = next(model for model in graph.models if model.table == step.table)
             return build(bench, model, step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from millpond.core.names import TableName, literal
@@ -43,7 +44,7 @@ class InputChanges:
     @property
     def bears_origin(self) -> bool:
         """Whether each row says which record it was."""
-        return all(column in self.changes.schema.names for column in ORIGIN_COLUMNS)
+        return bears_origin(self.changes.schema.names)
 
     def queries(self) -> tuple[str, ...]:
         """Queries that give the changed rows with the table's columns: those that came, those that went."""
@@ -53,16 +54,26 @@ class InputChanges:
         return came + went
 
     def view(self, name: str, *, went: bool = False) -> str:
-        """The statement that makes the temp view of the rows that came, or went, with their origin.
+        """The statement that makes the temp view of the rows that came, or went, with their origin."""
+        columns = self.changes.schema.names
+        return row_view(name, self.table, columns, (deleted_sql if went else inserted_sql)(self.changes, columns))
 
-        Rows that do not bear the origin of their record are from the table: where they lie in it may change.
-        """
-        columns, bronze = self.changes.schema.names, self.bears_origin
-        rows = (deleted_sql if went else inserted_sql)(self.changes, columns)
-        told = [column for column in columns if column not in ORIGIN_COLUMNS]
-        fields = (*told, "_rescued") if bronze else tuple(told)
-        nowhere = (literal(str(self.table)), "NULL::BIGINT", "NULL::VARCHAR")
-        return create_input(name, rows, fields, ("_origin", "_position", "_load") if bronze else nowhere)
+
+def row_view(name: str, table: TableName, columns: tuple[str, ...], rows: str) -> str:
+    """The statement that makes the temp view of some of a table's rows, each with its origin.
+
+    Rows that do not bear the origin of their record are from the table: where they lie in it may change.
+    """
+    bronze = bears_origin(columns)
+    told = tuple(column for column in columns if column not in ORIGIN_COLUMNS)
+    nowhere = (literal(str(table)), "NULL::BIGINT", "NULL::VARCHAR")
+    origin = ("_origin", "_position", "_load") if bronze else nowhere
+    return create_input(name, rows, (*told, "_rescued") if bronze else told, origin)
+
+
+def bears_origin(columns: Sequence[str]) -> bool:
+    """Whether rows of these columns say which record each was."""
+    return all(column in columns for column in ORIGIN_COLUMNS)
 
 
 def read_changes(bench: Workbench, ranges: tuple[InputRange, ...], until: int) -> tuple[InputChanges, ...]:

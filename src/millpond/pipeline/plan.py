@@ -30,6 +30,22 @@ class LandStep:
 
 
 @dataclass(frozen=True)
+class ReplayStep:
+    """Land mended records, and files that can be read by now, in bronze: the ids of their entries in quarantine."""
+
+    table: TableName
+    source: str
+    records: tuple[str, ...]
+    files: tuple[str, ...]
+    because: str
+
+    @property
+    def work(self) -> str:
+        """What the step does, in a word."""
+        return "replay"
+
+
+@dataclass(frozen=True)
 class InputRange:
     """The changes of an input that a step takes in: those after commit `since` (None: all of the table)."""
 
@@ -44,6 +60,8 @@ class BuildStep:
     create: there is no table yet. increment: judge and add the input's new rows. groups: recompute the groups whose
     input rows changed. whole: compute the query over all of its inputs and apply the difference. rebuild: replace
     everything that the table holds. partition: no rows, but those to come are partitioned otherwise.
+
+    `trial` says that the model's circuit is open, and that one increment is to be tried.
     """
 
     table: TableName
@@ -52,6 +70,7 @@ class BuildStep:
     inputs: tuple[InputRange, ...]
     because: str
     note: str = ""
+    trial: bool = False
 
     @property
     def work(self) -> str:
@@ -72,7 +91,7 @@ class DropStep:
         return "drop"
 
 
-Step = LandStep | BuildStep | DropStep
+Step = LandStep | ReplayStep | BuildStep | DropStep
 
 
 @dataclass(frozen=True)
@@ -80,13 +99,15 @@ class Plan:
     """Steps in the order in which they run; `head` is the commit number that the plan was made at.
 
     `waiting` are models that cannot be built yet, each with the input that has no table. `notes` are what a look at
-    the sources found besides: files that cannot be read, or that are still being written.
+    the sources found besides: files that cannot be read, or that are still being written. `open` are models that have
+    news but take none in, because their circuit is open.
     """
 
     head: int
     steps: tuple[Step, ...]
     waiting: tuple[tuple[TableName, TableName], ...] = ()
     notes: tuple[Finding, ...] = ()
+    open: tuple[TableName, ...] = ()
 
     @property
     def empty(self) -> bool:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from millpond.catalog.commits import ModelState, TableEntry
 from millpond.core.errors import RunError
 from millpond.core.names import TableName
 from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.graph import Graph
-from millpond.pipeline.plan import BuildStep, DropStep, InputRange, LandStep, Plan, Step
+from millpond.pipeline.plan import BuildStep, DropStep, InputRange, LandStep, Plan, ReplayStep, Step
 from millpond.project.model import ModelKind
+
+_TRIAL = "its circuit is open: tries one increment"
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,10 @@ class LakeState:
     tables: Mapping[TableName, TableEntry] = field(default_factory=dict)
     models: Mapping[TableName, ModelState] = field(default_factory=dict)
     cursors: Mapping[tuple[TableName, TableName], int] = field(default_factory=dict)
+    held: frozenset[TableName] = frozenset()
+    """Models whose circuit is open."""
+    tried: frozenset[TableName] = frozenset()
+    """Models whose circuit is open, and that are to try one increment."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +40,11 @@ class Wishes:
     drop: frozenset[TableName] = frozenset()
 
 
-def plan(graph: Graph, state: LakeState, landings: Mapping[TableName, LandStep], wishes: Wishes) -> Plan:
+def plan(graph: Graph, state: LakeState, landings: Mapping[TableName, LandStep | ReplayStep], wishes: Wishes) -> Plan:
     """The steps that bring the selected tables up to date.
 
-    `landings` holds a step for each source that has something to land. Raises RunError MP-7010 when a model was
-    changed, renamed or removed and the user has not said what to do about it.
+    `landings` holds a step for each source that has something to land, or to replay. Raises RunError MP-7010 when a
+    model was changed, renamed or removed and the user has not said what to do about it.
     """
     _refuse_removed(graph, state, wishes)
     rebuilt = set(wishes.rebuild)
@@ -49,6 +55,7 @@ def plan(graph: Graph, state: LakeState, landings: Mapping[TableName, LandStep],
     steps += [landings[s.table] for s in graph.sources if s.table in landings and s.table in wishes.selected]
     moving = {step.table for step in steps}
     waiting: list[tuple[TableName, TableName]] = []
+    held: list[TableName] = []
     for model in graph.models:
         if model.table not in wishes.selected and model.table not in rebuilt:
             continue
@@ -57,10 +64,16 @@ def plan(graph: Graph, state: LakeState, landings: Mapping[TableName, LandStep],
             waiting.append((model.table, absent))
             continue
         step = _build(model, state, moving, model.table in rebuilt)
+        if step is not None and step.mode not in ("create", "rebuild"):
+            if model.table in state.held:
+                held.append(model.table)
+                continue
+            if model.table in state.tried:
+                step = replace(step, trial=True, note=_TRIAL)
         if step is not None:
             steps.append(step)
             moving.add(model.table)
-    return Plan(state.head, tuple(steps), tuple(waiting))
+    return Plan(state.head, tuple(steps), tuple(waiting), open=tuple(held))
 
 
 def _build(model: CompiledModel, state: LakeState, moving: set[TableName], rebuild: bool) -> BuildStep | None:

@@ -14,6 +14,7 @@ from millpond.core.names import TableName, closest
 from millpond.ingest.files.discovery import Discovery, discover
 from millpond.ingest.files.identity import parser_hash
 from millpond.ingest.files.looks import copies
+from millpond.pipeline.circuit import open_circuits
 from millpond.pipeline.events import Event, Listener, unheard
 from millpond.pipeline.execution import Report, run_plan
 from millpond.pipeline.graph import Graph, build_graph, select
@@ -97,6 +98,8 @@ class Runner:
 
     def _prepare(self, request: Request) -> tuple[Graph, Plan, dict[TableName, Discovery]]:
         graph = self.graph()
+        if request.replay:
+            return self._replay(graph, request)
         selected, dropped = self._wanted(graph, request)
         wishes = Wishes(selected, self._rebuilt(graph, request.rebuild), self._dropped(dropped))
         discoveries = {
@@ -107,9 +110,14 @@ class Runner:
             for source in graph.sources
             if source.table in discoveries and discoveries[source.table].work
         }
-        planned = plan(graph, self._state(graph), landings, wishes)
+        planned = plan(graph, self._state(graph, request.retry), landings, wishes)
         notes = tuple(note for source in graph.sources for note in _notes(source, discoveries.get(source.table)))
         return graph, replace(planned, notes=notes), discoveries
+
+    def _replay(self, graph: Graph, request: Request) -> tuple[Graph, Plan, dict[TableName, Discovery]]:
+        landings = {step.table: step for step in request.replay}
+        selected = frozenset(landings).union(*(graph.downstream(table) for table in landings))
+        return graph, plan(graph, self._state(graph), landings, Wishes(selected)), {}
 
     def _wanted(self, graph: Graph, request: Request) -> tuple[frozenset[TableName], tuple[str, ...]]:
         """The tables to bring up to date, and the names of those to drop."""
@@ -129,7 +137,7 @@ class Runner:
         loaded = self._catalog.loaded_contents(source.name, parser_hash(source))
         return discover(source, self._project, seen, loaded, self._clock)
 
-    def _state(self, graph: Graph) -> LakeState:
+    def _state(self, graph: Graph, retry: Iterable[str] = ()) -> LakeState:
         head = self._catalog.head()
         cursors = {}
         for model in graph.models:
@@ -138,7 +146,24 @@ class Runner:
                 if number is not None:
                     cursors[model.table, name] = number
         tables = {entry.name: entry for entry in self._catalog.tables(head)}
-        return LakeState(head, tables, self._catalog.model_states(), cursors)
+        circuits = open_circuits(self._project.models, self._catalog, head)
+        at_once = self._retried(graph, retry, circuits)
+        tried = {table for table, found in circuits.items() if table in at_once or found.tried(self._clock.now())}
+        held = frozenset(circuits) - tried
+        return LakeState(head, tables, self._catalog.model_states(), cursors, held, frozenset(tried))
+
+    def _retried(self, graph: Graph, names: Iterable[str], circuits: Mapping[TableName, object]) -> set[TableName]:
+        found: set[TableName] = set()
+        for name in names:
+            chosen = select(graph, (name,)).intersection(circuits)
+            if not chosen:
+                raise RunError(
+                    "MP-7121",
+                    f"the circuit of {name} is not open",
+                    next_step="--retry is for models whose circuit is open; `millpond ls` shows them",
+                )
+            found |= chosen
+        return found
 
     def _rebuilt(self, graph: Graph, names: Iterable[str]) -> frozenset[TableName]:
         known = {model.table for model in graph.models}

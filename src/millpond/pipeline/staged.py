@@ -65,26 +65,27 @@ def stopped(model: Model, rule: str, told: str) -> QualityError:
 
 def quarantine_rejected(bench: Workbench, session: Session, table: TableName, *, known: bool) -> None:
     """Put the staged rows that a rule rejected into quarantine."""
-    put_rejects(
-        session,
-        Rejects(
-            relation=rejected(),
-            model=table,
-            kind="row",
-            rule=reject_field("rule"),
-            value=reject_field("value"),
-            reason=reject_field("reason"),
-            raw=reject_field("raw"),
-            raw_of=f"coalesce({reject_field('raw_of')}, {value(str(table))})",
-            content_path="NULL",
-            origin=reject_field("origin"),
-            position=reject_field("position", "BIGINT"),
-            load=reject_field("load"),
-            step=bench.step_key(table),
-            at=value(naive_utc(bench.clock.now())),
-            same=f"coalesce({reject_field('same')}, {same_row(reject_field('raw'))})",
-        ),
-        known=known,
+    put_rejects(session, rejects_of(bench, table), known=known)
+
+
+def rejects_of(bench: Workbench, table: TableName) -> Rejects:
+    """The staged rows that a rule rejected, as quarantine lists them."""
+    return Rejects(
+        relation=rejected(),
+        model=table,
+        kind="row",
+        rule=reject_field("rule"),
+        value=reject_field("value"),
+        reason=reject_field("reason"),
+        raw=reject_field("raw"),
+        raw_of=f"coalesce({reject_field('raw_of')}, {value(str(table))})",
+        content_path="NULL",
+        origin=reject_field("origin"),
+        position=reject_field("position", "BIGINT"),
+        load=reject_field("load"),
+        step=bench.step_key(table),
+        at=value(naive_utc(bench.clock.now())),
+        same=f"coalesce({reject_field('same')}, {same_row(reject_field('raw'))})",
     )
 
 

@@ -29,6 +29,20 @@ class ColumnEntry(Declared):
     tags: OneOrMore[str] = Field((), description="Labels.")
 
 
+class BreakerEntry(Declared):
+    """When a model stops taking new input."""
+
+    max_failed: Annotated[
+        str,
+        Field(
+            pattern=r"^[0-9]{1,3}(\.[0-9]+)? ?%$",
+            json_schema_extra={"patternErrorMessage": "a share of the rows, such as 20%"},
+        ),
+    ] = Field(description="The circuit opens when more than this share of the rows is rejected, such as 20%.")
+    after: int = Field(100, ge=1, description="How many rows must have been judged, over several runs if need be.")
+    retry: Duration = Field("1h", description="After how long an open circuit is tried with one increment.")
+
+
 class FrontMatter(Declared):
     """The front matter of a model."""
 
@@ -75,6 +89,9 @@ class FrontMatter(Declared):
     )
     review_by: Duration | None = Field(
         None, description="How long a record of this model may wait in quarantine; by default the project's."
+    )
+    breaker: BreakerEntry | None = Field(
+        None, description="When the model stops taking new input for a while; by default it never does."
     )
     columns: dict[Column, ColumnEntry] = Field(default_factory=dict, description="What is said of columns.")
     description: str | None = Field(None, description="What a row of the table is.")

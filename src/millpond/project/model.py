@@ -37,6 +37,18 @@ class Partition:
 
 
 @dataclass(frozen=True)
+class Breaker:
+    """When a model stops taking new input, and for how long until one increment is tried.
+
+    It stops when more than `max_failed` (a share) of its rows are rejected, judged by at least `after` of them.
+    """
+
+    max_failed: float
+    after: int
+    retry_seconds: int
+
+
+@dataclass(frozen=True)
 class Shift:
     """A variable replaced in SQL: at the author's line and column, `written` characters became `given`."""
 
@@ -70,6 +82,7 @@ class Model:
     checks: tuple[Check, ...] = ()
     on_fail: CheckSeverity = "quarantine"
     review_by: str | None = None
+    breaker: Breaker | None = None
     columns: dict[str, ColumnNotes] = field(default_factory=dict)
     description: str | None = None
     tags: tuple[str, ...] = ()

@@ -11,10 +11,11 @@ from millpond.core.errors import Location
 from millpond.core.names import TableName
 from millpond.project.checks import checks
 from millpond.project.findings import Findings
-from millpond.project.front_matter import FrontMatter, split
+from millpond.project.front_matter import BreakerEntry, FrontMatter, split
 from millpond.project.kinds import check_kind, check_unique
-from millpond.project.model import ColumnNotes, Model, Partition
+from millpond.project.model import Breaker, ColumnNotes, Model, Partition
 from millpond.project.partitions import partition
+from millpond.project.settings import seconds
 from millpond.project.text_file import read
 from millpond.project.validation import validate
 from millpond.project.variables import Variables
@@ -64,6 +65,7 @@ def read_model(path: Path, table: TableName, variables: Variables | None, findin
         checks=judged,
         on_fail=matter.on_fail,
         review_by=matter.review_by,
+        breaker=_breaker(matter.breaker),
         columns={name: ColumnNotes(said.description, said.pii, said.tags) for name, said in matter.columns.items()},
         description=matter.description,
         tags=matter.tags,
@@ -71,6 +73,12 @@ def read_model(path: Path, table: TableName, variables: Variables | None, findin
         shifts=shifts,
     )
     return model if validated.record else None
+
+
+def _breaker(said: BreakerEntry | None) -> Breaker | None:
+    if said is None:
+        return None
+    return Breaker(float(said.max_failed.rstrip(" %")) / 100, said.after, seconds(said.retry))
 
 
 def _partitions(matter: FrontMatter, document: Document, findings: Findings) -> tuple[Partition, ...]:

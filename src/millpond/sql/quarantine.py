@@ -147,6 +147,29 @@ def rejected_again(step: str) -> str:
     )
 
 
+def rejected_ids() -> str:
+    """SELECT of the ids of the records that were just rejected."""
+    return f"SELECT id FROM {REJECTED}"
+
+
+def of_ids(ids: Sequence[str]) -> str:
+    """The scope of some records."""
+    return f"r.id IN ({', '.join(map(literal, ids))})" if ids else "FALSE"
+
+
+def steps_by_id() -> str:
+    """SELECT (id, step) of records given by a list of ids."""
+    return f'SELECT id, step FROM "lake".{RECORDS.quoted} WHERE id IN (SELECT unnest(?::VARCHAR[]))'
+
+
+def files_by_id() -> str:
+    """SELECT (id, origin, content_path) of files given by a list of ids."""
+    return (
+        f'SELECT id, origin, content_path FROM "lake".{RECORDS.quoted} '
+        "WHERE kind = 'file' AND id IN (SELECT unnest(?::VARCHAR[])) ORDER BY id"
+    )
+
+
 EVERYTHING = "TRUE"
 """The scope of a step that judged all that its table is made of."""
 

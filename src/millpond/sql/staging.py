@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from millpond.core.names import literal, quote
+from millpond.core.names import TableName, literal, quote
 from millpond.project.check import CheckSeverity
 from millpond.sql.values import value
 
@@ -69,9 +69,8 @@ def create_input(name: str, rows: str, columns: tuple[str, ...], origin: tuple[s
     """Temp view of an input's new rows with CARRIED and ROW added; `origin` are the three expressions of CARRIED."""
     packed = ", ".join(f"{quote(column)} := {quote(column)}" for column in columns)
     carried = ", ".join(f"{expression} AS {alias}" for expression, alias in zip(origin, CARRIED, strict=True))
-    return (
-        f"CREATE TEMP VIEW {quote(name)} AS SELECT *, {carried}, struct_pack({packed}) AS {ROW} FROM ({rows}) AS rows"
-    )
+    selected = f"SELECT *, {carried}, struct_pack({packed}) AS {ROW} FROM ({rows}) AS rows"
+    return f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS {selected}"
 
 
 def create_staged(staging: Staging) -> str:
@@ -167,6 +166,17 @@ def as_json(outputs: tuple[str, ...]) -> str:
     return f"to_json({_packed(outputs)})::VARCHAR"
 
 
+def count_standing(table: TableName, outputs: tuple[str, ...]) -> str:
+    """SELECT of how many good staged rows stand in the table as they are."""
+    same = " AND ".join(f"s.{quote(name)} IS NOT DISTINCT FROM t.{quote(name)}" for name in outputs)
+    return f'SELECT count(*) FROM {STAGED} AS s SEMI JOIN "lake".{table.quoted} AS t ON {same} WHERE {good()}'
+
+
+def raw_row(packed: str) -> str:
+    """A row, packed as a struct, as JSON text; `_rescued`, which comes last, is left out where nothing was."""
+    return f"regexp_replace(to_json({packed})::VARCHAR, {literal(_NOTHING_RESCUED)}, '}}')"
+
+
 def good() -> str:
     """The condition of staged rows that no rule rejected."""
     return f"NOT {BAD}"
@@ -255,7 +265,7 @@ def _reject(staging: Staging) -> str:
         "rule": _first(rejecting, lambda rule: literal(rule.name)),
         "value": _first(rejecting, lambda rule: rule.value),
         "reason": _first(rejecting, lambda rule: literal(rule.reason)),
-        "raw": _raw_row() if staging.traced else as_json(staging.outputs),
+        "raw": raw_row(ROW) if staging.traced else as_json(staging.outputs),
     }
     if staging.identity and not staging.traced:
         fields["same"] = as_json(staging.identity)
@@ -263,11 +273,6 @@ def _reject(staging: Staging) -> str:
         fields["raw_of"] = literal(staging.raw_of)
         fields |= dict(zip(("origin", "position", "load"), CARRIED, strict=True))
     return f"CASE WHEN {_broken(staging.rules)} THEN {_reject_json(fields)} END"
-
-
-def _raw_row() -> str:
-    """The input row as JSON text; `_rescued`, which comes last, is left out where nothing was."""
-    return f"regexp_replace(to_json({ROW})::VARCHAR, {literal(_NOTHING_RESCUED)}, '}}')"
 
 
 def _reject_json(fields: dict[str, str]) -> str:

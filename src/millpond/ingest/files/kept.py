@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
-from millpond.catalog.files import make_folder
+from millpond.catalog.files import make_folder, sync
 from millpond.core.names import literal
 from millpond.ingest.files.batch import Target
 from millpond.ingest.files.compression import CHUNK
@@ -22,35 +23,33 @@ _REFUSED = "landing_refused"
 
 def keep_bytes(file: FoundFile, warehouse: Path) -> Path | None:
     """Copy a file's bytes to `quarantine/files/<sha256>` and sync them; None where they are no more what was hashed."""
-    folder = warehouse / "quarantine" / "files"
-    target = folder / file.examined.content
+    target = warehouse / "quarantine" / "files" / file.examined.content
     if target.exists() and target.stat().st_size == file.size:
         return target
+    return keep_copy(file.absolute, warehouse, file.examined.content)
+
+
+def keep_copy(content: Path, warehouse: Path, expected: str | None = None) -> Path | None:
+    """Keep bytes under their hash, synced; None where it is not the expected one."""
+    folder = warehouse / "quarantine" / "files"
     make_folder(folder)
-    partial = folder / f".{file.examined.content}.{os.getpid()}"
+    partial = folder / f".{expected or secrets.token_hex(8)}.{os.getpid()}"
     digest = hashlib.sha256()
     try:
-        with file.absolute.open("rb", buffering=0) as source, partial.open("wb") as copy:
+        with content.open("rb", buffering=0) as source, partial.open("wb") as copy:
             while chunk := source.read(CHUNK):
                 digest.update(chunk)
                 copy.write(chunk)
             copy.flush()
             os.fsync(copy.fileno())
-        if digest.hexdigest() != file.examined.content:
+        if expected not in (None, digest.hexdigest()):
             return None
+        target = folder / digest.hexdigest()
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-    _sync_folder(folder)
+    sync(folder)
     return target
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def quarantine_files(target: Target, rejected: Sequence[tuple[FoundFile, Problem, Path]]) -> None:

@@ -1,0 +1,184 @@
+"""Statements that find the bronze rows behind quarantined records, keep mended records, and land these in bronze."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from millpond.core.names import QUARANTINE, TableName, literal, quote
+from millpond.core.schema import ORIGIN_COLUMNS, Column, Schema
+from millpond.sql.quarantine import RECORDS, same_row
+from millpond.sql.staging import CARRIED, ROW, as_json, raw_row
+from millpond.sql.values import value
+
+REVISIONS = TableName(QUARANTINE, "revisions")
+
+REVISION_SCHEMA = Schema(
+    (
+        Column("id", "VARCHAR", doc="the record's id in quarantine.records"),
+        Column("revision", "BIGINT", doc="the how manieth mending of the record, from 1"),
+        Column("part", "BIGINT", doc="from 1: a record that stands for several bronze rows has a part for each"),
+        Column("raw", "VARCHAR", doc="the mended record"),
+        Column("content_path", "VARCHAR", doc="for files: where the mended bytes lie"),
+        Column("lands_in", "VARCHAR", doc="the bronze table that it lands in"),
+        Column("origin", "VARCHAR", doc="where what it mends came from"),
+        Column("position", "BIGINT", doc="record number, offset or sequence there"),
+        Column("load", "VARCHAR", doc="the step that brought that into bronze; NULL for what never got there"),
+        Column("principal", "VARCHAR", doc="who mended it"),
+        Column("step", "VARCHAR", doc="the step that put the revision here"),
+        Column("at", "TIMESTAMP", doc="when, in UTC"),
+    )
+)
+
+WANTED = "wanted"
+"""The temporary relation (id, raw, origin, position) of records whose bronze rows are looked for."""
+
+_NESTED = ("[", "STRUCT", "MAP", "UNION", "JSON")
+
+
+def create_wanted() -> str:
+    """Make WANTED of four lists."""
+    columns = (("id", "VARCHAR"), ("raw", "VARCHAR"), ("origin", "VARCHAR"), ("position", "BIGINT"))
+    lists = ", ".join(f"unnest(?::{kind}[]) AS {quote(name)}" for name, kind in columns)
+    return f"CREATE OR REPLACE TEMP TABLE {WANTED} AS SELECT {lists}"
+
+
+def wanted_rows(table: TableName, columns: Sequence[str], origins: Sequence[str]) -> str:
+    """SELECT (id, origin, position, load, raw) of the bronze rows that are the wanted records themselves."""
+    packed = ", ".join(f"{quote(name)} := {quote(name)}" for name in columns)
+    own = f'SELECT *, {raw_row(f"struct_pack({packed})")} AS _mp_raw FROM "lake".{table.quoted}'
+    listed = ", ".join(map(literal, origins))
+    return (
+        f"SELECT w.id, b._origin, b._position, b._load, b._mp_raw FROM ({own} WHERE _origin IN ({listed})) AS b "
+        f"JOIN {WANTED} AS w ON b._origin = w.origin AND b._position = w.position "
+        f"WHERE {same_row('b._mp_raw')} = {same_row('w.raw')} ORDER BY 1, 2, 3, 4"
+    )
+
+
+def wanted_inputs(query: str, columns: Sequence[Column], key: Sequence[str]) -> str:
+    """SELECT (id, origin, position, load, raw) of the input rows of which a query makes the wanted rows.
+
+    The query carries CARRIED and ROW; `columns` are its outputs as the table holds them.
+    """
+    typed = ", ".join(f"{quote(column.name)}::{column.type} AS {quote(column.name)}" for column in columns)
+    held = [column.name for column in columns if column.name not in ORIGIN_COLUMNS]
+    keyed = " AND ".join(
+        f"o.{quote(name)}::VARCHAR IS NOT DISTINCT FROM json_extract_string(w.raw, {literal(_pointer(name))})"
+        for name in key
+        if _plain(columns, name)
+    )
+    outputs = f"SELECT {typed}, {', '.join(CARRIED)}, {ROW} FROM ({query}) AS q"
+    made = f"SELECT *, {same_row(as_json(tuple(held)))} AS _mp_same FROM ({outputs}) AS t"
+    return (
+        f"SELECT w.id, o.{CARRIED[0]}, o.{CARRIED[1]}, o.{CARRIED[2]}, {raw_row(f'o.{ROW}')} "
+        f"FROM ({made}) AS o JOIN {WANTED} AS w ON {keyed or 'TRUE'} AND o._mp_same = {same_row('w.raw')} "
+        "ORDER BY 1, 2, 3, 4, 5"
+    )
+
+
+def _pointer(name: str) -> str:
+    return "/" + name.replace("~", "~0").replace("/", "~1")
+
+
+def _plain(columns: Sequence[Column], name: str) -> bool:
+    """Whether a column's text is the same in JSON: floating numbers and nested values may be written otherwise."""
+    kinds = {column.name: column.type for column in columns}
+    return kinds.get(name, "").startswith(("VARCHAR", "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "DATE", "UUID"))
+
+
+def computed(columns: Sequence[Column], expressions: Sequence[str]) -> str:
+    """SELECT of the record's number (from 0) and of each expression over the columns of records given as lists of text.
+
+    It takes the list of numbers, then a list for each column.
+    """
+    lists = ", ".join(
+        f"{_typed(f'unnest(${index}::VARCHAR[])', column.type)} AS {quote(column.name)}"
+        for index, column in enumerate(columns, start=2)
+    )
+    given = ", ".join(f"({expression}\n)::VARCHAR AS {quote(f'v{i}')}" for i, expression in enumerate(expressions))
+    return f"SELECT _record, {given} FROM (SELECT unnest($1::BIGINT[]) AS _record, {lists}) AS record"
+
+
+def unreadable_value(column: Column) -> str:
+    """SELECT of one text of a list that is no value of the column's type; no row where all are."""
+    return (
+        f"SELECT t FROM (SELECT unnest(?::VARCHAR[]) AS t) WHERE t IS NOT NULL "
+        f"AND try({_typed('t', column.type)}) IS NULL LIMIT 1"
+    )
+
+
+def insert_revisions(principal: str, step: str, at: datetime) -> str:
+    """INSERT of mended records, from a list for each column of REVISION_SCHEMA but the last three."""
+    told = REVISION_SCHEMA.columns[:-3]
+    lists = ", ".join(f"unnest(?::{column.type}[])" for column in told)
+    names = ", ".join(quote(name) for name in REVISION_SCHEMA.names)
+    return (
+        f'INSERT INTO "lake".{REVISIONS.quoted} ({names}) '
+        f"SELECT {lists}, {literal(principal)}, {literal(step)}, {value(at)}"
+    )
+
+
+def select_revisions() -> str:
+    """SELECT of the newest revisions: it takes a list of ids and one of their revisions."""
+    told = ", ".join(f"r.{quote(column.name)}" for column in REVISION_SCHEMA.columns[:-3])
+    return (
+        f'SELECT {told} FROM "lake".{REVISIONS.quoted} AS r '
+        "JOIN (SELECT unnest(?::VARCHAR[]) AS id, unnest(?::BIGINT[]) AS revision) AS w "
+        "ON r.id = w.id AND r.revision = w.revision ORDER BY r.id, r.part"
+    )
+
+
+def create_replaced() -> str:
+    """Temporary relation of the places of bronze rows that mended records take, from three lists."""
+    return (
+        "CREATE OR REPLACE TEMP TABLE replaced AS SELECT DISTINCT unnest(?::VARCHAR[]) AS origin, "
+        "unnest(?::BIGINT[]) AS position, unnest(?::VARCHAR[]) AS load"
+    )
+
+
+def absent_places(table: TableName) -> str:
+    """SELECT of the places at which the bronze table has no row any more."""
+    return (
+        f'SELECT origin, position FROM replaced AS r ANTI JOIN "lake".{table.quoted} AS b '
+        "ON b._origin = r.origin AND b._position = r.position AND b._load = r.load"
+    )
+
+
+def delete_replaced(table: TableName) -> str:
+    """Take the bronze rows at the places away; the count is theirs."""
+    return (
+        f'MERGE INTO "lake".{table.quoted} AS t USING replaced AS r '
+        "ON t._origin = r.origin AND t._position = r.position AND t._load = r.load WHEN MATCHED THEN DELETE"
+    )
+
+
+def insert_mended(table: TableName, columns: Sequence[Column], load: str, at: datetime) -> str:
+    """INSERT of mended records into bronze: it takes lists of origins and parts, one for each column, and of JSON
+    of what fits no column."""
+    names = [*(column.name for column in columns), *ORIGIN_COLUMNS]
+    lists = [_typed(f"unnest(${index}::VARCHAR[])", column.type) for index, column in enumerate(columns, start=4)]
+    selected = [*lists, "unnest($1::VARCHAR[])", "unnest($2::BIGINT[])", literal(load), value(at)]
+    return (
+        f'INSERT INTO "lake".{table.quoted} ({", ".join(map(quote, names))}) '
+        f"SELECT {', '.join(selected)}, unnest($3::VARCHAR[])"
+    )
+
+
+def mended_from(origins: Sequence[str], *, revised: bool) -> str:
+    """SELECT of the (id, revision) of what mends records of some origins; 0 is a file that landed as it was.
+
+    `revised` says that there are revisions at all.
+    """
+    listed = ", ".join(map(literal, origins))
+    files = f"SELECT id, 0 FROM \"lake\".{RECORDS.quoted} WHERE kind = 'file' AND origin IN ({listed})"
+    if not revised:
+        return files
+    return f'{files} UNION SELECT id, revision FROM "lake".{REVISIONS.quoted} WHERE origin IN ({listed})'
+
+
+def _typed(text: str, kind: str) -> str:
+    """The text as a value of the type; nested values come as JSON."""
+    if kind == "VARCHAR":
+        return text
+    nested = any(sign in kind for sign in _NESTED)
+    return f"CAST(({text})::JSON AS {kind})" if nested else f"CAST({text} AS {kind})"
