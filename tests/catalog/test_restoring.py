@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import duckdb
 import pyarrow as pa
 import pytest
@@ -13,6 +15,8 @@ from millpond.catalog.reachability import reachable_files
 from millpond.catalog.restoring import plan_restore, restore
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
+from millpond.core.schema import Column
+from millpond.testing import FakeClock
 
 from .clients import NAME, OTHER, SCHEMA, rows, step
 from .conftest import Duck
@@ -168,3 +172,20 @@ def test_records_between_count_no_more(catalog: Catalog) -> None:
     assert told() == (9, 2, {"a": "1", "b": "3"}, {"1", "3"}, {str(NAME): "f1", str(OTHER): "g2"})
     restore(catalog, second, None, "owner")
     assert told() == became
+
+
+def test_clients_see_what_went_back_though_the_clock_was_set_back(
+    store_url: str, tmp_path: Path, lake: duckdb.DuckDBPyConnection, catalog: Catalog
+) -> None:
+    """A client's clock may be ahead of the catalog's, and columns altered since its last write."""
+    lake.execute("CREATE TABLE lake.silver.positions AS SELECT 1::BIGINT AS id")
+    number = catalog.head()
+    lake.execute("INSERT INTO lake.silver.positions VALUES (2)")
+    late = Catalog(catalog.store, catalog.warehouse, "prod", FakeClock(), catalog.tokens, catalog.cache)
+    stage = late.begin("alter")
+    stage.add_columns(NAME, (Column("word", "VARCHAR"),))
+    stage.publish(step("alter"))
+    restore(late, number, NAME, "owner")
+    assert rows(lake, "FROM lake.silver.positions") == [(1,)]
+    log = catalog.metadata(catalog.table(NAME)).document["snapshot-log"]
+    assert sorted(row["timestamp-ms"] for row in log) == [row["timestamp-ms"] for row in log]

@@ -301,3 +301,22 @@ def test_an_unknown_update_is_refused() -> None:
 def test_an_update_without_its_content_is_the_client_s_error(action: str) -> None:
     """Every kind is known, and none fails in another way than by being refused."""
     refused({"action": action})
+
+
+def test_a_schema_of_before_becomes_the_newest_again() -> None:
+    """DuckDB numbers the next one after the current one, and would meet one that is there."""
+    start = grown(3)
+    back = TableMetadata(after(wider(column("x", 5)), {"action": "set-current-schema", "schema-id": -1}, start=start))
+    document = after({"action": "set-current-schema", "schema-id": 0}, start=back)
+    assert document["current-schema-id"] == 2
+    assert [row["schema-id"] for row in document["schemas"]] == [0, 1, 2]
+    assert document["schemas"][2]["fields"] == document["schemas"][0]["fields"]
+    again = after({"action": "set-current-schema", "schema-id": 2}, start=TableMetadata(document))
+    assert again["schemas"] == document["schemas"]
+
+
+def test_no_version_is_older_than_the_one_before() -> None:
+    """Though the clock was set back: DuckDB takes the snapshot whose entry in the log is the latest."""
+    start = grown(3)
+    late = TableMetadata({**start.document, "last-updated-ms": 20_000})
+    assert after({"action": "set-properties", "updates": {"a": "b"}}, start=late)["last-updated-ms"] == 20_000

@@ -140,7 +140,7 @@ def rolled_back(current: TableMetadata, old: TableMetadata, now_ms: int) -> Tabl
     document = dict(before)
     for member, key in (("schemas", "schema-id"), ("partition-specs", "spec-id"), ("sort-orders", "order-id")):
         document[member] = _united(new[member], before[member], key)
-    document["current-schema-id"] = _newest_schema(document, before["current-schema-id"])
+    document["current-schema-id"] = updates.newest_schema(document, before["current-schema-id"])
     for member in ("format-version", "last-column-id", "last-partition-id", "last-sequence-number", "next-row-id"):
         if member in new or member in before:
             document[member] = max(new.get(member) or 0, before.get(member) or 0)
@@ -172,24 +172,15 @@ def _united(new: Sequence[Mapping[str, Any]], before: Sequence[Mapping[str, Any]
     return [*before, *since]
 
 
-def _newest_schema(document: dict[str, Any], number: int) -> int:
-    """The schema of then under the highest id: DuckDB counts on from the current one's, and meets no later one so."""
-    highest = max(row["schema-id"] for row in document["schemas"])
-    if number == highest:
-        return number
-    schema = next(row for row in document["schemas"] if row["schema-id"] == number)
-    document["schemas"] = [*document["schemas"], {**schema, "schema-id": highest + 1}]
-    return int(highest) + 1
-
-
 def _log(document: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The snapshot log with the present snapshot at its end, as readers demand."""
+    """The snapshot log with the present snapshot at its end, as readers demand; DuckDB takes the latest by time."""
     number = document.get("current-snapshot-id")
     if number in (None, -1):
         return []
     if log and log[-1]["snapshot-id"] == number:
         return list(log)
-    return [*log, {"snapshot-id": number, "timestamp-ms": document["last-updated-ms"]}]
+    latest = max((row["timestamp-ms"] for row in log), default=0)
+    return [*log, {"snapshot-id": number, "timestamp-ms": max(document["last-updated-ms"], latest)}]
 
 
 def _sources(catalog: Catalog, planned: Restore) -> Iterator[TableEntry]:

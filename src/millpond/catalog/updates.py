@@ -89,6 +89,7 @@ def apply(document: Json, updates: Sequence[Json], now_ms: int) -> dict[str, Any
         except fields.MALFORMED as wrong:
             raise fields.malformed(f"update {kind}", wrong) from wrong
     newest = max((row["timestamp-ms"] for row in draft.document.get("snapshots") or () if _in(draft, row)), default=0)
+    # A clock that was set back takes no version back: the log of snapshots goes by these times.
     draft.document["last-updated-ms"] = max(now_ms, newest, document.get("last-updated-ms") or 0)
     mirror_first_version(draft.document)
     return draft.document
@@ -143,7 +144,21 @@ def _set_current_schema(draft: Draft, update: Json) -> None:
     wanted = draft.resolve("schema", update["schema-id"])
     if all(row["schema-id"] != wanted for row in draft.document.get("schemas") or ()):
         raise refused(f"Cannot set current schema to unknown schema: {wanted}")
-    draft.document["current-schema-id"] = wanted
+    if wanted != draft.document.get("current-schema-id"):
+        draft.document["current-schema-id"] = newest_schema(draft.document, wanted)
+
+
+def newest_schema(document: dict[str, Any], number: int) -> int:
+    """The id of a schema, given another one where it is not the highest, in a document whose top level is one's own.
+
+    DuckDB numbers the next schema after the current one, and so cannot alter a table that went back to an earlier one.
+    """
+    highest = max(row["schema-id"] for row in document["schemas"])
+    if number == highest:
+        return number
+    schema = next(row for row in document["schemas"] if row["schema-id"] == number)
+    document["schemas"] = [*document["schemas"], {**schema, "schema-id": highest + 1}]
+    return int(highest) + 1
 
 
 def _add_spec(draft: Draft, update: Json) -> None:
