@@ -7,19 +7,11 @@ Beside each, in the same process or on the same bytes, the COPY of the same rows
 
 from __future__ import annotations
 
-import importlib
 import json
-import socket
-import subprocess
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import duckdb
-from measure import MILLPOND, in_turn, millpond, rounds_given, scratch, seconds, verdict
+from measure import in_turn, millpond, rounds_given, scratch, seconds, verdict
+from stock import attached, gateway, stock_client
 
 ROWS = 10_000_000
 CLIENT_GOAL, STEP_GOAL = 1.3, 2.0
@@ -40,46 +32,13 @@ SELECT id, vehicle, battery, ts, latitude FROM bronze.readings
 """
 
 
-def stock_client() -> duckdb.DuckDBPyConnection:
-    """A DuckDB with the extensions of the installed wheels and nothing of Millpond's."""
-    con = duckdb.connect()
-    for name in ("avro", "httpfs", "iceberg"):
-        package = Path(str(importlib.import_module(f"duckdb_extension_{name}").__file__)).parent
-        con.execute(f"LOAD '{next(package.glob(f'extensions/**/{name}.duckdb_extension'))}'")
-    return con
-
-
-@contextmanager
-def gateway(project: Path) -> Iterator[str]:
-    """The address of a gateway that serves the project while the block runs."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(
-        [MILLPOND, "serve", "--port", str(port), "--open"], cwd=project, stdout=subprocess.DEVNULL
-    )
-    try:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=1).close()
-                break
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}/iceberg"
-    finally:
-        server.terminate()
-        server.wait()
-
-
 def by_client(folder: Path, rounds: int) -> None:
     """INSERT through the gateway beside COPY, from the same rows in memory."""
     millpond(folder, "init", "lake", "--template", "empty", "-q")
     con = stock_client()
     con.execute(f"CREATE TABLE made AS {MADE}")
     with gateway(folder / "lake") as endpoint:
-        con.execute(f"ATTACH 'prod' AS lake (TYPE iceberg, ENDPOINT '{endpoint}', AUTHORIZATION_TYPE 'none')")
-        con.execute("CREATE SCHEMA IF NOT EXISTS lake.silver")
+        attached(con, endpoint)
         con.execute(
             "CREATE TABLE lake.silver.readings "
             "(id BIGINT, vehicle VARCHAR, battery BIGINT, ts TIMESTAMP, latitude DOUBLE)"

@@ -19,8 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
-from append import gateway, stock_client
 from measure import millpond, scratch, seconds
+from stock import gateway, stock_client
 
 FLAT, WORST, RIVAL, READ = 1.5, 5.0, 1.5, 1.5
 ROWS = 1000

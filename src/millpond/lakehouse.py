@@ -177,10 +177,11 @@ def open_lakehouse(
     environment: str | None = None,
     variables: Mapping[str, str] | None = None,
     clock: Clock | None = None,
+    settings_only: bool = False,
 ) -> Lakehouse:
-    """Open the project at `path`, or the nearest one above it. Raises ProjectError or FindingsError."""
-    folder = find(Path(path).resolve())
-    project = load(folder, environment=environment, variables=variables or {}, environ=os.environ)
+    """Open the project at `path`, or the nearest one above it; see `load`. Raises ProjectError or FindingsError."""
+    folder, given = find(Path(path).resolve()), variables or {}
+    project = load(folder, environment=environment, variables=given, environ=os.environ, settings_only=settings_only)
     return Lakehouse(project, clock)
 
 

@@ -100,16 +100,35 @@ def test_sessions_may_be_open_at_the_same_time(engine: Engine) -> None:
 def test_a_stream_gives_batches_as_they_are_read(engine: Engine) -> None:
     """A result larger than a batch comes in several."""
     with engine.session() as session:
-        reader = session.stream("SELECT range AS n FROM range(300000)")
-        sizes = [batch.num_rows for batch in reader]
+        stream = session.stream("SELECT range AS n FROM range(300000)")
+        sizes = [batch.num_rows for batch in stream.reader]
     assert sum(sizes) == 300_000
     assert len(sizes) > 1
 
 
 def test_an_error_in_the_middle_of_a_stream_is_one_of_ours(engine: Engine) -> None:
     """What fails while rows are read is told like what fails before."""
+    late = "SELECT CASE WHEN range = 250000 THEN error('late') ELSE 'x' END FROM range(300000)"
     with engine.session() as session, pytest.raises(EngineError):
-        session.stream("SELECT CASE WHEN range = 250000 THEN error('late') ELSE 'x' END FROM range(300000)").read_all()
+        session.stream(late).reader.read_all()
+
+
+def test_a_stream_tells_its_columns(engine: Engine) -> None:
+    """Names and types are known before a row is read, nested ones as the engine writes them."""
+    with engine.session() as session:
+        stream = session.stream("SELECT ? AS a, 1.5::DECIMAL(9, 2) AS b, {'x': [1]} AS c", ["one"])
+    assert stream.schema.columns == (
+        Column("a", "VARCHAR"),
+        Column("b", "DECIMAL(9,2)"),
+        Column("c", "STRUCT(x INTEGER[])"),
+    )
+
+
+@pytest.mark.parametrize("sql", ["CREATE TABLE t (a INTEGER)", "SELECT 1; SELECT 2", ""])
+def test_a_stream_is_of_one_query(engine: Engine, sql: str) -> None:
+    """What gives no rows, or more than one answer, is refused before it runs."""
+    with engine.session() as session, pytest.raises(EngineError, match="gives no rows"):
+        session.stream(sql)
 
 
 def test_a_refused_statement_tells_its_place(engine: Engine) -> None:
@@ -151,7 +170,7 @@ def test_a_session_on_the_lake_leaves_nothing_to_the_next(engine: Engine, catalo
         session.execute("BEGIN")
         session.execute('INSERT INTO "lake"."silver"."numbers" VALUES (99, \'x\')')
         half = session.stream('SELECT * FROM "lake"."silver"."numbers", range(300000)')
-        half.read_next_batch()
+        half.reader.read_next_batch()
     with engine.session(endpoint, catalog.read_token()) as session:
         assert session.rows("SELECT count(*) FROM silver.numbers") == [(5,)]
         assert session.rows("SELECT current_setting('TimeZone'), current_schema()") == before

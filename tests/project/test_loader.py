@@ -82,6 +82,16 @@ def test_a_project_is_read_whole(shop: Path) -> None:
     assert project.model(TableName("silver", "gone")) is project.source(TableName("bronze", "gone")) is None
 
 
+def test_settings_can_be_read_alone(shop: Path) -> None:
+    """Files of sources and models are then not looked at, even broken ones; settings are, with their variables."""
+    (shop / "models" / "silver" / "broken.sql").write_text("/*---\nkind: [\n---*/")
+    with pytest.raises(FindingsError):
+        load(shop, environ={})
+    project = load(shop, environ={}, settings_only=True)
+    assert (project.sources, project.models) == ((), ())
+    assert (project.settings.name, project.variables["year"]) == ("shop", "2026")
+
+
 def test_a_relative_folder_gives_absolute_paths(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever the process goes later."""
     monkeypatch.chdir(shop / "models")

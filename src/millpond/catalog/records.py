@@ -7,7 +7,7 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Row, Table, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Table, and_, exists, func, select
 
 from millpond.catalog import relations
 from millpond.catalog.commits import TABLE, CommitRecord, Edge, Ledger, ModelState, SeenFile, TableEntry, Verdict
@@ -16,6 +16,7 @@ from millpond.catalog.relations import (
     commit_tables,
     commits,
     cursors,
+    ends,
     lineage,
     namespaces,
     pointers,
@@ -92,26 +93,30 @@ def find(
 
 def tables(connection: Connection, environment: str, at: int | None, kind: str = TABLE) -> tuple[TableEntry, ...]:
     """Every pointer of an environment that is of a kind, by name, now or as of a commit."""
-    if at is None:
+    if at is None or at >= head(connection):
         inside = and_(pointers.c.environment == environment, pointers.c.kind == kind)
         query = select(*(pointers.c[column] for column in _ENTRY)).where(inside)
         rows = connection.execute(query.order_by(pointers.c.layer, pointers.c.name))
         return tuple(_entry(row) for row in rows)
-    inside = and_(commit_tables.c.environment == environment, commit_tables.c.commit <= at)
-    newest = (
-        select(commit_tables.c.layer, commit_tables.c.name, func.max(commit_tables.c.commit).label("commit"))
-        .where(inside)
-        .group_by(commit_tables.c.layer, commit_tables.c.name)
-        .subquery()
-    )
-    same = and_(*(commit_tables.c[key] == newest.c[key] for key in ("layer", "name", "commit")))
     history = (
         select(*(commit_tables.c[column] for column in _ENTRY))
-        .select_from(commit_tables.join(newest, same))
-        .where(inside, ~commit_tables.c.dropped, commit_tables.c.kind == kind)
+        .select_from(_newest(commit_tables, environment, commit_tables.c.commit <= at))
+        .where(~commit_tables.c.dropped, commit_tables.c.kind == kind)
         .order_by(commit_tables.c.layer, commit_tables.c.name)
     )
     return tuple(_entry(row) for row in connection.execute(history))
+
+
+def _newest(rows: Table, environment: str, counts: ColumnElement[bool]) -> FromClause:
+    """The newest row of each name in an environment, of those that count.
+
+    First the names, which the key's index alone tells; then a look into the index for each. There may be a thousand
+    times as many rows as names: a join with their newest commits would go through all of the rows.
+    """
+    names = select(rows.c.layer, rows.c.name).where(rows.c.environment == environment).distinct().subquery()
+    same = (rows.c.environment == environment, rows.c.layer == names.c.layer, rows.c.name == names.c.name)
+    newest = select(func.max(rows.c.commit)).where(*same, counts).correlate(names).scalar_subquery()
+    return names.join(rows, and_(*same, rows.c.commit == newest))
 
 
 def at_location(connection: Connection, location: str) -> tuple[TableEntry, ...]:
@@ -127,7 +132,6 @@ def kept(environment: str, line: Timeline, layer: Any, name: Any, commit: Any, a
     A table that was made for the first time since then is kept: the record came before it, not from an earlier one.
     """
     later = commit_tables.alias()
-    anew = and_(later.c.created == later.c.commit, later.c.previous.is_not(None))
     gone = exists().where(
         later.c.environment == environment,
         later.c.layer == layer,
@@ -135,7 +139,7 @@ def kept(environment: str, line: Timeline, layer: Any, name: Any, commit: Any, a
         later.c.commit > commit,
         later.c.commit <= at,
         line.holds(later.c.layer, later.c.name, later.c.commit),
-        or_(later.c.dropped, anew),
+        ends(later),
     )
     return and_(line.holds(layer, name, commit), ~gone)
 
@@ -165,24 +169,11 @@ def model_states(connection: Connection, environment: str, at: int) -> dict[Tabl
     """What each table was last built by; tables that are gone since are left out."""
     rows = relations.model_states
     line = timeline(connection, environment, at)
-    newest = (
-        select(rows.c.layer, rows.c.name, func.max(rows.c.commit).label("commit"))
-        .where(
-            rows.c.environment == environment,
-            rows.c.commit <= at,
-            line.holds(rows.c.layer, rows.c.name, rows.c.commit),
-        )
-        .group_by(rows.c.layer, rows.c.name)
-        .subquery()
-    )
-    same = and_(*(rows.c[key] == newest.c[key] for key in ("layer", "name", "commit")))
+    counts = and_(rows.c.commit <= at, line.holds(rows.c.layer, rows.c.name, rows.c.commit))
     query = (
         select(rows.c.layer, rows.c.name, rows.c.fingerprint, rows.c.definition)
-        .select_from(rows.join(newest, same))
-        .where(
-            rows.c.environment == environment,
-            kept(environment, line, rows.c.layer, rows.c.name, rows.c.commit, at),
-        )
+        .select_from(_newest(rows, environment, counts))
+        .where(kept(environment, line, rows.c.layer, rows.c.name, rows.c.commit, at))
     )
     found = {}
     for row in connection.execute(query):
@@ -274,18 +265,19 @@ def edges(connection: Connection, environment: str, output: TableName, at: int) 
 
 def history(connection: Connection, environment: str, name: TableName | None, limit: int) -> tuple[CommitRecord, ...]:
     """The newest commits of an environment, of all or of those that moved one table, newest first."""
-    query = select(commits).where(commits.c.environment == environment)
-    if name is not None:
-        moved = exists().where(_named(commit_tables, environment, name), commit_tables.c.commit == commits.c.number)
-        query = query.where(moved)
-    rows = connection.execute(query.order_by(commits.c.number.desc()).limit(limit)).all()
+    moved = commit_tables.c.commit
+    if name is None:
+        chosen = select(commits.c.number).where(commits.c.environment == environment).order_by(commits.c.number.desc())
+    else:
+        chosen = select(moved).where(_named(commit_tables, environment, name)).order_by(moved.desc())
+    chosen = chosen.limit(limit)
+    rows = connection.execute(
+        select(commits).where(commits.c.number.in_(chosen)).order_by(commits.c.number.desc())
+    ).all()
     moves: dict[int, list[TableName]] = {}
-    if rows:
-        numbers = [row.number for row in rows]
-        within = commit_tables.c.commit.between(numbers[-1], numbers[0])
-        query_moves = select(commit_tables.c.commit, commit_tables.c.layer, commit_tables.c.name).where(within)
-        for row in connection.execute(query_moves.order_by(commit_tables.c.layer, commit_tables.c.name)):
-            moves.setdefault(row.commit, []).append(TableName(row.layer, row.name))
+    named = select(moved, commit_tables.c.layer, commit_tables.c.name).where(moved.in_(chosen))
+    for row in connection.execute(named.order_by(commit_tables.c.layer, commit_tables.c.name)):
+        moves.setdefault(row.commit, []).append(TableName(row.layer, row.name))
     back = _went_back(connection, rows[-1].number, rows[0].number) if rows else {}
     return tuple(_commit(row, tuple(moves.get(row.number, ())), back.get(row.number)) for row in rows)
 

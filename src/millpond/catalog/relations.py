@@ -10,7 +10,9 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     ForeignKey,
+    FromClause,
     Index,
     Integer,
     MetaData,
@@ -19,6 +21,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
+    or_,
 )
 
 SCHEMA = MetaData()
@@ -87,6 +91,19 @@ commit_tables = Table(
     PrimaryKeyConstraint("environment", "layer", "name", "commit", name="commit_tables_key"),
     Index("commit_tables_commit", "commit"),
     Index("commit_tables_uuid", "uuid"),
+)
+
+
+def ends(rows: FromClause) -> ColumnElement[bool]:
+    """Whether a row of `commit_tables` says that its name meant the table before no longer: dropped, or made anew."""
+    return or_(rows.c.dropped, and_(rows.c.created == rows.c.commit, rows.c.previous.is_not(None)))
+
+
+commit_tables_ends = Index(
+    "commit_tables_ends",
+    *(commit_tables.c[column] for column in ("environment", "layer", "name", "commit")),
+    sqlite_where=ends(commit_tables),
+    postgresql_where=ends(commit_tables),
 )
 
 namespaces = Table(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def history(context: Context, name: str | None, limit: int) -> int:
     """Print the newest commits."""
-    with context.open() as lake:
+    with context.open(settings_only=True) as lake:
         wanted = named(lake, name) if name is not None else None
         commits = lake.catalog.history(wanted, limit)
         tags: dict[int, list[str]] = {}
@@ -136,7 +136,7 @@ def _confirm(context: Context, told: str) -> None:
 
 def tag(context: Context, name: str | None, at: str | None, *, listed: bool, delete: str | None) -> int:
     """Name a commit, list the names, or take one away."""
-    with context.open() as lake:
+    with context.open(settings_only=True) as lake:
         if delete is not None:
             lake.tags.delete(delete)
             return 0

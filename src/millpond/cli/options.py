@@ -57,10 +57,11 @@ class Context:
             given[name] = value
         return given
 
-    def open(self) -> Lakehouse:
-        """The lakehouse of the project that the options name."""
-        opener = lookup("millpond.lakehouse:open_lakehouse")
-        return cast("Lakehouse", opener(self.project or Path.cwd(), environment=self.env, variables=self.variables()))
+    def open(self, settings_only: bool = False) -> Lakehouse:
+        """The lakehouse of the project that the options name; for who needs no sources and models, without them."""
+        opener, folder = lookup("millpond.lakehouse:open_lakehouse"), self.project or Path.cwd()
+        given = {"environment": self.env, "variables": self.variables()}
+        return cast("Lakehouse", opener(folder, **given, settings_only=settings_only))
 
     def survey(self) -> tuple[Lakehouse | None, tuple[Finding, ...]]:
         """The lakehouse of what can be read of the project, and what is wrong with the rest."""

@@ -28,7 +28,10 @@ _SHOWN = 1000
 
 def query(context: Context, sql: str, at: str | None, as_csv: bool, parquet: Path | None) -> int:
     """Print the result of one SELECT, or write it to a Parquet file."""
-    with context.open() as lake, lake.gate.query(sql, lake.principal, at=at, door="cli") as answer:
+    with (
+        context.open(settings_only=True) as lake,
+        lake.gate.query(sql, lake.principal, at=at, door="cli") as answer,
+    ):
         if parquet is not None:
             rows = _write_parquet(answer.reader, parquet)
             said(f"{counted(rows, 'row')} written to {parquet}")

@@ -29,7 +29,7 @@ _LONGEST = timedelta(days=36500)
 def create(context: Context, name: str, scope: str, expires: str | None) -> int:
     """Make a token and print it: the only time that anyone sees it."""
     life = None if expires is None else _life(expires)
-    with context.open() as lake:
+    with context.open(settings_only=True) as lake:
         secret, made = _tokens(lake).create(name, scope, lake.principal, life)
     if context.json:
         json_line({"token": secret, **_fields(made)})
@@ -42,7 +42,7 @@ def create(context: Context, name: str, scope: str, expires: str | None) -> int:
 
 def list_all(context: Context) -> int:
     """Print every token, the newest first."""
-    with context.open() as lake:
+    with context.open(settings_only=True) as lake:
         now = lake.clock.now()
         tokens = _tokens(lake).all()
     if context.json:
@@ -63,7 +63,7 @@ def list_all(context: Context) -> int:
 
 def revoke(context: Context, name: str) -> int:
     """End a token."""
-    with context.open() as lake:
+    with context.open(settings_only=True) as lake:
         ended = _tokens(lake).revoke(name)
     if context.json:
         json_line({**_fields(ended), "state": "revoked"})

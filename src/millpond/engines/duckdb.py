@@ -19,6 +19,7 @@ from millpond.core.errors import ConflictError, EngineError, HostError, Millpond
 from millpond.core.names import literal
 from millpond.core.plugins import load
 from millpond.core.schema import Column, Schema
+from millpond.engines.engine import Stream
 from millpond.engines.scratch import ScratchFolder
 
 if TYPE_CHECKING:
@@ -57,15 +58,17 @@ class DuckDBSession:
         with _told():
             return self._connection.execute(sql, list(parameters)).fetchall()
 
-    def stream(self, sql: str, parameters: Sequence[object] = ()) -> pa.RecordBatchReader:
+    def stream(self, sql: str, parameters: Sequence[object] = ()) -> Stream:
         """Run one query; its batches are made as they are read."""
         with _told():
-            relation = self._connection.sql(sql, params=list(parameters)) if parameters else self._connection.sql(sql)
-            if relation is None:
+            statements = self._connection.extract_statements(sql)
+            if [one.type for one in statements] != [duckdb.StatementType.SELECT]:
                 raise EngineError(
                     "MP-4001", "the statement gives no rows", next_step="ask for rows with one SELECT statement"
                 )
-            return _told_reader(relation.to_arrow_reader(100_000))
+            self._connection.execute(statements[0], list(parameters))
+            columns = tuple(Column(str(name), str(kind)) for name, kind, *_ in self._connection.description or ())
+            return Stream(Schema(columns), _told_reader(self._connection.to_arrow_reader(100_000)))
 
     def describe(self, sql: str, parameters: Sequence[object] = ()) -> Schema:
         """The columns that a query would give, without running it."""
@@ -176,6 +179,8 @@ class DuckDBEngine:
                     "threads": str(self._limits.threads),
                     "temp_directory": str(self._spill.path),
                     "preserve_insertion_order": "false",
+                    # Else what a large query took stays with the process for as long as a session is open.
+                    "allocator_background_threads": "true",
                     # Until the installed extensions are loaded: docs/decisions/0006-extensions-of-the-installation.md.
                     "allow_unsigned_extensions": "true",
                     "allow_community_extensions": "false",

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from millpond.core.schema import Schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What a query gives: its columns, and batches to be read once, before the session is asked anything else."""
+
+    schema: Schema
+    reader: pa.RecordBatchReader
 
 
 class Session(Protocol):
@@ -27,7 +36,7 @@ class Session(Protocol):
         """Run one query with a small result."""
         ...
 
-    def stream(self, sql: str, parameters: Sequence[object] = ()) -> pa.RecordBatchReader:
+    def stream(self, sql: str, parameters: Sequence[object] = ()) -> Stream:
         """Run one query; its batches are made as they are read."""
         ...
 

@@ -171,8 +171,9 @@ class Gate:
         reading.begin(request)
         try:
             with self._session(request.commit) as session, _explained(request.text):
-                schema, reader = _run(session, request)
-                yield Answer(schema, reading.counted(reader, request.text), request.commit, request.tables)
+                stream = session.stream(request.text, request.parameters)
+                counted = reading.counted(stream.reader, request.text)
+                yield Answer(stream.schema, counted, request.commit, request.tables)
         except MillpondError as failure:
             reading.failed(failure)
             raise
@@ -222,7 +223,7 @@ class Gate:
                 for statement in planned.statements:
                     session.execute(statement)
                 counts = {str(change): int(count) for change, count in session.rows(planned.counts)}
-                reader = reading.counted(session.stream(planned.rows), planned.rows)
+                reader = reading.counted(session.stream(planned.rows).reader, planned.rows)
                 yield DifferenceAnswer(planned.columns, reader, numbers, counts)
         except MillpondError as failure:
             reading.failed(failure)
@@ -308,15 +309,6 @@ class _Reading:
         self.audit.complete(self.identity, self.outcome, self.rows, seconds, self.error)
 
 
-def _run(session: Session, request: Request) -> tuple[Schema, pa.RecordBatchReader]:
-    """Ask the engine. Columns are asked first: on one connection, another question would end the stream."""
-    try:
-        schema = session.describe(request.text, request.parameters)
-    except EngineError as failure:
-        raise explained(failure, request.text, before=len("DESCRIBE ")) from failure
-    return schema, session.stream(request.text, request.parameters)
-
-
 @contextmanager
 def _explained(text: str) -> Iterator[None]:
     """Engine errors with their place in the statement, and without the names of the engine's inside."""
@@ -333,8 +325,8 @@ _BINDINGS = re.compile(r"\s*Candidate bindings: (.*)", re.DOTALL)
 _CANDIDATES = 3
 
 
-def explained(failure: EngineError, text: str, before: int = 0) -> EngineError:
-    """The same error for the one who wrote `text`; the engine's place counts `before` more bytes than the text."""
+def explained(failure: EngineError, text: str) -> EngineError:
+    """The same error for the one who wrote `text`."""
     message = _INSIDE.sub("", failure.finding.message)
     found = _BINDINGS.search(message)
     names = re.findall(r'"([^"]+)"', found.group(1)) if found else []
@@ -344,7 +336,7 @@ def explained(failure: EngineError, text: str, before: int = 0) -> EngineError:
         failure.code,
         "\n".join(kept),
         next_step=failure.finding.next_step,
-        where=_place(text, None if failure.position is None else failure.position - before),
+        where=_place(text, failure.position),
         suggestion=failure.finding.suggestion or (names[0] if names else None),
     )
     clear.position = failure.position

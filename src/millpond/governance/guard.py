@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 
 from millpond.core.errors import AccessError, Location
-from millpond.core.names import LAYERS, QUARANTINE, TableName, closest, is_plain
+from millpond.core.names import LAYERS, QUARANTINE, TableName, closest, is_plain, literal
 from millpond.governance.grammar import CONTAINERS, NODES
 
 MAX_BYTES = 256 * 1024
@@ -108,7 +108,8 @@ def _statement(sql: str) -> Any:
     """The one SELECT as DuckDB's parser sees it."""
     _refuse_bytes(sql)
     with _parser().cursor() as cursor:
-        row = cursor.execute("SELECT json_serialize_sql($1::VARCHAR)", [sql]).fetchone()
+        # As a literal: for the sake of a parameter DuckDB would load pandas wherever that is installed.
+        row = cursor.execute(f"SELECT json_serialize_sql({literal(sql)})").fetchone()
     try:
         answer = json.loads(row[0] if row else "{}")
     except RecursionError:

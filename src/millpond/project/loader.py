@@ -43,13 +43,15 @@ def load(
     environment: str | None = None,
     variables: Mapping[str, str] = {},
     environ: Mapping[str, str],
+    settings_only: bool = False,
 ) -> Project:
-    """Read a project.
+    """Read a project; with `settings_only`, as one without sources and models, whose files are then not looked at.
 
     `variables` come from the command line, `environ` is the process's environment. Raises ProjectError MP-1001 when
     the folder holds no project, else FindingsError with every problem of every file, by file and line.
     """
-    project, findings = survey(folder, environment=environment, variables=variables, environ=environ)
+    loading = _Loading(_project_folder(folder), environment, variables, environ)
+    project, findings = loading.survey(settings_only)
     if project is None or findings:
         raise FindingsError(findings)
     return project
@@ -66,10 +68,14 @@ def survey(
 
     Raises ProjectError MP-1001 when the folder holds no project.
     """
+    return _Loading(_project_folder(folder), environment, variables, environ).survey()
+
+
+def _project_folder(folder: Path) -> Path:
     folder = folder.resolve()
     if not os.path.lexists(folder / PROJECT_FILE):
         raise _no_project(folder)
-    return _Loading(folder, environment, variables, environ).survey()
+    return folder
 
 
 def _no_project(start: Path) -> ProjectError:
@@ -99,11 +105,11 @@ class _Loading:
         self._variables: Variables | None = None
         """None when millpond.yaml cannot tell them: then none is replaced and none is missed."""
 
-    def survey(self) -> tuple[Project | None, tuple[Finding, ...]]:
+    def survey(self, settings_only: bool = False) -> tuple[Project | None, tuple[Finding, ...]]:
         """What could be read, and everything that is wrong."""
         settings = self._settings()
-        sources = tuple(self._sources())
-        models = tuple(self._models())
+        sources = () if settings_only else tuple(self._sources())
+        models = () if settings_only else tuple(self._models())
         resolved = self._resolved()
         findings = self._findings.ordered()
         if settings is None:
