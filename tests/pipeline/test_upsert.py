@@ -85,6 +85,8 @@ def test_a_row_that_goes_gives_way_to_the_next_newest() -> None:
         run(lake, "a", "1,Ann,5,I", "2,Bob,5,I")
         run(lake, "b", "1,Anna,7,U", "2,,7,D", "3,Eve,7,I")
         ledger = run(lake, "b", "4,Dan,1,I")
+        notes = {event.fields.get("table"): event.fields.get("note") for event in lake.events}
+        assert notes[str(CUSTOMERS)] == "rows of the input went: took in all rows of 3 keys"
         assert customers(lake) == [(1, "Ann", 5), (2, "Bob", 5), (4, "Dan", 1)]
         assert ledger == Ledger(4, inserted=2, updated=1, deleted=1, read=4, filtered=0)
 

@@ -120,7 +120,7 @@ def arrive(
 
 
 def _staging(query: str) -> staging.Staging:
-    return staging.Staging(query, ("k", "at", "v", "w"), (), KEY, again=True, kept=(*KEY, "at"), marked=True)
+    return staging.Staging(query, ("k", "at", "v", "w"), (), (*KEY, "at"), again=True, kept=(*KEY, "at"), marked=True)
 
 
 def empty(con: duckdb.DuckDBPyConnection) -> None:

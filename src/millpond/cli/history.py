@@ -168,7 +168,7 @@ def diff(context: Context, name: str, at: str, to: str | None, limit: int | None
         before = commit_number(lake.catalog, at)
         wanted = named(lake, name, before)
         model = lake.project.model(wanted)
-        key = model.key if model is not None else ()
+        key = model.row_key if model is not None else ()
         with lake.gate.difference(wanted, before, to, lake.principal, key) as answer:
             rows = list(islice(_changes(answer.reader), _SHOWN if limit is None and not context.json else limit))
             counts, commits, columns = answer.counts, answer.commits, answer.schema.names

@@ -69,8 +69,9 @@ def show(context: Context, name: str, at: str | None, limit: int) -> int:
             return 0
         line(f"{wanted}  commit {entry.commit}  {_sizes(summary)}")
         if model is not None:
-            key = f", key {', '.join(model.key)}" if model.key else ""
-            line(f"made by {model.path.relative_to(lake.project.folder)} ({model.kind}{key})")
+            parts = (("key", model.key), ("order", model.order), ("event time", (model.event_time,)))
+            told = "".join(f", {part} {', '.join(map(str, names))}" for part, names in parts if any(names))
+            line(f"made by {model.path.relative_to(lake.project.folder)} ({model.kind}{told})")
         line()
         table(
             ("column", "type", "description"), [(c.name, c.type, c.doc or "") for c in metadata.schema()], indent="  "

@@ -93,16 +93,18 @@ def _complete(building: Building, roles: Roles, query: str) -> str:
 
 def _staging(building: Building, roles: Roles, query: str, casts: tuple[SoftCast, ...]) -> Staging:
     traced = building.model.shape.row_preserving
+    # What may stand only once: a key's row, and in a history that of a key at a time.
+    once = (*roles.key, *roles.order) if building.model.model.kind == "scd2" else roles.key
     return Staging(
         query,
         roles.outputs,
         row_rules(building.model.model, casts),
-        roles.key,
+        once,
         traced=traced,
         again=traced and not rejects_repeats(building.model.model),
         kept=(*roles.key, *roles.order),
         marked=roles.mark is not None,
-        whole=whole_key(roles.key, building.schema),
+        whole=whole_key(once, building.schema),
         raw_of=str(building.model.inputs[0]) if traced else "",
         identity=(*roles.key, *roles.order),
     )
@@ -141,8 +143,10 @@ def counted(found: Arrivals, judged: Judged, ledger: Ledger) -> Ledger:
     return replace(ledger, read=ledger.staged + filtered, filtered=filtered)
 
 
-def told(found: Arrivals) -> str:
-    """What is to be said of rows that went."""
+def told(building: Building, found: Arrivals) -> str | None:
+    """What came of rows that went; None where the plan has said what is done."""
+    if building.whole:
+        return None
     if found.redone:
         return f"rows of the input went: took in all rows of {found.redone:,} keys"
-    return "rejected rows of the input went: took in all of it" if found.every and found.passed is not None else ""
+    return "rejected rows of the input went: took in all of it" if found.every else ""

@@ -72,7 +72,7 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
         raise
     finally:
         stage.discard()
-    return Outcome(number, ledger, verdicts, work.note or step.note)
+    return Outcome(number, ledger, verdicts, step.note if work.note is None else work.note)
 
 
 def _repartition(bench: Workbench, stage: Stage, model: CompiledModel, step: BuildStep) -> Outcome:

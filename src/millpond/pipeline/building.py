@@ -38,10 +38,10 @@ class Work:
     """What a build did: where its rows went, what the rules said, and which quarantined records it judged anew.
 
     `scope` is the condition of these records, None where the step met new rows only. `note` is what a person should
-    know.
+    know; None leaves it at what the plan said.
     """
 
     ledger: Ledger
     verdicts: tuple[Verdict, ...]
     scope: str | None
-    note: str = ""
+    note: str | None = None

@@ -90,11 +90,11 @@ def _build(model: CompiledModel, state: LakeState, moving: set[TableName], rebui
             )
         foreign = model.table in state.tables
         because = "--rebuild replaces a table of others" if foreign else "there is no table yet"
-        return BuildStep(model.table, kind, "rebuild" if foreign else "create", every, because, note)
+        return BuildStep(model.table, kind, "rebuild" if foreign else "create", every, because, _first_note(model))
     if rebuild and kind == "snapshot":
         return BuildStep(model.table, kind, "whole", every, "asked for by --rebuild", "its history stays as it is")
     if rebuild:
-        return BuildStep(model.table, kind, "rebuild", every, "asked for by --rebuild", note)
+        return BuildStep(model.table, kind, "rebuild", every, "asked for by --rebuild", _first_note(model))
     ranges = tuple(InputRange(name, state.cursors.get((model.table, name))) for name in model.inputs)
     news = [r.table for r in ranges if r.table in moving or _has_news(state, r)]
     repartitioned = _repartitioned(state.models[model.table], model.state())
@@ -112,6 +112,11 @@ def _build(model: CompiledModel, state: LakeState, moving: set[TableName], rebui
 def _has_news(state: LakeState, given: InputRange) -> bool:
     entry = state.tables.get(given.table)
     return entry is not None and (given.since is None or entry.commit > given.since)
+
+
+def _first_note(model: CompiledModel) -> str:
+    """What is to be said where all of the input is taken in: not what becomes of rows that will have gone."""
+    return "" if model.incremental and model.model.kind in ("upsert", "scd2") else _note(model)
 
 
 def _note(model: CompiledModel) -> str:

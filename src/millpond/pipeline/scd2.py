@@ -13,8 +13,10 @@ from millpond.pipeline.building import Building, Work
 from millpond.pipeline.roles import roles
 from millpond.pipeline.target import prepare_side
 from millpond.sql.scd2 import (
+    DOUBLED,
     Redo,
     Scd2,
+    create_doubled,
     create_events,
     create_history,
     create_remembered,
@@ -28,6 +30,7 @@ from millpond.sql.scd2 import (
     remember,
     state_schema,
 )
+from millpond.sql.statements import count_rows
 
 
 def version_rows(building: Building) -> Work:
@@ -51,7 +54,7 @@ def version_rows(building: Building) -> Work:
         searched(session, ordered_key(part.key, building.schema)) if building.filled and redo == "none" else "",
     )
     ledger = version(session, scd2).ledger(judged.staged, judged.rejected)
-    return Work(counted(found, judged, ledger), judged.verdicts, found.scope, told(found))
+    return Work(counted(found, judged, ledger), judged.verdicts, found.scope, told(building, found))
 
 
 @dataclass(frozen=True)
@@ -86,10 +89,11 @@ def version(session: Session, scd2: Scd2) -> Versioned:
         create_touched(scd2),
         create_versions(scd2),
         create_remembered(scd2),
-        create_events(scd2),
-        create_history(scd2),
-        *create_wanted(scd2),
+        create_doubled(scd2),
     ):
+        session.execute(statement)
+    contested = bool(session.rows(count_rows(DOUBLED))[0][0])
+    for statement in (create_events(scd2, contested=contested), create_history(scd2), *create_wanted(scd2)):
         session.execute(statement)
     counts = Versioned(*session.rows(event_counts(scd2))[0])
     if scd2.filled:

@@ -54,7 +54,7 @@ def compare_states(building: Building) -> Work:
         deduplicated=states.copies,
         quarantined=judged.rejected + states.lost,
     )
-    return Work(counted(found, judged, ledger), judged.verdicts, found.scope, note)
+    return Work(counted(found, judged, ledger), judged.verdicts, found.scope, note or None)
 
 
 @dataclass(frozen=True)

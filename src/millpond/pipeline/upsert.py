@@ -22,6 +22,7 @@ from millpond.sql.upsert import (
     Redo,
     Upsert,
     contested_counts,
+    count_fresh,
     create_contested,
     create_doubled,
     create_fates,
@@ -59,7 +60,7 @@ def upsert_rows(building: Building) -> Work:
     history = searched(session, ordered_key(part.key, building.schema)) if building.filled and redo == "none" else ""
     upsert = replace(upsert, redo=redo, history=history)
     ledger = merge(session, upsert).ledger(judged.staged, judged.rejected)
-    return Work(counted(found, judged, ledger), judged.verdicts, found.scope, told(found))
+    return Work(counted(found, judged, ledger), judged.verdicts, found.scope, told(building, found))
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,8 @@ def merge(session: Session, upsert: Upsert) -> Merged:
         copies, beaten = session.rows(contested_counts())[0]
     session.execute(create_fates(upsert, contested=contested))
     fates = dict(zip(COUNTED, session.rows(fate_counts())[0], strict=True))
+    if not upsert.filled:
+        fates["new"] += session.rows(count_fresh(upsert, contested=contested))[0][0]
     if fates["other"] or fates["gone"] or fates["lost"]:
         session.execute(delete_beaten(upsert))
     if fates["new"] or fates["other"]:

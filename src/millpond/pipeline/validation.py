@@ -161,12 +161,13 @@ def _type_problem(model: Model, column: Column) -> list[Finding]:
 
 
 def _volatile(model: CompiledModel) -> list[Finding]:
-    if not model.incremental:
+    if not model.incremental and model.model.kind != "snapshot":
         return []
+    meaning = "depend on when rows arrive" if model.incremental else "get a version of every row with each run"
     return [
         Finding(
             "MP-2041",
-            f"{name} gives another value in each run, so {model.table} would depend on when rows arrive",
+            f"{name} gives another value in each run, so {model.table} would {meaning}",
             "take the value from the data, or make the model a replace",
             model.model.authored(where),
             severity="warning",

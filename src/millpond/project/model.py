@@ -96,6 +96,11 @@ class Model:
         """Whether rows of the query can delete keys."""
         return self.delete_when is not None or self.tombstones
 
+    @property
+    def row_key(self) -> tuple[str, ...]:
+        """The columns that name one row of the table: a key has several where its history is kept."""
+        return (*self.key, "valid_from") if self.kind in HISTORIES else self.key
+
     def place(self, entry: str = "kind") -> Location:
         """Where an entry of the front matter stands, or what holds it; the file itself when it is not written."""
         return _place(self.places, entry, self.path)

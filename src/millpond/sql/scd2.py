@@ -15,7 +15,7 @@ from millpond.core.names import TableName, quote
 from millpond.core.schema import Column, Schema
 from millpond.sql.keys import names, same
 from millpond.sql.redo import REDO
-from millpond.sql.staging import GONE, JUDGED, STAGED, good
+from millpond.sql.staging import GONE, HASH, JUDGED, STAGED, good, staged_twice
 
 FROM, TO, CURRENT = "valid_from", "valid_to", "is_current"
 VERSION_COLUMNS = (FROM, TO, CURRENT)
@@ -24,6 +24,7 @@ VERSION_COLUMNS = (FROM, TO, CURRENT)
 TOUCHED = "touched"
 VERSIONS = "versions"
 REMEMBERED = "remembered"
+DOUBLED = "doubled"
 EVENTS = "events"
 HISTORY = "history"
 
@@ -32,7 +33,7 @@ Redo = Literal["none", "some", "every"]
 
 @dataclass(frozen=True)
 class Scd2:
-    """What an scd2 step works on.
+    """What an scd2 step works on. The hashes of the staged rows are those of key and time.
 
     `outputs` are the columns that the table takes from the query, `time` the event time, and `state` the side table.
     `filled` says that the table may hold rows, `marked` that staged rows can delete. `redo` says whether no key, the
@@ -74,20 +75,26 @@ def state_schema(key: Sequence[Column], time: Column) -> Schema:
 
 
 def create_touched(scd2: Scd2) -> str:
-    """Temp table of the keys that the step touches, and whether each is made of the staged rows alone."""
-    redone = "TRUE" if scd2.redo == "every" else "FALSE"
-    named = _renamed(scd2)
-    keys = f"SELECT {named}, {redone} AS _mp_redo FROM {JUDGED} WHERE {good()}"
+    """Temp table of the keys that the step touches, and since when: NULL for keys made of the staged rows alone.
+
+    What ended before the first staged event of its key stays as it is, and need not be looked at.
+    """
+    keys = ", ".join(scd2.inner)
+    since = "NULL" if scd2.redo == "every" else quote(scd2.time)
+    touched = f"SELECT {_renamed(scd2)}, {since} AS _mp_since, FALSE AS _mp_redo FROM {JUDGED} WHERE {good()}"
     if scd2.redo == "some":
-        keys += f" UNION ALL SELECT {named}, TRUE AS _mp_redo FROM {REDO}"
+        touched += f" UNION ALL SELECT {_renamed(scd2)}, NULL, TRUE FROM {REDO}"
     return (
-        f"CREATE TEMP TABLE {TOUCHED} AS SELECT {', '.join(scd2.inner)}, bool_or(_mp_redo) AS _mp_redo "
-        f"FROM ({keys}) AS k GROUP BY {', '.join(scd2.inner)}"
+        f"CREATE TEMP TABLE {TOUCHED} AS SELECT {keys}, CASE WHEN NOT bool_or(_mp_redo) THEN min(_mp_since) END "
+        f"AS _mp_since FROM ({touched}) AS k GROUP BY {keys}"
     )
 
 
 def create_versions(scd2: Scd2) -> str:
-    """Temp table of the versions of touched keys: keys, `_mp_row` (the other columns), from when and until when."""
+    """Temp table of the versions that the step may change: keys, `_mp_row` (the table's columns), from and until when.
+
+    `_mp_redo` says that the version's key is made of the staged rows alone.
+    """
     if not scd2.filled:
         nothing = f"SELECT {_renamed(scd2)}, {_row(scd2)} AS _mp_row, {quote(scd2.time)} AS _mp_from FROM {STAGED}"
         return (
@@ -96,50 +103,81 @@ def create_versions(scd2: Scd2) -> str:
         )
     where = f" WHERE {scd2.history}" if scd2.history else ""
     rows = f'SELECT {_renamed(scd2)}, {_row(scd2)} AS _mp_row, {FROM} AS _mp_from, {TO} AS _mp_to FROM "lake".'
-    return f"CREATE TEMP TABLE {VERSIONS} AS {_touched(scd2, f'{rows}{scd2.table.quoted}{where}')}"
+    touched = _touched(scd2, f"{rows}{scd2.table.quoted}{where}", "(t._mp_to IS NULL OR t._mp_to >= k._mp_since)")
+    return f"CREATE TEMP TABLE {VERSIONS} AS {touched}"
 
 
 def create_remembered(scd2: Scd2) -> str:
-    """Temp table of the remembered events of touched keys."""
+    """Temp table of the remembered events that the step may come to see otherwise."""
     columns = ", ".join(scd2.inner)
     if not scd2.filled:
         nothing = f"SELECT {columns}, _mp_from AS at_time, FALSE AS deleted, FALSE AS _mp_redo FROM {VERSIONS}"
         return f"CREATE TEMP TABLE {REMEMBERED} AS {nothing}"
     rows = f'SELECT {columns}, at_time, deleted FROM "lake".{scd2.state.quoted}'
-    return f"CREATE TEMP TABLE {REMEMBERED} AS {_touched(scd2, rows)}"
+    return f"CREATE TEMP TABLE {REMEMBERED} AS {_touched(scd2, rows, 't.at_time >= k._mp_since')}"
 
 
-def _touched(scd2: Scd2, rows: str) -> str:
+def _touched(scd2: Scd2, rows: str, since: str) -> str:
     if scd2.redo == "every":
         return f"SELECT *, TRUE AS _mp_redo FROM ({rows}) AS t"
-    return f"SELECT t.*, k._mp_redo FROM ({rows}) AS t JOIN {TOUCHED} AS k ON {same('t', 'k', scd2.inner)}"
+    joined = f"({rows}) AS t JOIN {TOUCHED} AS k ON {same('t', 'k', scd2.inner)}"
+    return f"SELECT t.*, k._mp_since IS NULL AS _mp_redo FROM {joined} WHERE k._mp_since IS NULL OR {since}"
 
 
-def create_events(scd2: Scd2) -> str:
-    """Temp table of all events of touched keys, ranked for each key and time; rank 1 counts.
+def create_doubled(scd2: Scd2) -> str:
+    """Temp table of the hashes of key and time that stand for several events: staged twice, or staged and known."""
+    if not scd2.filled or scd2.redo == "every":
+        return f"CREATE TEMP TABLE {DOUBLED} AS {staged_twice()}"
+    known = f"({_known(scd2)}) AS k"
+    staged = f"(SELECT {_renamed(scd2)}, {quote(scd2.time)} AS _mp_at, {HASH} FROM {JUDGED} WHERE {good()}) AS s"
+    met = f"SELECT s.{HASH} FROM {staged} SEMI JOIN {known} ON {same('s', 'k', scd2.inner)} AND s._mp_at = k._mp_at"
+    return f"CREATE TEMP TABLE {DOUBLED} AS {staged_twice()} UNION {met}"
 
-    `_mp_copy` numbers equal staged events, `_mp_known` says that an equal event was known before.
+
+def create_events(scd2: Scd2, *, contested: bool) -> str:
+    """Temp table of the events of touched keys, ranked for each key and time; rank 1 counts.
+
+    `_mp_copy` numbers equal staged events, `_mp_known` says that an equal event was known before. `contested` says that
+    the relation of doubled hashes is not empty.
     """
-    keys = ", ".join(scd2.inner)
     gone = GONE if scd2.marked else "FALSE"
-    # A remembered event repeats the version that held when it came, which is the last one before it.
-    known = (
-        f"SELECT {keys}, _mp_from AS _mp_at, _mp_row, FALSE AS {GONE} FROM {VERSIONS} WHERE NOT _mp_redo "
-        f"UNION ALL SELECT {keys}, at_time, NULL, deleted FROM {REMEMBERED} WHERE NOT _mp_redo"
-    )
-    held = f"last_value(_mp_row IGNORE NULLS) OVER (PARTITION BY {keys} ORDER BY _mp_at ROWS UNBOUNDED PRECEDING)"
-    events = (
+    staged = (
         f"SELECT {_renamed(scd2)}, {quote(scd2.time)} AS _mp_at, {_row(scd2)} AS _mp_row, {gone} AS {GONE}, "
-        f"TRUE AS _mp_staged FROM {STAGED} WHERE {good()} "
-        f"UNION ALL SELECT {keys}, _mp_at, {held} AS _mp_row, {GONE}, FALSE FROM ({known}) AS known"
+        f"TRUE AS _mp_staged FROM {STAGED} WHERE {good()}"
     )
+    doubled = f"(SELECT {HASH} FROM {DOUBLED})"
+    alone = f"{staged} AND {HASH} NOT IN {doubled}" if contested else staged
+    events = f"SELECT *, 1 AS _mp_rank, 1 AS _mp_copy, FALSE AS _mp_known FROM ({alone}) AS alone"
+    among = f"{staged} AND {HASH} IN {doubled}"
+    if scd2.filled and scd2.redo != "every":
+        on = f"{same('k', 's', scd2.inner)} AND k._mp_at = s._mp_at"
+        met = f"(SELECT * FROM ({among}) AS among) AS s ON {on}" if contested else ""
+        unmet = f" ANTI JOIN {met}" if contested else ""
+        events += f" UNION ALL SELECT *, FALSE, 1, 1, TRUE FROM ({_known(scd2)}) AS k{unmet}"
+        among += f" UNION ALL SELECT *, FALSE FROM ({_known(scd2)}) AS k SEMI JOIN {met}" if contested else ""
+    if contested:
+        events += f" UNION ALL SELECT *, {_ranks(scd2)} FROM ({among}) AS contested"
+    return f"CREATE TEMP TABLE {EVENTS} AS {events}"
+
+
+def _ranks(scd2: Scd2) -> str:
+    keys = ", ".join(scd2.inner)
     content = "".join(f", _mp_row.{quote(name)} NULLS LAST" for name in scd2.payload)
     same_content = f"PARTITION BY {keys}, _mp_at, {GONE}, CASE WHEN NOT {GONE} THEN _mp_row END"
     return (
-        f"CREATE TEMP TABLE {EVENTS} AS SELECT *, "
-        f"row_number() OVER (PARTITION BY {keys}, _mp_at ORDER BY {GONE} DESC{content}, _mp_staged DESC) AS _mp_rank, "
-        f"row_number() OVER ({same_content}, _mp_staged) AS _mp_copy, "
-        f"bool_or(NOT _mp_staged) OVER ({same_content}) AS _mp_known FROM ({events}) AS events"
+        f"row_number() OVER (PARTITION BY {keys}, _mp_at ORDER BY {GONE} DESC{content}, _mp_staged DESC), "
+        f"row_number() OVER ({same_content}, _mp_staged), bool_or(NOT _mp_staged) OVER ({same_content})"
+    )
+
+
+def _known(scd2: Scd2) -> str:
+    """The events that were known before, but of keys that are redone. A repeated one has the values of its version."""
+    keys = ", ".join(scd2.inner)
+    held = f"{same('v', 'r', scd2.inner)} AND v._mp_from < r.at_time AND (v._mp_to IS NULL OR r.at_time < v._mp_to)"
+    return (
+        f"SELECT {keys}, _mp_from AS _mp_at, _mp_row, FALSE AS {GONE} FROM {VERSIONS} WHERE NOT _mp_redo "
+        f"UNION ALL SELECT {', '.join(f'r.{key}' for key in scd2.inner)}, r.at_time, v._mp_row, r.deleted "
+        f"FROM (SELECT * FROM {REMEMBERED} WHERE NOT _mp_redo) AS r LEFT JOIN {VERSIONS} AS v ON {held}"
     )
 
 
@@ -192,10 +230,12 @@ def event_counts(scd2: Scd2) -> str:
     )
 
 
-def create_wanted(scd2: Scd2) -> tuple[str, str]:
-    """Temp tables of the versions that are to go, and of those that are to come: what differs, and nothing else."""
+def create_wanted(scd2: Scd2) -> tuple[str, ...]:
+    """Temp relations of the versions that are to go, and of those that are to come: what differs, and nothing else."""
     keys = ", ".join(scd2.inner)
     now = f"SELECT {keys}, _mp_row, _mp_at AS _mp_from, _mp_to FROM {HISTORY} WHERE _mp_part = 'version'"
+    if not scd2.filled:
+        return (f"CREATE TEMP VIEW coming AS {now}",)
     was = f"SELECT {keys}, _mp_row, _mp_from, _mp_to FROM {VERSIONS}"
     return (
         f"CREATE TEMP TABLE going AS {was} EXCEPT {now}",

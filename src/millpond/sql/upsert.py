@@ -154,10 +154,12 @@ def create_contested(upsert: Upsert, *, tied: bool) -> str:
 def create_fates(upsert: Upsert, *, contested: bool) -> str:
     """Temp table of each key's winning staged row, as key, order and hash, with its fate; and of the keys lost.
 
-    The hash is NULL for rows that were contested. `_mp_known` says that a delete of the key is remembered.
+    The hash is NULL for rows that were contested. `_mp_known` says that a delete of the key is remembered. For an empty
+    table, rows that are alone and delete nothing are left out: all of them are new (see `count_fresh`).
     """
     columns = names(upsert.ranked)
     alone = f" AND {HASH} NOT IN (SELECT {HASH} FROM {DOUBLED})" if contested else ""
+    alone += "" if upsert.filled else f" AND {upsert.gone}"
     won = f"SELECT {columns}, {upsert.gone} AS {GONE}, {HASH}, FALSE AS _mp_same FROM {JUDGED} WHERE {good()}{alone}"
     if contested:
         won += f" UNION ALL SELECT {columns}, {GONE}, NULL, _mp_same FROM {CONTESTED} WHERE _mp_rank = 1 AND _mp_staged"
@@ -185,6 +187,12 @@ def _fate(order: Sequence[str]) -> str:
         f"WHEN f._mp_redo IS NULL THEN CASE WHEN w.{GONE} THEN 'absent' ELSE 'new' END "
         f"WHEN w.{GONE} THEN 'gone' ELSE 'other' END"
     )
+
+
+def count_fresh(upsert: Upsert, *, contested: bool) -> str:
+    """SELECT of the number of rows that are alone and delete nothing."""
+    alone = f" AND {HASH} NOT IN (SELECT {HASH} FROM {DOUBLED})" if contested else ""
+    return f"SELECT count(*) FROM {JUDGED} WHERE {good()} AND NOT {upsert.gone}{alone}"
 
 
 COUNTED = ("new", "other", "same", "stale", "gone", "absent", "lost")
