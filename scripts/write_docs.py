@@ -10,7 +10,10 @@ from tour import rewritten
 from millpond.project.reference import page
 
 ROOT = Path(__file__).parents[1]
-TOURS = (ROOT / "README.md", *(ROOT / "docs" / "guides" / name for name in ("quarantine.md", "time-travel.md")))
+TOURS = (
+    ROOT / "README.md",
+    *(ROOT / "docs" / "guides" / name for name in ("quarantine.md", "testing.md", "time-travel.md")),
+)
 
 
 def main() -> None:

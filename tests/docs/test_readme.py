@@ -9,7 +9,10 @@ import pytest
 from scripts.tour import comparable, play, rewritten, steps
 
 ROOT = Path(__file__).parents[2]
-TOURS = (ROOT / "README.md", *(ROOT / "docs" / "guides" / name for name in ("quarantine.md", "time-travel.md")))
+TOURS = (
+    ROOT / "README.md",
+    *(ROOT / "docs" / "guides" / name for name in ("quarantine.md", "testing.md", "time-travel.md")),
+)
 PAGE = """Text
 
 ```console

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from millpond.cli.edge import show_findings
@@ -19,16 +20,30 @@ if TYPE_CHECKING:
 def check(context: Context) -> int:
     """Print every finding; 2 when one of them is an error."""
     lake, findings = context.survey()
+    tests: Sequence[object] = ()
     if lake is not None:
         with lake:
             validate = lookup("millpond.pipeline.validation:validate")
             known, unreached = _known(lake)
-            findings = in_order((*findings, *unreached, *validate(lake.project, lake.engine, known)))
+            told = (*findings, *unreached, *validate(lake.project, lake.engine, known))
+            tests, wrong = _tests(lake, sound=not any(finding.severity == "error" for finding in told))
+            findings = in_order((*told, *wrong))
     show_findings(findings, as_json=context.json)
     if lake is not None and not context.json and not context.quiet:
-        told = f"{counted(len(lake.project.sources), 'source')}, {counted(len(lake.project.models), 'model')}"
-        line(f"{told}: {counted(len(findings), 'finding') if findings else 'nothing wrong'}")
+        counts: list[tuple[Sequence[object], str]] = [(lake.project.sources, "source"), (lake.project.models, "model")]
+        counts += [(tests, "test")] if tests else []
+        what = ", ".join(counted(len(parts), word) for parts, word in counts)
+        line(f"{what}: {counted(len(findings), 'finding') if findings else 'nothing wrong'}")
     return 2 if any(finding.severity == "error" for finding in findings) else 0
+
+
+def _tests(lake: Lakehouse, *, sound: bool) -> tuple[Sequence[object], tuple[Finding, ...]]:
+    """The project's tests and what is wrong with them; where the models are not `sound`, their files alone are read."""
+    tests, findings = lookup("millpond.project.case_file:read_tests")(lake.project.folder)
+    if sound and tests:
+        problems = lookup("millpond.pipeline.proving:problems")
+        findings = (*findings, *problems(lake.project, lake.runner.graph(), lake.engine, tests))
+    return tests, findings
 
 
 def _known(lake: Lakehouse) -> tuple[dict[TableName, Schema], tuple[Finding, ...]]:

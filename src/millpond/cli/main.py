@@ -251,6 +251,20 @@ def quarantine_discard(
     return int(lookup("millpond.cli.quarantine:discard")(context, records, because))
 
 
+@command(app, "test")
+def prove(
+    context: Context,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Tests, files or models.")] = None,
+    record: Annotated[str | None, typer.Option("--record", metavar="MODEL", help="Write one from real rows.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="With --record: name of the file under tests/.")] = None,
+    rows: Annotated[int, typer.Option("--rows", min=1, help="With --record: rows of each input.")] = 5,
+) -> int | None:
+    """Try models on given rows, without a lake."""
+    if record is not None:
+        return int(lookup("millpond.cli.proving:record")(context, record, name, rows))
+    return int(lookup("millpond.cli.proving:prove_tests")(context, tuple(names or ())))
+
+
 @command(app, "maintain")
 def maintain(
     context: Context,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from millpond.catalog.commits import Commit, Cursor, Edge, Ledger, Verdict
 from millpond.catalog.staging import Stage
 from millpond.core.errors import QualityError
+from millpond.engines.engine import Session
 from millpond.ingest.quarantine import judged_anew
 from millpond.pipeline.append import append_rows
 from millpond.pipeline.building import Building, Work
@@ -32,9 +33,9 @@ from millpond.sql.quarantine import of_ids
 def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
     """Bring one model's table up to date and publish it. Raises ConflictError when another commit came first."""
     key = bench.step_key(step.table)
-    done = bench.catalog.published(key)
-    if done is not None:
-        return Outcome(done, bench.catalog.ledger(done), bench.catalog.verdicts(done), "was published before")
+    known = bench.catalog.published(key)
+    if known is not None:
+        return Outcome(known, bench.catalog.ledger(known), bench.catalog.verdicts(known), "was published before")
     stage = bench.catalog.begin(key)
     try:
         absent = next((name for name in model.inputs if bench.catalog.find(name, stage.base) is None), None)
@@ -43,7 +44,7 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
         if step.mode == "partition":
             return _repartition(bench, stage, model, step)
         until = taken_until(bench, model, step, stage.base)
-        news = read_changes(bench, step.inputs, until) if _reads_changes(model, step) else ()
+        news = read_changes(bench, step.inputs, until) if reads_changes(model, step) else ()
         if step.mode in ("increment", "groups") and not any(change.any for change in news):
             moved = stage.find(model.table) is not None and stage.repartition(model.table, model.model.partition)
             number = stage.publish(_commit(bench, model, until, Ledger(0), ())).number
@@ -51,17 +52,10 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
         mended = _mended(bench, stage, model, step, news)
         step, news = (step, news) if mended is not None else _fitting(bench, step, news, until)
         with bench.engine.session(bench.endpoint, stage.token) as session:
-            described = session.describe(model.query.text())
-            schema = output_schema(described, model.model)
-            kept = table_columns(model.model, schema)
-            filled = prepare(bench, stage, model.model, kept, afresh=_afresh(model, step))
-            widened = tuple(now for was, now in zip(described, schema, strict=True) if was.type != now.type)
-            whole = step.mode not in ("increment", "groups")
-            building = Building(bench, session, stage, model, news, schema, widened, whole, filled)
+            building = begun(bench, session, stage, model, step, news)
             with session.transaction():
-                work = _work(building, step)
-                ledger = work.ledger
-                verdicts = work.verdicts + judge_unique(session, model.model, ledger.staged)
+                work = done(building, step)
+                ledger, verdicts = work.ledger, work.verdicts
                 scope = work.scope if mended is None else of_ids(mended)
                 lives = judged_anew(bench.catalog, session, stage, model.table, scope)
         circuits = circuit_after(bench, model, step, ledger, stage.base)
@@ -75,6 +69,31 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
     return Outcome(number, ledger, verdicts, step.note if work.note is None else work.note)
 
 
+def begun(
+    bench: Workbench,
+    session: Session,
+    stage: Stage,
+    model: CompiledModel,
+    step: BuildStep,
+    news: tuple[InputChanges, ...],
+) -> Building:
+    """The build of a model, with its table made ready."""
+    described = session.describe(model.query.text())
+    schema = output_schema(described, model.model)
+    kept = table_columns(model.model, schema)
+    filled = prepare(bench, stage, model.model, kept, afresh=_afresh(model, step))
+    widened = tuple(now for was, now in zip(described, schema, strict=True) if was.type != now.type)
+    whole = step.mode not in ("increment", "groups")
+    return Building(bench, session, stage, model, news, schema, widened, whole, filled)
+
+
+def done(building: Building, step: BuildStep) -> Work:
+    """Stage the rows, judge them and change the table; to be called in a transaction."""
+    work = _work(building, step)
+    judged = judge_unique(building.session, building.model.model, work.ledger.staged)
+    return replace(work, verdicts=work.verdicts + judged)
+
+
 def _repartition(bench: Workbench, stage: Stage, model: CompiledModel, step: BuildStep) -> Outcome:
     """Have rows to come partitioned as the model now says. Nothing is read: the cursors stay."""
     stage.repartition(model.table, model.model.partition)
@@ -82,7 +101,7 @@ def _repartition(bench: Workbench, stage: Stage, model: CompiledModel, step: Bui
     return Outcome(stage.publish(commit).number, Ledger(0), (), step.note)
 
 
-def _reads_changes(model: CompiledModel, step: BuildStep) -> bool:
+def reads_changes(model: CompiledModel, step: BuildStep) -> bool:
     """Whether the step takes its input row by row (else the query reads the tables themselves)."""
     if model.model.kind in ("append", "upsert", "scd2", "snapshot"):
         return model.shape.row_preserving

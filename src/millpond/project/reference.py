@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from millpond.project.case_file import CaseFile
 from millpond.project.front_matter import FrontMatter
 from millpond.project.settings import ProjectSettings
 from millpond.project.source import FilesSource
@@ -24,6 +25,7 @@ A project is a folder:
 | `millpond.yaml` | the project's settings |
 | `sources/*.yaml` | sources; each lands in `bronze.<file name>` |
 | `models/<layer>/*.sql` | models; each makes `<layer>.<file name>`; layers are bronze, silver, gold, platinum |
+| `tests/*.yaml` | given rows and expected rows, for `millpond test` |
 | `.millpond/` | state that Millpond keeps; not for version control |
 
 ## Variables
@@ -45,6 +47,7 @@ def page() -> str:
         *_section(ProjectSettings, "millpond.yaml"),
         *_section(FilesSource, "sources/*.yaml"),
         *_section(FrontMatter, "Front matter of models/<layer>/*.sql"),
+        *_section(CaseFile, "tests/*.yaml"),
     ]
     return "\n".join(parts)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from millpond.project.case_file import CaseFile
 from millpond.project.front_matter import FrontMatter
 from millpond.project.settings import ProjectSettings
 from millpond.project.source import FilesSource
@@ -17,6 +18,7 @@ FOLDER = PurePosixPath(".millpond/schema")
 _SCHEMAS: tuple[tuple[str, type[BaseModel], str], ...] = (
     ("project.json", ProjectSettings, "millpond.yaml"),
     ("source.json", FilesSource, "sources/*.yaml"),
+    ("test.json", CaseFile, "tests/*.yaml"),
     ("front_matter.json", FrontMatter, "the front matter of a model"),
 )
 _VARIABLE = {"type": "string", "pattern": "\\$\\{"}
@@ -54,12 +56,13 @@ def schema_of(path: PurePosixPath) -> str | None:
     """The name of the schema for a file, by its path in the project; None where there is none."""
     if path == PurePosixPath("millpond.yaml"):
         return "project.json"
-    return "source.json" if path.parts[0] == "sources" and path.suffix in (".yaml", ".yml") else None
+    folders = {"sources": "source.json", "tests": "test.json"}
+    return folders.get(path.parts[0]) if path.suffix in (".yaml", ".yml") else None
 
 
 def editor_settings() -> str:
     """The text of `.vscode/settings.json`, which maps files to schemas."""
-    mapped = {str(FOLDER / name): pattern for name, _, pattern in _SCHEMAS[:2]}
+    mapped = {str(FOLDER / name): pattern for name, _, pattern in _SCHEMAS if pattern.endswith(".yaml")}
     return json.dumps({"yaml.schemas": mapped}, indent=2) + "\n"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from millpond.core.names import TableName, quote
-from millpond.core.schema import Schema
+from millpond.core.schema import Column, Schema
 
 
 def create_schema(layer: str) -> str:
@@ -15,6 +15,21 @@ def create_empty(table: TableName, schema: Schema) -> str:
     """CREATE TABLE with the given columns."""
     columns = ", ".join(f"{quote(column.name)} {column.type}" for column in schema)
     return f"CREATE TABLE {table.quoted} ({columns})"
+
+
+def add_column(table: TableName, column: Column) -> str:
+    """ALTER TABLE that adds a column."""
+    return f"ALTER TABLE {table.quoted} ADD COLUMN {quote(column.name)} {column.type}"
+
+
+def drop_table(table: TableName) -> str:
+    """DROP TABLE."""
+    return f"DROP TABLE {table.quoted}"
+
+
+def empty_table(table: TableName) -> str:
+    """DELETE of every row."""
+    return f"DELETE FROM {table.quoted}"
 
 
 def probe(query: str, condition: str) -> str:

@@ -92,7 +92,7 @@ def computed(columns: Sequence[Column], expressions: Sequence[str]) -> str:
     It takes the list of numbers, then a list for each column.
     """
     lists = ", ".join(
-        f"{_typed(f'unnest(${index}::VARCHAR[])', column.type)} AS {quote(column.name)}"
+        f"{typed(f'unnest(${index}::VARCHAR[])', column.type)} AS {quote(column.name)}"
         for index, column in enumerate(columns, start=2)
     )
     given = ", ".join(f"({expression}\n)::VARCHAR AS {quote(f'v{i}')}" for i, expression in enumerate(expressions))
@@ -103,7 +103,7 @@ def unreadable_value(column: Column) -> str:
     """SELECT of one text of a list that is no value of the column's type; no row where all are."""
     return (
         f"SELECT t FROM (SELECT unnest(?::VARCHAR[]) AS t) WHERE t IS NOT NULL "
-        f"AND try({_typed('t', column.type)}) IS NULL LIMIT 1"
+        f"AND try({typed('t', column.type)}) IS NULL LIMIT 1"
     )
 
 
@@ -156,7 +156,7 @@ def insert_mended(table: TableName, columns: Sequence[Column], load: str, at: da
     """INSERT of mended records into bronze: it takes lists of origins and parts, one for each column, and of JSON
     of what fits no column."""
     names = [*(column.name for column in columns), *ORIGIN_COLUMNS]
-    lists = [_typed(f"unnest(${index}::VARCHAR[])", column.type) for index, column in enumerate(columns, start=4)]
+    lists = [typed(f"unnest(${index}::VARCHAR[])", column.type) for index, column in enumerate(columns, start=4)]
     selected = [*lists, "unnest($1::VARCHAR[])", "unnest($2::BIGINT[])", literal(load), value(at)]
     return (
         f'INSERT INTO "lake".{table.quoted} ({", ".join(map(quote, names))}) '
@@ -176,7 +176,7 @@ def mended_from(origins: Sequence[str], *, revised: bool) -> str:
     return f'{files} UNION SELECT id, revision FROM "lake".{REVISIONS.quoted} WHERE origin IN ({listed})'
 
 
-def _typed(text: str, kind: str) -> str:
+def typed(text: str, kind: str) -> str:
     """The text as a value of the type; nested values come as JSON."""
     if kind == "VARCHAR":
         return text

@@ -63,6 +63,13 @@ def table_name(query: Query, table: exp.Table) -> TableName:
     )
 
 
+def named_inputs(query: Query) -> Iterator[tuple[str, TableName]]:
+    """The name, in lower case, by which the query's columns speak of each table that it reads."""
+    for table in base_tables(query.tree):
+        if isinstance(table.this, exp.Identifier):
+            yield table.alias_or_name.lower(), table_name(query, table)
+
+
 def volatile(query: Query) -> tuple[tuple[str, Location], ...]:
     """Calls such as random() or now(): rebuilding the model from the same data gives another answer."""
     found = [(called(node) or "", _called_at(query, node)) for node in query.tree.walk() if is_volatile(node)]
