@@ -79,7 +79,7 @@ def verdict(name: str, ours: float, theirs: float, goal: float, *, rival: str) -
     """Print the ratio, with both sides and the goal."""
     ratio = ours / theirs
     said = "met" if ratio <= goal else "MISSED"
-    print(f"{name}: millpond {ours:.2f} s, {rival} {theirs:.2f} s, ratio {ratio:.2f}, goal {goal:.3g}: {said}")
+    print(f"{name}: millpond {ours:.3g} s, {rival} {theirs:.3g} s, ratio {ratio:.2f}, goal {goal:.3g}: {said}")
 
 
 def rounds_given(default: int) -> int:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import statistics
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -57,16 +56,16 @@ def ask(con: duckdb.DuckDBPyConnection, question: str, row: int, table: str) -> 
 
 def measure(con: duckdb.DuckDBPyConnection, question: str, row: int) -> None:
     """Compare the answers, then the times."""
-    works = {table: partial(ask, con, question, row, table) for table in ("merged", "written")}
-    sides: dict[str, Callable[[int], object]] = {
-        table: lambda _, work=work: work()  # type: ignore[misc]
-        for table, work in works.items()
-    }
-    answers = [ask(con, question, row, table) for table in sides]
+
+    def side(table: str) -> Callable[[int], object]:
+        return lambda _: ask(con, question, row, table)
+
+    sides = {table: side(table) for table in ("merged", "written")}
+    answers = [work(0) for work in sides.values()]
     if answers[0] != answers[1]:
         sys.exit(f"merges: {question} differs: {answers}")
-    times = {name: taken * 1000 for name, taken in in_turn(sides, ROUNDS).items()}
-    verdict(f"{question} after MERGEs, in ms", times["merged"], times["written"], GOAL, rival="written at one go")
+    times = in_turn(sides, ROUNDS)
+    verdict(f"{question} after MERGEs", times["merged"], times["written"], GOAL, rival="written at one go")
 
 
 def main(merges: int, rows: int, folder: Path) -> None:

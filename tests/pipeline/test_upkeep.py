@@ -11,6 +11,7 @@ import pytest
 
 from millpond.catalog import views
 from millpond.catalog.commits import VIEW, Commit
+from millpond.catalog.rewriting import dead
 from millpond.core.errors import CatalogError, RunError
 from millpond.core.names import TableName
 from millpond.lakehouse import Lakehouse, open_lakehouse
@@ -117,6 +118,33 @@ def test_upkeep_is_numbered_commits_of_its_own_kind(shop: Shop) -> None:
     assert numbers
     assert min(numbers) > head
     assert {record.kind for record in shop.lake.catalog.history() if record.number in numbers} == {"maintain"}
+
+
+def test_readers_meet_no_entries_of_many_files_that_went(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rewrite's own snapshot names what it took away; the one after it names what is there, and no more."""
+    monkeypatch.setattr("millpond.pipeline.compaction.MANY_DEAD", 5)
+    for _ in range(6):
+        shop.day()
+    table = TableName("silver", "orders")
+    report = shop.lake.upkeep.run((str(table),))
+    [done] = [done for done in report.done if done.step.work == "compact"]
+    rewrite, tidied = (shop.lake.catalog.metadata(shop.lake.catalog.table(table, number)) for number in done.numbers)
+    assert (dead(rewrite), dead(tidied)) == (6, 0)
+    assert [row["summary"]["operation"] for row in tidied.snapshots[-2:]] == ["replace", "replace"]
+    assert shop.rows("SELECT count(*) FROM silver.orders") == [(60,)]
+    shop.day()
+    assert shop.rows("SELECT count(*), sum(n) FROM gold.days") == [(7, 70)]
+
+
+def test_entries_that_others_left_behind_are_tidied_too(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rewrite that was killed before its end, or another program's, is made good the next time."""
+    for _ in range(6):
+        shop.day()
+    shop.lake.upkeep.run()
+    monkeypatch.setattr("millpond.pipeline.upkeep.MANY_DEAD", 5)
+    assert ("merge", "silver.orders") in works(shop)
+    assert shop.lake.upkeep.run().ok
+    assert works(shop) == []
 
 
 def test_the_past_is_kept_by_the_rule_and_then_forgotten(shop: Shop) -> None:

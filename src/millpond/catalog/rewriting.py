@@ -100,6 +100,13 @@ def mergeable(metadata: TableMetadata) -> int:
     return sum(_small(manifest) for manifest in manifests.of_snapshot(metadata.current_snapshot))
 
 
+def dead(metadata: TableMetadata) -> int:
+    """How many entries of files that went a merge would leave out. Every reader goes through them until then."""
+    listed = manifests.of_snapshot(metadata.current_snapshot)
+    named = (manifest for manifest in listed if manifest.deleted_files > 0 and _small(manifest))
+    return sum(manifest.deleted_files for manifest in named if _rewritable(avro.contents(manifest.path)))
+
+
 def _small(manifest: Manifest) -> bool:
     return len(manifests.entries(manifest)) < MERGED_ENTRIES
 
@@ -141,6 +148,7 @@ class _Desk:
         sheet.sources.append(manifest)
         for raw, entry in zip(found.records, listed, strict=True):
             if entry.status == DELETED:
+                sheet.changed = True
                 continue
             places = {"sequence_number": entry.sequence_number, "file_sequence_number": entry.file_sequence_number}
             if entry.path in gone:

@@ -16,7 +16,7 @@ from millpond.catalog.layout import TARGET_SIZE
 from millpond.catalog.manifests import ADDED
 from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.recording import micros
-from millpond.catalog.rewriting import Replacement, Written, replacement
+from millpond.catalog.rewriting import Replacement, Written, dead, replacement
 from millpond.catalog.staging import Stage, TableChange
 from millpond.core.errors import CatalogError, ConflictError
 from millpond.core.names import TableName
@@ -39,6 +39,9 @@ from millpond.tables.slices import FileSlice, Layout, Reading
 
 _STEP_BYTES = 2 * 1024**3
 """How much one commit rewrites at most, so that a crash or a conflict loses little."""
+
+MANY_DEAD = 100
+"""From so many entries of files that went on, manifests are written without them."""
 
 _BACKOFF = Backoff(tries=12, first=0.02, most=1.0)
 
@@ -137,6 +140,18 @@ def merge_manifests(bench: Workbench, table: TableName, key: str) -> int | None:
         return retry(lambda _attempt: _merge(bench, table, key), on=ConflictError, backoff=_BACKOFF)
     except ConflictError:
         return None
+
+
+def tidy(bench: Workbench, table: TableName, key: str) -> int | None:
+    """After a rewrite: publish the files once more, without the entries of those that went, where these are many.
+
+    The rewrite's own snapshot has to name them: by that, writers of other makers see that their deletes came too late.
+    Every later reader would go through them, and DuckDB takes longer for a thousand than for a small table's rows.
+    """
+    entry = bench.catalog.find(table)
+    if entry is None or dead(bench.catalog.metadata(entry)) < MANY_DEAD:
+        return None
+    return merge_manifests(bench, table, key)
 
 
 def _merge(bench: Workbench, table: TableName, key: str) -> int | None:

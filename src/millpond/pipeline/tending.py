@@ -19,7 +19,7 @@ from millpond.catalog.upkeep import consumed
 from millpond.core.errors import ConflictError, MillpondError
 from millpond.core.names import TableName
 from millpond.core.retry import Backoff, retry
-from millpond.pipeline.compaction import batches, merge_manifests, planned, rewritten
+from millpond.pipeline.compaction import batches, merge_manifests, planned, rewritten, tidy
 from millpond.pipeline.upkeep import MANY_MANIFESTS, Upkeep
 from millpond.pipeline.workbench import Workbench
 from millpond.project.model import Project
@@ -181,6 +181,8 @@ class Tender:
         for number, batch in enumerate(batches(found)):
             with rewritten(bench, table, batch, metadata, cluster, bench.step_key(f"{table}/{number}")) as publish:
                 self._hand_over(place, _Offer(publish))
+        if choose is by_share and not hindrance:
+            tidy(bench, table, bench.step_key(f"{table}/tidy"))
         if not found and not hindrance and mergeable(metadata) >= 4 * MANY_MANIFESTS:
             merge_manifests(bench, table, bench.step_key(f"{table}/merge"))
 

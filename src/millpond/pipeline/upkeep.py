@@ -19,13 +19,13 @@ from millpond.catalog.files import local
 from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.reachability import Keep
 from millpond.catalog.retention import Retention, keeping
-from millpond.catalog.rewriting import mergeable
+from millpond.catalog.rewriting import dead, mergeable
 from millpond.catalog.upkeep import consumed
 from millpond.core.clock import Clock
 from millpond.core.errors import ConflictError, MillpondError
 from millpond.core.names import TableName
 from millpond.core.retry import Backoff, retry
-from millpond.pipeline.compaction import batches, compact, merge_manifests, planned
+from millpond.pipeline.compaction import MANY_DEAD, batches, compact, merge_manifests, planned, tidy
 from millpond.pipeline.events import Event, Listener, unheard
 from millpond.pipeline.graph import build_graph, select
 from millpond.pipeline.runs import RunLog
@@ -211,8 +211,12 @@ class Upkeep:
             worn = sum(bool(part.deletes) for group in found for part in group.slices)
             because = "small or unsorted files" + (f", {worn} of them with deleted rows" if worn else "")
             return [UpkeepStep("compact", table, because, files, sum(group.size for group in found))]
-        many = 0 if hindrance else mergeable(metadata)
-        return [UpkeepStep("merge", table, f"small manifests: {many}")] if many >= MANY_MANIFESTS else []
+        if hindrance:
+            return []
+        many, gone = mergeable(metadata), dead(metadata)
+        if many >= MANY_MANIFESTS:
+            return [UpkeepStep("merge", table, f"small manifests: {many}")]
+        return [UpkeepStep("merge", table, f"entries of files that went: {gone}")] if gone >= MANY_DEAD else []
 
     def _expire(self, bench: Workbench, step: UpkeepStep, table: TableName) -> UpkeepDone:
         commit = maintenance(bench.step_key(f"{table}/expire"), bench.principal, bench.run, table)
@@ -269,6 +273,8 @@ def _compact(
         done = compact(bench, table, batch, metadata, cluster, key)
         numbers += [] if done.number is None else [done.number]
         before, after, left = before + done.before, after + done.after, left + done.left
+    tidied = tidy(bench, table, bench.step_key(f"{table}/tidy")) if numbers else None
+    numbers += [] if tidied is None else [tidied]
     note = f"{before} files became {after}" + (f"; {left} were changed meanwhile and are left" if left else "")
     return UpkeepDone(step, tuple(numbers), note)
 
