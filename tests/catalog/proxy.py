@@ -14,7 +14,7 @@ from typing import Literal
 
 Harm = Literal[
     "drop the reply", "500 after", "503 after", "drop the request", "500 before", "503 before",
-    "ask twice", "ask twice at once", "ask again later",
+    "ask twice", "ask twice at once", "ask again later", "ask late", "answer late",
 ]  # fmt: skip
 HARMS: tuple[Harm, ...] = ("drop the reply", "500 after", "503 after", "drop the request", "500 before", "503 before")
 """`after`: the gateway did what was asked, and the client hears otherwise. `before`: it never heard of it."""
@@ -34,6 +34,9 @@ class Plan:
     times: int
     done: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    then: Callable[[], object] = bool
+    """What happens between a request that is harmed and its answer: before the gateway hears of it where that is to
+    `ask late`, else when the gateway has answered."""
 
     def take(self, method: str, path: str) -> Harm | None:
         """The harm for this request, counted; None to let it pass."""
@@ -99,7 +102,15 @@ class _Handler(BaseHTTPRequestHandler):
         if harm in ("500 before", "503 before"):
             self._answer(int(harm[:3]), b'{"error":{"message":"proxy","type":"InternalServerError","code":500}}')
             return
-        status, content = self._forward(body, harm)
+        if harm == "ask late":
+            self.plan.then()
+        try:
+            status, content = self._forward(body, harm)
+        except OSError:  # the gateway is gone
+            self.close_connection = True
+            return
+        if harm is not None and harm != "ask late":
+            self.plan.then()
         if harm == "drop the reply":
             self.close_connection = True
         elif harm in ("500 after", "503 after"):

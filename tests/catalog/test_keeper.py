@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from millpond.catalog.catalog import Catalog
-from millpond.catalog.keeper import FOLDER, Keeper
+from millpond.catalog.keeper import FOLDER, Keeper, recover
 from millpond.catalog.metadata import TableMetadata
 
 from .clients import NAME, SCHEMA, files_under, step
@@ -145,6 +145,38 @@ def test_only_what_is_new_is_held(keeper: Keeper, written: TableMetadata) -> Non
     """A commit without new snapshots holds nothing."""
     assert keeper.hold(written, written).pairs == ()
     assert len(keeper.hold(None, written).pairs) == 3
+
+
+def test_the_next_process_goes_on_with_what_a_killed_one_held(
+    catalog: Catalog, written: TableMetadata, keeper: Keeper
+) -> None:
+    """What its clients have deleted is put back at once, and what they delete later too, until their time is over."""
+    held = keeper.hold(None, written)
+    file = data(written)
+    file.unlink()
+    hands = Hands()
+    following = Quiet(catalog.warehouse.roots, lambda _location, _snapshots: False, hands, 100.0)
+    following.inherit()
+    assert file.exists()
+    file.unlink()
+    hands.time += 1
+    following.look()
+    assert file.exists()
+    hands.time += 101
+    assert following.look() is None
+    assert not any(Path(name).exists() for name in (*(link for _, link in held.pairs), held.index))
+
+
+def test_files_that_are_held_can_be_recovered_without_a_gateway(
+    catalog: Catalog, written: TableMetadata, keeper: Keeper
+) -> None:
+    """By who repairs the lake."""
+    keeper.hold(None, written)
+    file = data(written)
+    file.unlink()
+    assert recover(catalog.warehouse.roots) == (str(file),)
+    assert file.exists()
+    assert recover(catalog.warehouse.roots) == ()
 
 
 def test_what_a_killed_process_left_is_swept(catalog: Catalog, written: TableMetadata) -> None:

@@ -2,13 +2,15 @@
 
 A client that never hears that its commit is in takes it for failed and deletes the files that it wrote, although the
 table names them now. Acknowledging a repeated request saves the files only when one of the repeats is heard. So each
-file of a direct commit is hard-linked under its root for a while, and put back when its first name is gone.
+file of a direct commit is hard-linked under its root for a while, and put back when its first name is gone. Beside the
+second names stands what they are of, so that after the end of a process the next one goes on with them.
 """
 
 from __future__ import annotations
 
 import heapq
 import itertools
+import json
 import os
 import shutil
 import threading
@@ -33,6 +35,7 @@ _UNHEARD_LOOK_S = 0.5
 _FRESH_S = 2.0
 _SUSPECTS = 8
 _LEFT_S = 3600.0
+_INDEX = ".index"
 
 
 @dataclass(eq=False)
@@ -44,6 +47,10 @@ class Held:
     pairs: tuple[tuple[str, str], ...]
     since: float
     unheard: bool = False
+    index: str = ""
+    """The file that says which second name is of which file."""
+    inherited: bool = False
+    """Whether a process that is no more held them: then it cannot be told whether a table names them."""
 
 
 class Keeper:
@@ -87,7 +94,12 @@ class Keeper:
                 os.link(path, link)
                 pairs.append((path, link))
         numbers = frozenset(row["snapshot-id"] for row in fresh)
-        return Held(updated.location, numbers, tuple(pairs), self._clock())
+        held = Held(updated.location, numbers, tuple(pairs), self._clock())
+        if pairs:
+            held.index = f"{pairs[0][1]}{_INDEX}"
+            with suppress(OSError):
+                Path(held.index).write_text(json.dumps(pairs))
+        return held
 
     def watch(self, held: Iterable[Held]) -> None:
         """Look after the files of a commit that is in."""
@@ -104,9 +116,9 @@ class Keeper:
     def release(self, held: Iterable[Held]) -> None:
         """Let go of files: their commit was refused and its client deletes them rightly, or their time is over."""
         for item in held:
-            for _, link in item.pairs:
+            for name in (*(link for _, link in item.pairs), item.index):
                 with suppress(OSError):
-                    Path(link).unlink()
+                    Path(name).unlink()
 
     def repeated(self, location: str) -> None:
         """Note that a client asked again for a commit that is in: it has not heard the answer."""
@@ -160,6 +172,14 @@ class Keeper:
             with suppress(OSError):
                 folder.parent.rmdir()
 
+    def inherit(self) -> None:
+        """Go on with what a process held that is no more: its clients may still be about to delete their files."""
+        now = self._clock()
+        found = [Held("", frozenset(), pairs, now, True, index, True) for index, pairs in left(tuple(self._folders))]
+        for item in found:
+            self._restore(item)
+        self.watch(found)
+
     def sweep(self) -> None:
         """Remove what a process that was killed left behind long ago."""
         for own in self._folders.values():
@@ -192,13 +212,32 @@ class Keeper:
 
     def _restore(self, item: Held) -> None:
         gone = [(path, link) for path, link in item.pairs if not Path(path).exists()]
-        if not gone or not self._alive(item.location, item.snapshots):
-            return
-        for path, link in gone:
-            with suppress(OSError):
-                Path(path).parent.mkdir(parents=True, exist_ok=True)
-                os.link(link, path)
-                files.fsync_files([path])
+        if gone and (item.inherited or self._alive(item.location, item.snapshots)):
+            for path, link in gone:
+                _put_back(path, link)
+
+
+def left(roots: Iterable[str]) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
+    """What is held under some roots, by any process: each index with the files and their second names."""
+    for root in roots:
+        for index in sorted((Path(root) / FOLDER).glob(f"*/*{_INDEX}")):
+            with suppress(OSError, ValueError):
+                yield str(index), tuple((str(path), str(link)) for path, link in json.loads(index.read_text()))
+
+
+def recover(roots: Iterable[str]) -> tuple[str, ...]:
+    """Put back the files that are gone and that some process held; those that no table names are orphans again."""
+    gone = [pair for _, pairs in left(roots) for pair in pairs if not Path(pair[0]).exists()]
+    return tuple(path for path, link in gone if _put_back(path, link))
+
+
+def _put_back(path: str, link: str) -> bool:
+    with suppress(OSError):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        os.link(link, path)
+        files.fsync_files([path])
+        return True
+    return False
 
 
 def _new_files(fresh: Iterable[Mapping[str, Any]]) -> Iterator[str]:

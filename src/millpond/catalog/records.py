@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -56,6 +57,12 @@ def moved(connection: Connection, environment: str, move: Move, since: int) -> i
     )
     number: int | None = connection.scalar(query.order_by(commit_tables.c.commit).limit(1))
     return number
+
+
+def was_there(connection: Connection, uuids: Collection[str]) -> bool:
+    """Whether any commit of any environment brought a table with one of these identities."""
+    found = connection.scalar(select(exists().where(commit_tables.c.uuid.in_(uuids))))
+    return bool(found)
 
 
 _FILE = tuple(member.name for member in fields(SeenFile))

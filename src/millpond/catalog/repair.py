@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from sqlalchemy import select
 
-from millpond.catalog import checksums, recording, records
+from millpond.catalog import checksums, keeper, recording, records
 from millpond.catalog.catalog import CLIENT
 from millpond.catalog.commits import Commit, CommitRecord, Cursor, Restored, TableEntry
 from millpond.catalog.examination import Examination, versions
@@ -44,8 +44,10 @@ class Repair:
 def repair(catalog: Catalog, principal: str) -> tuple[Repair, ...]:
     """Put every damaged table of the environment back to its newest whole version; a side table goes with its table.
 
+    Files that a gateway still holds under a second name are put back first: then nothing of their table is lost.
     Raises CatalogError MP-3199 for a table that has none; the others are put back all the same.
     """
+    keeper.recover(catalog.warehouse.roots)
     done: list[Repair] = []
     hopeless: list[TableName] = []
     for group in _groups(catalog.tables()):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from starlette.responses import Response
 
-from millpond.catalog import reachability
+from millpond.catalog import reachability, records
 from millpond.catalog.gateway import requests, tables
 from millpond.catalog.gateway.access import Seat
 from millpond.catalog.gateway.answers import done
@@ -32,7 +33,21 @@ class Answered:
     def __init__(self, most: int = 1024) -> None:
         self._most = most
         self._kept: OrderedDict[bytes, Positions] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
+        self._asked: set[bytes] = set()
+
+    @contextmanager
+    def turn(self, asked: bytes) -> Iterator[None]:
+        """Let one of several equal requests be answered at a time, so that the others find that it was."""
+        with self._lock:
+            self._lock.wait_for(lambda: asked not in self._asked)
+            self._asked.add(asked)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._asked.discard(asked)
+                self._lock.notify_all()
 
     def after(self, asked: bytes) -> Positions | None:
         """Where the tables of a request pointed after it was answered; None for a request that is new."""
@@ -74,10 +89,18 @@ class Commits:
         seat.check_writes()
         names = tuple(dict.fromkeys(change.name for change in changes))
         asked = hashlib.sha256("\0".join((seat.identity, call.target, "")).encode() + call.raw).digest()
-        after = self._answered.after(asked)
-        if after is not None and after == _positions(seat, names):
-            seat.repeated(names)
-            return
+        with self._answered.turn(asked):
+            after = self._answered.after(asked)
+            if (after is not None and after == _positions(seat, names)) or _made_before(seat, changes):
+                seat.repeated(names)
+                return
+            self._change(seat, changes, names)
+            self._answered.keep(asked, _positions(seat, names))
+        if seat.direct and self._committed is not None:
+            self._committed(seat.catalog.environment, names)
+
+    @staticmethod
+    def _change(seat: Seat, changes: Sequence[TableChange], names: Sequence[TableName]) -> None:
         created = {change.name for change in changes if _creates(change)}
         for name in names:
             if seat.stage.find(name) is None:
@@ -90,13 +113,22 @@ class Commits:
             reachability.check_removal(seat.catalog, change.name, change.updates)
         if not seat.change(lambda stage: stage.commit(changes)):
             seat.repeated(names)
-        self._answered.keep(asked, _positions(seat, names))
-        if seat.direct and self._committed is not None:
-            self._committed(seat.catalog.environment, names)
 
 
 def _creates(change: TableChange) -> bool:
     return any(requirement.get("type") == "assert-create" for requirement in change.requirements)
+
+
+def _made_before(seat: Seat, changes: Sequence[TableChange]) -> bool:
+    """Whether a table that is to be created was there and was dropped since: the request was long on its way."""
+    made = {
+        str(update.get("uuid"))
+        for change in changes
+        if _creates(change) and seat.stage.find(change.name) is None
+        for update in change.updates
+        if update.get("action") == "assign-uuid"
+    }
+    return bool(made) and seat.catalog.store.ask(lambda connection: records.was_there(connection, made))
 
 
 def _positions(seat: Seat, names: Iterable[TableName]) -> Positions:

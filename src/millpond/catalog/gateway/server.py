@@ -50,6 +50,8 @@ class Gateway:
         """Begin to answer; the endpoint, such as `http://127.0.0.1:40123/iceberg`. Raises HostError MP-9022."""
         listener = _listen("127.0.0.1", 0)
         self._keeper = keeper_of(self._catalog) if self._outside else None
+        if self._keeper is not None:
+            self._keeper.inherit()
         port = listener.getsockname()[1]
         server = _Server(_config(application(self._catalog, self._keeper, self._open_access, self._committed)))
         thread = threading.Thread(target=server.run, args=([listener],), name="millpond-gateway", daemon=True)
@@ -96,6 +98,7 @@ def serve(
     endpoint = f"http://{shown}:{listener.getsockname()[1]}{ROOT}"
     keeper = keeper_of(catalog)
     server = _Announcing(_config(application(catalog, keeper, open_access, committed)), lambda: ready(endpoint))
+    keeper.inherit()
     keeper.sweep()
     try:
         server.run([listener])
