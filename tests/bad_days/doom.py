@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,10 +85,10 @@ class Nursery:
         manner: Manner = "before",
         seconds: float | None = None,
         user: int | None = None,
+        program: str = "millpond.cli.main:app",
     ) -> Ended:
-        """Run `millpond` in a project. `at`: count its calls and do harm at that one (0: only count).
-
-        `seconds`: kill it after that time. `user`: as whom it runs.
+        """Run `millpond` in a project, or another `program` there. `at`: count its calls and do harm at that one (0:
+        only count). `seconds`: kill it after that time. `user`: as whom it runs.
         """
         log, out = self._scratch / "calls.log", self._scratch / "out.txt"
         log.unlink(missing_ok=True)
@@ -99,6 +99,7 @@ class Nursery:
             "manner": MANNERS.index(manner),
             "seconds": seconds,
             "user": user,
+            "program": program,
             "log": str(log) if at is not None else "",
             "out": str(out),
         }
@@ -133,17 +134,19 @@ def compile_shim(folder: Path, source: str = "doom.c") -> Path | None:
 
 
 @contextmanager
-def nursery(scratch: Path, shim: Path | None, words: Mapping[str, str] | None = None) -> Iterator[Nursery]:
+def nursery(
+    scratch: Path, shim: Path | None, words: Mapping[str, str] | None = None, modules: Sequence[str] = ()
+) -> Iterator[Nursery]:
     """A nursery, gone when the block ends. Without a shim its commands can be killed by time alone.
 
-    `words` are further words of its environment.
+    `words` are further words of its environment, `modules` what else is loaded once.
     """
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
     environment.update(words or {})
     if shim is not None:
         environment["LD_PRELOAD"] = str(shim)
     with subprocess.Popen(
-        [sys.executable, str(HERE / "nursery.py")],
+        [sys.executable, str(HERE / "nursery.py"), *modules],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -1,7 +1,7 @@
-"""Runs `millpond` commands in forked processes, each of which may be killed at a chosen moment.
+"""Runs `millpond` commands, or other programs, in forked processes, each of which may be killed at a chosen moment.
 
-Started as a program by `tests.bad_days.doom`; what is slow to load is loaded once. Orders come as JSON lines on
-standard input, answers go out as JSON lines on standard output.
+Started as a program by `tests.bad_days.doom`; what is slow to load is loaded once, with the modules that it is given.
+Orders come as JSON lines on standard input, answers go out as JSON lines on standard output.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SLOW = (
 
 def main() -> None:
     """Answer orders until there are no more."""
-    for name in _SLOW:
+    for name in (*_SLOW, *sys.argv[1:]):
         importlib.import_module(name)
     for line in sys.stdin:
         order = json.loads(line)
@@ -60,8 +60,9 @@ def _command(order: dict[str, Any]) -> NoReturn:
         os.setgid(order["user"])
         os.setuid(order["user"])
     sys.argv = ["millpond", *order["words"]]
+    module, name = order["program"].split(":")
     try:
-        importlib.import_module("millpond.cli.main").app()
+        getattr(importlib.import_module(module), name)()
     except SystemExit as ended:
         sys.stdout.flush()
         os._exit(ended.code if isinstance(ended.code, int) else 1)

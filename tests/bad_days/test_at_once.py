@@ -89,8 +89,10 @@ def served(project: Path, environment: Mapping[str, str] | None = None) -> Itera
     words = [MILLPOND, "serve", "--port", "0", "--open", "--json", "--project", str(project)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
-        yield json.loads(process.stdout.readline())["endpoint"]
-        process.terminate()
+        try:
+            yield json.loads(process.stdout.readline())["endpoint"]
+        finally:
+            process.terminate()
 
 
 @dataclass

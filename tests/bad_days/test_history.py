@@ -35,9 +35,9 @@ TABLES = ("t0", "t1", "t2", "t3")
 PROJECT = """version: 1
 name: numbers
 engine: {memory: 300MB, threads: 1}
-retention: {all: 0m, hourly: 0m, daily: 0m, orphans: 1m}
+retention: {all: KEPT, hourly: 0m, daily: 0m, orphans: 1m}
 """
-"""States of the past go at once, so that expiry has work; files stay longer than any client takes for a commit."""
+"""Short-lived states of the past, so that expiry has work; files stay longer than a client takes for a commit."""
 
 
 @dataclass
@@ -107,10 +107,10 @@ def writers(doors: Sequence[tuple[str, str]], folder: Path) -> Iterator[list[sub
                     process.kill()
 
 
-def made(folder: Path, url: str | None) -> None:
-    """The project, with its catalog in a file or at a URL."""
+def made(folder: Path, url: str | None, kept: str) -> None:
+    """The project, with its catalog in a file or at a URL, and how long states of the past are kept."""
     folder.mkdir()
-    text = PROJECT if url is None else f"{PROJECT}catalog: {{url: '{url}'}}\n"
+    text = PROJECT.replace("KEPT", kept) + ("" if url is None else f"catalog: {{url: '{url}'}}\n")
     (folder / "millpond.yaml").write_text(text)
 
 
@@ -226,7 +226,7 @@ def test_eight_writers_and_upkeep_leave_a_history_without_anomaly(
     url: str | None, commands: Nursery, tmp_path: Path
 ) -> None:
     """DuckDB and PyIceberg on one table and on several: every acknowledged number is there once, no refused one is."""
-    made(tmp_path / "project", url)
+    made(tmp_path / "project", url, kept="0m")
     record = at_work(tmp_path / "project", tmp_path, commands, seconds=6)
     check(record, tmp_path, least=30)
 
@@ -237,7 +237,7 @@ def test_eight_writers_for_minutes_leave_a_history_without_anomaly(
     share: int, url: str | None, commands: Nursery, tmp_path: Path
 ) -> None:
     """The same, longer, and one of them is killed; MILLPOND_HISTORY_S is the time in seconds."""
-    made(tmp_path / "project", url)
+    made(tmp_path / "project", url, kept="1m")
     seconds = float(os.environ.get("MILLPOND_HISTORY_S", "150"))
     record = at_work(tmp_path / "project", tmp_path, commands, seconds, killed=1 + share)
     check(record, tmp_path, least=300)

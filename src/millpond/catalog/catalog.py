@@ -25,6 +25,7 @@ from millpond.catalog.keeper import Keeper
 from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.publishing import Publisher
 from millpond.catalog.recording import micros
+from millpond.catalog.soundness import Soundness
 from millpond.catalog.staging import Stage, no_such_table
 from millpond.catalog.store import Store
 from millpond.catalog.tokens import Tokens
@@ -64,6 +65,7 @@ class Catalog:
         self.clock = clock
         self.tokens = tokens
         self.cache = cache
+        self.soundness = Soundness(store, cache.compared)
 
     @classmethod
     def open(cls, url: str, warehouse: str | Warehouse, environment: str, clock: Clock) -> Catalog:
@@ -105,8 +107,10 @@ class Catalog:
         return entry
 
     def metadata(self, entry: TableEntry) -> TableMetadata:
-        """The metadata that a pointer names. Raises CatalogError MP-3032 (gone) or MP-3033 (damaged)."""
-        return self.cache.load(entry.metadata_location)
+        """The metadata that a pointer names. Raises CatalogError MP-3032 (gone), MP-3033 or MP-3192 (damaged)."""
+        found = self.cache.load(entry.metadata_location)
+        self.soundness.check((entry.metadata_location,))
+        return found
 
     def history(self, name: TableName | None = None, limit: int = 100) -> tuple[CommitRecord, ...]:
         """The newest commits, of all or of those that moved one table, newest first."""

@@ -1,4 +1,4 @@
-"""Checksums of the files that commits bring, taken when they are published and compared when the lake is examined."""
+"""Checksums of the files that commits bring: taken when published, compared when files are read and examined."""
 
 from __future__ import annotations
 
@@ -11,25 +11,28 @@ from sqlalchemy import Connection, delete, insert, select
 
 from millpond.catalog.files import local
 from millpond.catalog.relations import checksums
+from millpond.core.errors import CatalogError
 
 LARGEST = 8 * 1024**2
-"""Larger files are not read when they are published, in bytes: of them the size alone is known."""
+"""Larger files are not read when they are published, in bytes: the next upkeep takes their checksums."""
 
 _AT_ONCE = 500
 
 
 @dataclass(frozen=True)
 class Checksum:
-    """What a file held when its commit was published; `size` in bytes, `digest` BLAKE2b of 128 bits in hex."""
+    """What a file held when its checksum was taken; `size` in bytes, `digest` BLAKE2b of 128 bits in hex."""
 
     path: str
     size: int
     digest: str
 
 
-def digest(content: bytes) -> str:
-    """The checksum of a file's content."""
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
+def of_file(path: str) -> Checksum:
+    """The checksum of a file as it is now, read piece by piece. Raises OSError when it cannot be read."""
+    with Path(path).open("rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        return Checksum(path, file.tell(), digest)
 
 
 def taken(paths: Iterable[str]) -> tuple[Checksum, ...]:
@@ -37,10 +40,8 @@ def taken(paths: Iterable[str]) -> tuple[Checksum, ...]:
     found = []
     for path in dict.fromkeys(map(local, paths)):
         try:
-            file = Path(path)
-            if file.stat().st_size <= LARGEST:
-                content = file.read_bytes()
-                found.append(Checksum(path, len(content), digest(content)))
+            if Path(path).stat().st_size <= LARGEST:
+                found.append(of_file(path))
         except OSError:
             continue
     return tuple(found)
@@ -60,6 +61,36 @@ def forget(connection: Connection, paths: Sequence[str]) -> None:
         connection.execute(delete(checksums).where(checksums.c.path.in_(paths[first : first + _AT_ONCE])))
 
 
+def lacking(connection: Connection, paths: Sequence[str]) -> list[str]:
+    """Those of some paths that have no checksum, in their order."""
+    have: set[str] = set()
+    for first in range(0, len(paths), _AT_ONCE):
+        have.update(
+            connection.scalars(select(checksums.c.path).where(checksums.c.path.in_(paths[first : first + _AT_ONCE])))
+        )
+    return [path for path in paths if path not in have]
+
+
 def known(connection: Connection) -> dict[str, Checksum]:
     """Every checksum, by path."""
     return {row.path: Checksum(row.path, row.size, row.digest) for row in connection.execute(select(checksums))}
+
+
+def check(connection: Connection, paths: Sequence[str]) -> None:
+    """Pass when none of some files differs from its checksum; those without one, or that are gone, pass too.
+
+    Raises CatalogError MP-3192.
+    """
+    for first in range(0, len(paths), _AT_ONCE):
+        wanted = checksums.c.path.in_(paths[first : first + _AT_ONCE])
+        for row in connection.execute(select(checksums).where(wanted)):
+            try:
+                same = of_file(row.path).digest == row.digest
+            except OSError:
+                continue  # whoever reads the file tells of it
+            if not same:
+                raise CatalogError(
+                    "MP-3192",
+                    f"the file {row.path} is not what was written: its checksum differs",
+                    next_step="restore the file from a backup; `millpond doctor` looks for more, --repair goes back",
+                )

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from millpond.catalog import avro, checksums, files, manifests, view_staging
 from millpond.catalog.checksums import Checksum
 from millpond.catalog.commits import VIEW, TableEntry
+from millpond.catalog.digests import unlike
 from millpond.catalog.files import local
 from millpond.catalog.manifests import Manifest
 from millpond.catalog.relations import commit_tables, pointers
@@ -107,7 +108,7 @@ class Examination:
                 return False
             if kept is not None:
                 self.summed += 1
-                if checksums.digest(Path(path).read_bytes()) != kept.digest:
+                if checksums.of_file(path).digest != kept.digest:
                     self._say("MP-3192", owner, f"the {what} {path} is not what was written: its checksum differs")
                     return False
         except FileNotFoundError:
@@ -179,7 +180,7 @@ def store_findings(catalog: Catalog) -> tuple[Finding, ...]:
             broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
             told += [f"a row of {row[0]} in the catalog belongs to no commit" for row in broken[:20]]
         key = ("environment", "layer", "name")
-        same = (*key, "uuid", "location", "metadata_location", "commit")
+        same = (*key, "uuid", "location", "metadata_location", "commit", "created", "kind")
         history: dict[tuple[str, ...], tuple[Any, ...]] = {}
         for row in connection.execute(select(commit_tables).order_by(commit_tables.c.commit)).mappings():
             place = tuple(row[word] for word in key)
@@ -190,6 +191,9 @@ def store_findings(catalog: Catalog) -> tuple[Finding, ...]:
             tuple(row[word] for word in key): tuple(row[word] for word in same)
             for row in connection.execute(select(pointers)).mappings()
         }
+        told += [
+            f"the rows of commit {number} in the catalog are not what was written" for number in unlike(connection)
+        ]
     for place in sorted(history.keys() | now.keys()):
         if history.get(place) != now.get(place):
             told.append(f"the pointer of {place[1]}.{place[2]} ({place[0]}) is not where the last commit put it")

@@ -120,6 +120,7 @@ class Publisher:
         for item in ready:
             if item.written is not None and item.metadata is not None:
                 self._cache.keep(item.written, TableMetadata(item.metadata.document, item.written))
+            self._cache.compared.add(one.path for one in item.sums)
         return published
 
     def _undo(self, ready: Sequence[Ready]) -> None:
@@ -138,6 +139,7 @@ class Publisher:
             if not blind or present is None or draft.base is None or now is None:
                 raise recording.moved(draft.name)
             previous = self._ground.metadata(present)
+            self._ground.soundness.check_manifests(previous)
             now = snapshots.rebase(previous, draft.began, now, micros(self._now()) // 1000)
         return self._written(draft, present, previous, now)
 
@@ -154,7 +156,8 @@ class Publisher:
         if path is None:
             path = written = files.write(now, now.folder, next_version(before))
         created = draft.entry.created or None
-        return Ready(Move(draft.name, before, path, now.uuid, now.location, created, VIEW), written)
+        sums = checksums.taken((path,))
+        return Ready(Move(draft.name, before, path, now.uuid, now.location, created, VIEW), written, sums=sums)
 
     def _written(
         self, draft: Draft, present: TableEntry | None, previous: TableMetadata | None, now: TableMetadata | None

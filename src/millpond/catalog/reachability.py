@@ -113,8 +113,9 @@ def reachable_files(
     """Plain paths of every file that a needed version of the given tables, or of what shares files with them, reads.
 
     Metadata files, statistics, manifest lists, manifests, data and delete files. Of the versions that are pointed at
-    now, every snapshot counts that they name, of older ones what was read then. Raises CatalogError MP-3033 and
-    MP-3036 for what cannot be read: then it cannot be told what is needed, and nothing may be deleted.
+    now, every snapshot counts that they name, of older ones what was read then. Raises CatalogError MP-3033, MP-3036
+    and MP-3192 for what cannot be read or is not what was written: then it cannot be told what is needed, and nothing
+    may be deleted.
     """
     related: frozenset[str] | None = None
     if table_uuids is not None:
@@ -127,18 +128,21 @@ def reachable_files(
         found.update(_statistics(metadata))
         for row in _needed(version, metadata, named=True):
             snapshots.setdefault(int(row["snapshot-id"]), row)
-    return frozenset(found | set(snapshot_files(snapshots.values())))
+    return frozenset(found | set(snapshot_files(catalog, snapshots.values())))
 
 
-def snapshot_files(snapshots: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def snapshot_files(catalog: Catalog, snapshots: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Plain paths of the manifest lists, manifests and live files of snapshots; each manifest is read once.
 
-    Raises CatalogError MP-3036 when one cannot be read.
+    Raises CatalogError MP-3036 when one cannot be read, MP-3192 when one is not what was written.
     """
     read: set[tuple[str, int]] = set()
     for snapshot in snapshots:
+        catalog.soundness.check((snapshot["manifest-list"],))
         yield local(snapshot["manifest-list"])
-        for manifest in manifests.of_snapshot(snapshot):
+        listed = manifests.of_snapshot(snapshot)
+        catalog.soundness.check(manifest.path for manifest in listed)
+        for manifest in listed:
             key = (manifest.path, manifest.sequence_number)
             if key not in read:
                 read.add(key)
@@ -173,8 +177,8 @@ def check_removal(catalog: Catalog, name: TableName, updates: Sequence[Mapping[s
             needed.setdefault(int(row["snapshot-id"]), row)
     broken = sorted(removed & needed.keys())
     if not broken:
-        lost = set(snapshot_files(leaving)) - set(snapshot_files(staying))
-        broken = [number for number, row in needed.items() if not lost.isdisjoint(snapshot_files([row]))]
+        lost = set(snapshot_files(catalog, leaving)) - set(snapshot_files(catalog, staying))
+        broken = [number for number, row in needed.items() if not lost.isdisjoint(snapshot_files(catalog, [row]))]
     if broken:
         raise CatalogError(
             "MP-3075",
@@ -198,10 +202,13 @@ def _loaded(catalog: Catalog, versions: Iterable[Version]) -> Iterator[tuple[Ver
             continue
         try:
             path = version.metadata_location
-            yield version, catalog.cache.load(path) if version.until is None else files.read(path)
+            metadata = catalog.cache.load(path) if version.until is None else files.read(path)
         except CatalogError as gone:
             if gone.code != "MP-3032" or version.until is None:
                 raise
+            continue
+        catalog.soundness.check((path,))
+        yield version, metadata
 
 
 def _needed(version: Version, metadata: TableMetadata, *, named: bool) -> list[Mapping[str, Any]]:

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, Table, and_, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
 
 from millpond.catalog import relations
 from millpond.catalog.commits import TABLE, Commit, LifeEvent, Published, Restored
+from millpond.catalog.digests import Pen
 from millpond.core.errors import CatalogError, ConflictError
 from millpond.core.names import TableName
 
@@ -63,14 +64,16 @@ def record(connection: Connection, author: Author, commit: Commit, moves: Sequen
     known = _published(connection, commit.step_key)
     if known is not None:
         return Published(known, repeated=True)
-    number = _number(connection, author, commit)
+    pen = Pen(connection)
+    number = _number(pen, author, commit)
     for move in moves:
-        _swap(connection, author.environment, number, move)
+        _swap(pen, author.environment, number, move)
     layers = {move.name.layer for move in moves if move.after}
     if layers:
         _namespaces(connection, author.environment, layers)
-    _details(connection, author.environment, number, commit)
-    _quarantine(connection, author.environment, number, commit, opened)
+    _details(pen, author.environment, number, commit)
+    _quarantine(pen, author.environment, number, commit, opened)
+    pen.sign(number)
     return Published(number)
 
 
@@ -82,11 +85,11 @@ def _published(connection: Connection, step_key: str) -> int | None:
     return number
 
 
-def _number(connection: Connection, author: Author, commit: Commit) -> int:
+def _number(pen: Pen, author: Author, commit: Commit) -> int:
     """Write the commit's row. Writers take turns, so the next number follows on the newest that anyone can see."""
     commits = relations.commits
     last = select(commits.c.number, commits.c.at).order_by(commits.c.number.desc()).limit(1)
-    newest = connection.execute(last).first()
+    newest = pen.connection.execute(last).first()
     number: int = newest.number + 1 if newest else 1
     row = {
         "number": number,
@@ -102,12 +105,12 @@ def _number(connection: Connection, author: Author, commit: Commit) -> int:
         "blind": commit.blind,
         "ledger": json.dumps(asdict(commit.ledger)) if commit.ledger else None,
     }
-    connection.execute(insert(commits).values(row))
+    pen.write(commits, [row])
     return number
 
 
-def _swap(connection: Connection, environment: str, number: int, move: Move) -> None:
-    pointers = relations.pointers
+def _swap(pen: Pen, environment: str, number: int, move: Move) -> None:
+    connection, pointers = pen.connection, relations.pointers
     key = {"environment": environment, "layer": move.name.layer, "name": move.name.name}
     where = and_(*(pointers.c[column] == value for column, value in key.items()))
     created = number if move.created is None else move.created
@@ -136,7 +139,7 @@ def _swap(connection: Connection, environment: str, number: int, move: Move) -> 
         raise moved(move.name)
     row = key | target | {"metadata_location": move.after or move.before}
     row |= {"previous": move.before, "dropped": move.after is None}
-    connection.execute(insert(relations.commit_tables).values(row))
+    pen.write(relations.commit_tables, [row])
 
 
 def _check_kind(move: Move, holder: str | None) -> None:
@@ -174,10 +177,12 @@ def _namespaces(connection: Connection, environment: str, layers: Iterable[str])
     own = namespaces.c.environment == environment
     known = set(connection.scalars(select(namespaces.c.name).where(own, namespaces.c.name.in_(names))))
     new = sorted(names - known)
-    _insert(connection, namespaces, [{"environment": environment, "name": name, "properties": "{}"} for name in new])
+    rows = [{"environment": environment, "name": name, "properties": "{}"} for name in new]
+    if rows:
+        connection.execute(insert(namespaces), rows)
 
 
-def _details(connection: Connection, environment: str, number: int, commit: Commit) -> None:
+def _details(pen: Pen, environment: str, number: int, commit: Commit) -> None:
     own = {"environment": environment, "commit": number}
     cursors = [
         own
@@ -226,23 +231,23 @@ def _details(connection: Connection, environment: str, number: int, commit: Comm
         }
         for state in commit.models
     ]
-    _insert(connection, relations.cursors, cursors)
-    _insert(connection, relations.source_files, [own | asdict(file) for file in commit.files])
-    _insert(connection, relations.verdicts, verdicts)
-    _insert(connection, relations.lineage, edges)
-    _insert(connection, relations.model_states, states)
-    _insert(connection, relations.restores, [own | _restored(restored) for restored in commit.restores])
+    pen.write(relations.cursors, cursors)
+    pen.write(relations.source_files, [own | asdict(file) for file in commit.files])
+    pen.write(relations.verdicts, verdicts)
+    pen.write(relations.lineage, edges)
+    pen.write(relations.model_states, states)
+    pen.write(relations.restores, [own | _restored(restored) for restored in commit.restores])
     forks = [{"uuid": fork.uuid, "origin": fork.origin, "commit": number} for fork in commit.forks]
-    _insert(connection, relations.forks, forks)
+    pen.write(relations.forks, forks)
 
 
-def _quarantine(connection: Connection, environment: str, number: int, commit: Commit, opened: int) -> None:
+def _quarantine(pen: Pen, environment: str, number: int, commit: Commit, opened: int) -> None:
     """What became of quarantined records, how many came, and the circuits of models."""
     own = {"environment": environment, "commit": number}
     if opened and commit.table is not None:
         row = own | {"layer": commit.table.layer, "name": commit.table.name, "records": opened}
-        _insert(connection, relations.quarantine_openings, [row])
-    _check_lives(connection, environment, commit.lives)
+        pen.write(relations.quarantine_openings, [row])
+    _check_lives(pen.connection, environment, commit.lives)
     lives = [
         own
         | {
@@ -257,7 +262,7 @@ def _quarantine(connection: Connection, environment: str, number: int, commit: C
         }
         for life in commit.lives
     ]
-    _insert(connection, relations.quarantine_events, lives)
+    pen.write(relations.quarantine_events, lives)
     circuits = [
         own
         | {
@@ -271,7 +276,7 @@ def _quarantine(connection: Connection, environment: str, number: int, commit: C
         }
         for circuit in commit.circuits
     ]
-    _insert(connection, relations.circuits, circuits)
+    pen.write(relations.circuits, circuits)
 
 
 def _check_lives(connection: Connection, environment: str, lives: Sequence[LifeEvent]) -> None:
@@ -300,8 +305,3 @@ def _restored(restored: Restored) -> dict[str, object]:
         "name": table.name if table else "",
         "number": restored.number,
     }
-
-
-def _insert(connection: Connection, table: Table, rows: list[dict[str, object]]) -> None:
-    if rows:
-        connection.execute(insert(table), rows)

@@ -1,7 +1,8 @@
 """The tables of the pointer store, as the newest migration leaves them.
 
 History is rows: nothing that a commit wrote is changed by a later one, except `pointers`, which is the newest row of
-`commit_tables` for each name and only there so that a commit can compare and swap it.
+`commit_tables` for each name and only there so that a commit can compare and swap it. Tables that are changed (tags,
+tokens, namespaces) have an index over whole rows besides in SQLite: its integrity check compares the two.
 """
 
 from __future__ import annotations
@@ -289,7 +290,15 @@ checksums = Table(
     Column("size", BigInteger, nullable=False, comment="bytes"),
     Column("digest", String, nullable=False, comment="BLAKE2b of 128 bits, hex"),
     _commit(),
-    PrimaryKeyConstraint("path", name="checksums_key"),
+    PrimaryKeyConstraint("path", "size", "digest", name="checksums_key"),
+)
+
+commit_digests = Table(
+    "commit_digests",
+    SCHEMA,
+    Column("commit", _NUMBER, ForeignKey("commits.number"), nullable=False, autoincrement=False),
+    Column("digest", String, nullable=False, comment="BLAKE2b of 128 bits over the commit's rows, hex"),
+    PrimaryKeyConstraint("commit", "digest", name="commit_digests_key"),
 )
 
 quarantine_openings = Table(

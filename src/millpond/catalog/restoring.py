@@ -210,7 +210,7 @@ def check_there(catalog: Catalog, number: int, entry: TableEntry) -> None:
     """Pass when every file of a version is there. Raises CatalogError MP-3070 otherwise."""
     try:
         snapshot = catalog.metadata(entry).current_snapshot
-        paths = reachability.snapshot_files(() if snapshot is None else (snapshot,))
+        paths = reachability.snapshot_files(catalog, () if snapshot is None else (snapshot,))
         gone = next((path for path in paths if not Path(path).exists()), None)
     except CatalogError as unreadable:
         raise _gone(number, entry.name, unreadable.finding.message) from unreadable

@@ -18,6 +18,7 @@ from millpond.catalog.partitions import spec_json
 from millpond.catalog.recording import same_name
 from millpond.catalog.refiling import refiled
 from millpond.catalog.repartitioning import repartitioned
+from millpond.catalog.soundness import Soundness
 from millpond.catalog.types import column_json, schema_json
 from millpond.catalog.view_staging import StagedViews
 from millpond.catalog.warehouse import Warehouse
@@ -38,6 +39,11 @@ class Ground(Protocol):
     @property
     def warehouse(self) -> Warehouse:
         """Where tables may lie."""
+        ...
+
+    @property
+    def soundness(self) -> Soundness:
+        """Whether files are what was written."""
         ...
 
     def find(self, name: TableName, at: int | None = None, kind: str = TABLE) -> TableEntry | None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from millpond.catalog import files, views
 from millpond.catalog.commits import VIEW, TableEntry
+from millpond.catalog.soundness import Soundness
 from millpond.catalog.views import ViewMetadata
 from millpond.catalog.warehouse import Warehouse
 from millpond.core.errors import CatalogError
@@ -24,6 +25,11 @@ class ViewGround(Protocol):
     @property
     def warehouse(self) -> Warehouse:
         """Where views may lie."""
+        ...
+
+    @property
+    def soundness(self) -> Soundness:
+        """Whether files are what was written."""
         ...
 
     def find(self, name: TableName, at: int | None = None, kind: str = VIEW) -> TableEntry | None:
@@ -90,7 +96,10 @@ class StagedViews:
             draft = self._drafts.get(name)
             if draft is not None and draft.now is not None:
                 return draft.now
-        return read(self.view(name).metadata_location)
+        path = self.view(name).metadata_location
+        found = read(path)
+        self._ground.soundness.check((path,))
+        return found
 
     def drafts(self) -> tuple[ViewDraft, ...]:
         """The staged views, by name."""

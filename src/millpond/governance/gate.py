@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from millpond.catalog.catalog import Catalog
+from millpond.catalog.soundness import whole
 from millpond.catalog.staging import no_such_table
 from millpond.core.clock import Clock
 from millpond.core.errors import AccessError, EngineError, Location, MillpondError
@@ -217,7 +218,7 @@ class Gate:
             raise
         reading.begin(request)
         try:
-            old, new = (None if entry is None else self._catalog.metadata(entry) for entry in entries)
+            old, new = (None if entry is None else whole(self._catalog, entry) for entry in entries)
             planned = difference(old, new, key)
             with self._session(request.commit) as session:
                 for statement in planned.statements:

@@ -170,7 +170,9 @@ def _commit(bench: Workbench, table: TableName, key: str) -> Commit:
 
 
 def _stage(bench: Workbench, stage: Stage, table: TableName, change: Replacement) -> None:
-    updates = replacement(stage.metadata(table), change, micros(bench.clock.now()) // 1000)
+    metadata = stage.metadata(table)
+    bench.catalog.soundness.check_manifests(metadata)
+    updates = replacement(metadata, change, micros(bench.clock.now()) // 1000)
     stage.commit((TableChange(table, (), updates),))
 
 
@@ -210,6 +212,8 @@ def _written(
     names = metadata.schema().names
     with bench.engine.session(bench.endpoint, stage.token) as session:
         for group in batch:
+            # What is read here is soon gone, and the new files' checksums would vouch for a changed bit.
+            bench.catalog.soundness.check_now(path for part in group.slices for path in (part.path, *part.deletes))
             before = _manifests(stage, table)
             rows = rows_sql(Reading(group.slices, layout), names)
             session.execute(rewrite(table, names, rows, cluster))

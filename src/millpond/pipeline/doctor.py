@@ -16,8 +16,9 @@ from millpond.catalog.catalog import Catalog
 from millpond.catalog.examination import Examination, examine, store_findings
 from millpond.catalog.retention import keeping
 from millpond.catalog.upkeep import Client, clients
-from millpond.core.errors import CatalogError, EngineError, Finding
+from millpond.core.errors import CatalogError, EngineError, Finding, RunError
 from millpond.engines.engine import Engine, Session
+from millpond.pipeline.runs import RunLog
 from millpond.pipeline.upkeep import retention
 from millpond.project.model import Project
 from millpond.project.settings import seconds
@@ -45,7 +46,8 @@ class Diagnosis:
 def diagnose(project: Project, catalog: Catalog, engine: Engine) -> Diagnosis:
     """Look at everything, and change nothing."""
     examination = examine(catalog)
-    findings = [*store_findings(catalog), *examination.findings, *_footers(engine, examination)]
+    findings = [*store_findings(catalog), *_lost(project, catalog), *examination.findings]
+    findings += _footers(engine, examination)
     strays, young, unclear = _strays(project, catalog, damaged=bool(examination.findings))
     findings += unclear
     if strays:
@@ -89,6 +91,24 @@ def _free(room: Sequence[tuple[str, int, int]]) -> tuple[tuple[str, object], ...
     if len(room) == 1:
         return (("free bytes", room[0][1]),)
     return tuple((f"free bytes for {root}", free) for root, free, _ in room)
+
+
+def _lost(project: Project, catalog: Catalog) -> Iterator[Finding]:
+    """Commits that the run log tells of and the catalog knows nothing of."""
+    path = project.state / "runs.db"
+    if not path.exists():
+        return
+    log = RunLog(path)
+    try:
+        told, head = log.newest_commit(), catalog.head()
+    except RunError as damage:
+        yield damage.finding
+        return
+    finally:
+        log.close()
+    if told > head:
+        step = "restore a newer copy of the catalog; if it was put back on purpose, move runs.db away"
+        yield Finding("MP-3210", f"runs made commits up to {told}, and the catalog ends at {head}", step)
 
 
 def _existing(path: Path) -> Path:

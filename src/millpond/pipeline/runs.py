@@ -87,6 +87,12 @@ class RunLog:
             rows = db.execute("SELECT at, name, fields FROM events WHERE run = ? ORDER BY position", (run,)).fetchall()
         return tuple((at, name, json.loads(fields)) for at, name, fields in rows)
 
+    def newest_commit(self) -> int:
+        """The highest commit that a step of any run told of, 0 for none."""
+        query = "SELECT coalesce(max(json_extract(fields, '$.commit')), 0) FROM events WHERE name = 'step_finished'"
+        with self._open() as db:
+            return int(db.execute(query).fetchone()[0])
+
     def last_failed(self) -> tuple[str, ...]:
         """The tables whose step failed, or was not reached, in the newest run that ended badly; else none."""
         newest = self.recent(1)

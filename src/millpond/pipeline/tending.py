@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from millpond.catalog.catalog import Catalog, in_environment
 from millpond.catalog.rewriting import mergeable
+from millpond.catalog.soundness import whole
 from millpond.catalog.upkeep import consumed
 from millpond.core.errors import ConflictError, MillpondError
 from millpond.core.names import TableName
@@ -174,7 +175,7 @@ class Tender:
         if entry is None:
             return
         bench = replace(self._bench(f"upkeep-{secrets.token_hex(4)}"), catalog=catalog)
-        metadata = catalog.metadata(entry)
+        metadata = whole(catalog, entry)
         model = self._project.model(table)
         cluster = model.cluster if model else ()
         found, hindrance = planned(metadata, consumed(catalog, entry), cluster, choose)

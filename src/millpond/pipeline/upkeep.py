@@ -5,13 +5,14 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from itertools import count
+from itertools import accumulate, count
 from typing import Literal
 
-from millpond.catalog import cleaning
+from millpond.catalog import checksums, cleaning, manifests
 from millpond.catalog.catalog import Catalog
 from millpond.catalog.cleaning import maintenance
 from millpond.catalog.commits import TableEntry
@@ -20,9 +21,10 @@ from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.reachability import Keep
 from millpond.catalog.retention import Retention, keeping
 from millpond.catalog.rewriting import dead, mergeable
+from millpond.catalog.soundness import whole
 from millpond.catalog.upkeep import consumed
 from millpond.core.clock import Clock
-from millpond.core.errors import ConflictError, MillpondError
+from millpond.core.errors import CatalogError, ConflictError, MillpondError
 from millpond.core.names import TableName
 from millpond.core.retry import Backoff, retry
 from millpond.pipeline.compaction import MANY_DEAD, batches, compact, merge_manifests, planned, tidy
@@ -34,10 +36,13 @@ from millpond.project.model import Project
 from millpond.project.settings import seconds
 from millpond.tables.compaction import Group
 
-Work = Literal["compact", "merge", "expire", "clean"]
+Work = Literal["compact", "merge", "sum", "expire", "clean"]
 
 MANY_MANIFESTS = 8
 """From so many small manifests on they are merged though no file is rewritten."""
+
+SUMMED_BYTES = 16 * 1024**3
+"""How much of a table is read at most, in one go, to take checksums."""
 
 _BACKOFF = Backoff(tries=8, first=0.02, most=1.0)
 
@@ -46,8 +51,9 @@ _BACKOFF = Backoff(tries=8, first=0.02, most=1.0)
 class UpkeepStep:
     """One unit of upkeep; `table` is None for what concerns the whole lake.
 
-    compact: rewrite files. merge: the same files under fewer manifests. expire: forget snapshots that no rule keeps.
-    clean: delete files that nothing names. `files` and `size` (bytes) are those that are read, or deleted.
+    compact: rewrite files. merge: the same files under fewer manifests. sum: take checksums of files that have none.
+    expire: forget snapshots that no rule keeps. clean: delete files that nothing names. `files` and `size` (bytes) are
+    those that are read, or deleted.
     """
 
     work: Work
@@ -107,11 +113,12 @@ class Upkeep:
         keep = self._keep()
         entries = self._selected(selectors)
         for entry in entries:
-            metadata = self._catalog.metadata(entry)
+            metadata = whole(self._catalog, entry)
             found, hindrance = planned(metadata, consumed(self._catalog, entry), self._cluster(entry.name))
             if hindrance:
                 left.append((entry.name, hindrance))
             steps += self._rewriting(entry.name, metadata, found, hindrance)
+            steps += [step for step, _ in self._unsummed(entry, metadata)]
             gone = cleaning.expired(self._catalog, entry.name, keep)
             if gone:
                 steps.append(UpkeepStep("expire", entry.name, f"snapshots past retention: {len(gone)}"))
@@ -178,30 +185,50 @@ class Upkeep:
         selectors: Sequence[str],
         left: list[tuple[TableName, str]],
     ) -> Iterator[tuple[UpkeepStep, Callable[[], UpkeepDone]]]:
-        """Each step when the one before it is done: it is planned on what is there then."""
+        """Each step when the one before it is done: it is planned on what is there then.
+
+        A table that is damaged stops no other; what it leaves unclear stops the deletion of files.
+        """
         for known in entries:
-            entry = self._catalog.find(known.name)
-            if entry is None:
-                continue
-            metadata = self._catalog.metadata(entry)
-            cluster = self._cluster(entry.name)
-            found, hindrance = planned(metadata, consumed(self._catalog, entry), cluster)
-            if hindrance:
-                left.append((entry.name, hindrance))
-            for step in self._rewriting(entry.name, metadata, found, hindrance):
-                if step.work == "compact":
-                    yield step, partial(_compact, bench, step, entry.name, (metadata, found, cluster))
-                else:
-                    yield step, partial(_merge, bench, step, entry.name)
-            gone = cleaning.expired(self._catalog, entry.name, self._keep())
-            if gone:
-                step = UpkeepStep("expire", entry.name, f"snapshots past retention: {len(gone)}")
-                yield step, partial(self._expire, bench, step, entry.name)
-        found_files = cleaning.strays(self._catalog, self._keep(), self._age(), self._folders(selectors, entries))
+            try:
+                yield from self._of_table(bench, known.name, left)
+            except CatalogError as damage:
+                yield UpkeepStep("compact", known.name, "whatever it needs"), partial(_fail, damage)
+        try:
+            found_files = cleaning.strays(self._catalog, self._keep(), self._age(), self._folders(selectors, entries))
+        except CatalogError as unclear:
+            yield UpkeepStep("clean", None, "files that nothing needs"), partial(_fail, unclear)
+            return
         if found_files:
             size = sum(one.size for one in found_files)
             step = UpkeepStep("clean", None, "files that nothing needs", len(found_files), size)
             yield step, partial(self._clean, bench, step, found_files)
+
+    def _of_table(
+        self, bench: Workbench, table: TableName, left: list[tuple[TableName, str]]
+    ) -> Iterator[tuple[UpkeepStep, Callable[[], UpkeepDone]]]:
+        entry = self._catalog.find(table)
+        if entry is None:
+            return
+        metadata = whole(self._catalog, entry)
+        cluster = self._cluster(table)
+        found, hindrance = planned(metadata, consumed(self._catalog, entry), cluster)
+        if hindrance:
+            left.append((table, hindrance))
+        for step in self._rewriting(table, metadata, found, hindrance):
+            if step.work == "compact":
+                yield step, partial(_compact, bench, step, table, (metadata, found, cluster))
+            else:
+                yield step, partial(_merge, bench, step, table)
+        entry = self._catalog.find(table)
+        if entry is None:
+            return
+        for step, paths in self._unsummed(entry, whole(self._catalog, entry)):
+            yield step, partial(self._sum, step, entry.commit, paths)
+        gone = cleaning.expired(self._catalog, table, self._keep())
+        if gone:
+            step = UpkeepStep("expire", table, f"snapshots past retention: {len(gone)}")
+            yield step, partial(self._expire, bench, step, table)
 
     def _rewriting(
         self, table: TableName, metadata: TableMetadata, found: Sequence[Group], hindrance: str
@@ -217,6 +244,26 @@ class Upkeep:
         if many >= MANY_MANIFESTS:
             return [UpkeepStep("merge", table, f"small manifests: {many}")]
         return [UpkeepStep("merge", table, f"entries of files that went: {gone}")] if gone >= MANY_DEAD else []
+
+    def _unsummed(self, entry: TableEntry, metadata: TableMetadata) -> Iterator[tuple[UpkeepStep, tuple[str, ...]]]:
+        """The step that takes the checksums of a table's files, with their paths; none where all have one."""
+        listed = manifests.of_snapshot(metadata.current_snapshot)
+        sizes = {local(file.path): file.size for manifest in listed for file in manifests.files(manifest)}
+        lacking = self._catalog.store.ask(lambda connection: checksums.lacking(connection, tuple(sizes)))
+        until = zip(lacking, accumulate(sizes[path] for path in lacking), strict=True)
+        paths = tuple(path for path, read in until if read - sizes[path] < SUMMED_BYTES)
+        if paths:
+            size = sum(sizes[path] for path in paths)
+            yield UpkeepStep("sum", entry.name, "files without a checksum", len(paths), size), paths
+
+    def _sum(self, step: UpkeepStep, number: int, paths: Sequence[str]) -> UpkeepDone:
+        found = []
+        for path in paths:
+            with suppress(OSError):  # a rewrite may have taken it away; damage is what doctor looks for
+                found.append(checksums.of_file(path))
+        with self._catalog.store.write() as connection:
+            checksums.record(connection, number, found)
+        return UpkeepDone(step, (), f"checksums of {len(found)} files taken")
 
     def _expire(self, bench: Workbench, step: UpkeepStep, table: TableName) -> UpkeepDone:
         commit = maintenance(bench.step_key(f"{table}/expire"), bench.principal, bench.run, table)
@@ -258,6 +305,10 @@ class Upkeep:
 
     def _age(self) -> timedelta:
         return timedelta(seconds=seconds(self._project.settings.retention.orphans))
+
+
+def _fail(damage: CatalogError) -> UpkeepDone:
+    raise damage
 
 
 def _compact(

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from millpond.catalog.manifests import DataFile
+from millpond.catalog.soundness import whole
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName, closest
 from millpond.tables.changes import holding
@@ -30,7 +31,7 @@ def files_possibly_holding(
     None leaves that side open. A file without bounds stays in. Raises CatalogError MP-3041 for a column that is not
     there, MP-3043 for one that cannot be compared with the values, and MP-3038 as `changes` does.
     """
-    metadata = catalog.metadata(catalog.table(name, at))
+    metadata = whole(catalog, catalog.table(name, at))
     document = metadata.schema_document
     found = next((field for field in document["fields"] if field["name"].lower() == column.lower()), None)
     if found is None:

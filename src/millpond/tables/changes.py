@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from millpond.catalog import manifests
+from millpond.catalog import manifests, soundness
 from millpond.catalog.manifests import EQUALITY_DELETES, DataFile, Manifest
 from millpond.catalog.metadata import TableMetadata
 from millpond.core.errors import CatalogError
@@ -59,9 +59,9 @@ def changes(catalog: Catalog, name: TableName, since: int | None, until: int) ->
     only rewrote files are no changes. Raises CatalogError MP-3001 when there is no such table at `until`, MP-3038 for
     delete files of a kind that the feed cannot follow, MP-3036 when a manifest cannot be read.
     """
-    newer = catalog.metadata(catalog.table(name, until))
+    newer = soundness.whole(catalog, catalog.table(name, until))
     entry = None if since is None else catalog.find(name, since)
-    older = catalog.metadata(entry) if entry is not None and entry.uuid == newer.uuid else None
+    older = soundness.whole(catalog, entry) if entry is not None and entry.uuid == newer.uuid else None
     if older is None or since is None or _current(older) == _current(newer):
         return between(older, newer)
     return between(older, newer, rewrites(catalog, name, (since, until), older, newer))

@@ -45,6 +45,8 @@ def rewrites(
             metadata = catalog.cache.load(path)
         except CatalogError:
             continue
+        catalog.soundness.check((path,))
+        catalog.soundness.check_manifests(metadata)
         found += [] if metadata.uuid != newer.uuid else _replacing(metadata, metadata.current_snapshot)
     return tuple(found)
 

@@ -67,9 +67,23 @@ def load(seat: Seat, call: Call) -> Response:
             raise
         # An answer of 404, as the specification wants it, would tell our engine that there is no such table.
         return refusal(400, "BadRequestException", damage.finding.message, damage.code)
+    check_manifests(seat, metadata)
+    return document(loaded(entry, metadata, part == "refs"), tag)
+
+
+def check_manifests(seat: Seat, metadata: TableMetadata) -> None:
+    """Pass when what the client will read next is what was written: it could not tell. Raises CatalogError MP-3192.
+
+    What cannot be read at all a client of its own finds for itself, and may want to go back from; our engine would end
+    the process on it. Raises CatalogError MP-3036 there.
+    """
+    try:
+        seat.catalog.soundness.check_manifests(metadata)
+    except CatalogError as damage:
+        if damage.code != "MP-3036" or not seat.direct:
+            raise
     if not seat.direct:
         manifests.check_readable(metadata)
-    return document(loaded(entry, metadata, part == "refs"), tag)
 
 
 def answer(entry: TableEntry, metadata: TableMetadata) -> Response:
