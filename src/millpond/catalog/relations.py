@@ -2,7 +2,7 @@
 
 History is rows: nothing that a commit wrote is changed by a later one, except `pointers`, which is the newest row of
 `commit_tables` for each name and only there so that a commit can compare and swap it. Tables that are changed (tags,
-tokens, namespaces) have an index over whole rows besides in SQLite: its integrity check compares the two.
+tokens, namespaces) have an index over whole rows besides: SQLite's integrity check compares the two.
 """
 
 from __future__ import annotations
@@ -114,6 +114,7 @@ namespaces = Table(
     Column("name", String, nullable=False),
     Column("properties", Text, nullable=False, comment="JSON"),
     PrimaryKeyConstraint("environment", "name", name="namespaces_key"),
+    Index("namespaces_properties", "properties", postgresql_using="hash"),
 )
 
 cursors = Table(
@@ -212,6 +213,10 @@ client_tokens = Table(
     Column("expires", BigInteger),
     Column("revoked", BigInteger),
     Index("client_tokens_name", "name"),
+    Index(
+        "client_tokens_whole",
+        *("id", "name", "environment", "scope", "digest", "made_by", "made", "expires", "revoked"),
+    ),
 )
 
 access_tokens = Table(
@@ -261,6 +266,7 @@ tags = Table(
     Column("number", _NUMBER, ForeignKey("commits.number"), nullable=False, comment="the commit that it names"),
     Column("at", BigInteger, nullable=False, comment="microseconds since 1970 in UTC"),
     Column("principal", String, nullable=False),
+    Index("tags_whole", "name", "number", "at", "principal"),
 )
 
 forks = Table(
