@@ -22,6 +22,23 @@ def test_fields_of_objects_become_text_columns(lake: Lake) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["a.ndjson", "a.json"])
+def test_numbers_keep_the_digits_they_came_with(lake: Lake, name: str) -> None:
+    """Trailing zeros, exponents and digits beyond what a double holds are the author's, at the top and nested."""
+    record = (
+        '{"price": 1.10, "huge": 1e400, "id": 12345678901234567890123, "zero": -0.0, "tiny": 0.1e-7,'
+        ' "deep": {"list": [1.10, -0, {"x": 2.50}], "text": "1.10, [2.50"}}'
+    )
+    lake.write(name, f"{record}\n{record}\n" if name == "a.ndjson" else f"[{record},\n{record}, 1.10, {{}}]")
+
+    lake.load()
+
+    hard = ("1.10", "1e400", "12345678901234567890123", "-0.0", "0.1e-7")
+    deep = '{"list":[1.10,-0,{"x":2.50}],"text":"1.10, [2.50"}'
+    assert lake.rows("price", "huge", "id", "zero", "tiny", "deep")[:2] == [(*hard, deep)] * 2
+    assert name == "a.ndjson" or lake.rows("_rescued")[2:] == [('{"value":1.10}',), (None,)]
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -8,9 +8,12 @@ from datetime import datetime
 from pathlib import Path
 
 from millpond.core.names import TableName, literal, quote
+from millpond.sql.digits import exact_fields, unusual_numbers
 
-RAW = "_raw_json"
-"""Inside scans: the whole JSON record."""
+ODD = "_odd_json"
+"""Inside scans: the text of a JSON value that is no object and so has no fields."""
+READABLE = "_readable"
+"""Inside scans: whether the record is JSON at all."""
 POSITION = "_position"
 """Inside scans: the record's number in its file, from 1."""
 
@@ -183,22 +186,32 @@ def _json_values(scan: JsonScan) -> str:
 
 
 def json_records(scan: JsonScan) -> str:
-    """The values of a JSON file: the keys' values as the list `f`, the whole as `_raw_json`, NULL where unreadable."""
+    """The values of a JSON file: the keys' values as the list `f`, ODD, READABLE and POSITION."""
     pointers = ", ".join(literal("/" + key.replace("~", "~0").replace("/", "~1")) for key in scan.keys)
-    fields = f"json_extract_string(json, [{pointers}])" if pointers else "NULL::VARCHAR[]"
+    plain = f"WHEN object THEN json_extract_string(json, [{pointers}])" if pointers else "WHEN FALSE THEN ['']"
+    exact = f"WHEN unusual THEN {exact_fields('json', pointers)}" if pointers else ""
+    # Only what is needed behind is carried past the numbering, which copies it.
     return (
-        f"SELECT CASE WHEN json_type(json) = 'OBJECT' THEN {fields} END AS f, json AS {RAW}, "
-        f"row_number() OVER () AS {POSITION} FROM {_json_values(scan)}"
+        f"SELECT CASE {exact} {plain} END AS f, CASE WHEN NOT object THEN json::VARCHAR END AS {ODD}, "
+        f"json IS NOT NULL AS {READABLE}, row_number() OVER () AS {POSITION} "
+        f"FROM (SELECT json, object, CASE WHEN object THEN {unusual_numbers('json')} END AS unusual "
+        f"FROM (SELECT json, json_type(json) = 'OBJECT' AS object FROM {_json_values(scan)}))"
     )
 
 
 def json_keys(scan: JsonScan) -> str:
-    """Rows (key, first record, records, readable records) in the keys' order; that with key NULL counts all records."""
-    listed = f"SELECT list_concat(coalesce(json_keys(json), []), [NULL]) AS keys, json, number FROM ({_numbered(scan)})"
+    """Rows (key, first record, records, readable records) in the keys' order; that with key NULL counts all records.
+
+    Records with the same keys in the same order are counted first, together.
+    """
+    alike = (
+        "SELECT list_concat(coalesce(json_keys(json), []), [NULL]) AS keys, min(number) AS first, count(*) AS records, "
+        f"count(json) AS readable FROM ({_numbered(scan)}) GROUP BY keys"
+    )
     return (
-        "SELECT key, min(number) AS first, count(*), count(json) FROM (SELECT unnest(keys) AS key, "
-        f"generate_subscripts(keys, 1) AS place, json, number FROM ({listed})) "
-        "GROUP BY key ORDER BY first, min((number, place))"
+        "SELECT key, min(first), sum(records)::BIGINT, sum(readable)::BIGINT FROM (SELECT unnest(keys) AS key, "
+        f"generate_subscripts(keys, 1) AS place, first, records, readable FROM ({alike})) "
+        "GROUP BY key ORDER BY min(first), min((first, place))"
     )
 
 
@@ -243,7 +256,7 @@ def probe(scan: Scan, rejects: str | None = None) -> str:
         ends = " + ".join(_line_ends(scan.field(index)) for index in range(scan.width))
         return f"SELECT count(*), coalesce(sum({ends}), 0)::BIGINT FROM ({read})"
     if isinstance(scan, JsonScan):
-        return f"SELECT count({RAW}), 0 FROM ({read})"
+        return f"SELECT count(*) FILTER (WHERE {READABLE}), 0 FROM ({read})"
     return f"SELECT count(*), 0 FROM ({read}) AS r WHERE hash(r) IS NOT NULL"
 
 
@@ -284,8 +297,7 @@ def _rescued(landing: Landing) -> str:
         kept = f"list_filter([{pairs}], lambda pair: pair.v IS NOT NULL)"
         rescued = f"nullif(to_json(map_from_entries({kept}))::VARCHAR, '{{}}')"
     if isinstance(landing.scan, JsonScan):
-        value = f"json_object('value', {RAW})::VARCHAR"
-        rescued = f"CASE WHEN json_type({RAW}) <> 'OBJECT' THEN {value} ELSE {rescued} END"
+        rescued = f"CASE WHEN {ODD} IS NOT NULL THEN concat('{{\"value\":', {ODD}, '}}') ELSE {rescued} END"
     return f"CAST({rescued} AS VARCHAR)"
 
 
@@ -299,7 +311,7 @@ def landed(landing: Landing, load: str, at: datetime, rejects: str | None = None
         f"TIMESTAMP {literal(at.isoformat(sep=' '))} AS _loaded_at",
         f"{_rescued(landing)} AS _rescued",
     ]
-    readable = f" WHERE {RAW} IS NOT NULL" if isinstance(landing.scan, JsonScan) else ""
+    readable = f" WHERE {READABLE}" if isinstance(landing.scan, JsonScan) else ""
     return f"SELECT {', '.join(columns)} FROM ({records(landing.scan, rejects)}){readable}"
 
 
