@@ -91,6 +91,16 @@ def test_not_a_number_is_one_key() -> None:
         assert lake.rows("SELECT w FROM silver.o WHERE isnan(k)") == [{"w": "1"}]
 
 
+@pytest.mark.parametrize("unit", ["TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP"])
+def test_a_time_is_one_key_in_every_unit(unit: str) -> None:
+    """The table keeps microseconds; what the query gives is found again in it by a later run."""
+    sql = f"SELECT id, ts::{unit} AS ts FROM bronze.o"
+    with temporary_lake({**BASE, "models/silver/o.sql": model(sql, key="id, ts")}) as lake:
+        run(lake, a="id,ts\n1,2026-03-01 10:00:00\n")
+        run(lake, b="id,ts\n1,2026-03-01 10:00:00\n2,2026-03-01 10:00:00\n")
+        assert lake.rows("SELECT count(*) AS n FROM silver.o") == [{"n": 2}]
+
+
 @pytest.mark.parametrize("kind", ["append", "replace"])
 def test_a_star_takes_in_columns_that_its_input_got(kind: str) -> None:
     """A model that selects everything grows with its input; older rows have NULL there."""

@@ -24,6 +24,7 @@ from millpond.sql.append import (
     insert_new,
 )
 from millpond.sql.casts import SoftCast, soften
+from millpond.sql.marks import widened
 from millpond.sql.rewrite import add_columns, replace_inputs
 from millpond.sql.staging import CARRIED, ROW, Staging
 from millpond.sql.statements import count_rows
@@ -71,8 +72,10 @@ def staging_of(model: CompiledModel, schema: Schema, *, filled: bool) -> Staging
         casts = softened.casts
         query = add_columns(softened.query, (*CARRIED, ROW))
         query = replace_inputs(query, {model.inputs[0]: f"new_{model.inputs[0].name}"})
+    # Times are hashed by their unit, which the table keeps as microseconds whatever the query gives.
+    times = [(column.name, column.type) for column in schema if column.type == "TIMESTAMP"]
     return Staging(
-        query.text(),
+        widened(query.text(), [time for time in times if time[0] in model.model.key]),
         schema.names,
         row_rules(model.model, casts),
         model.model.key,
