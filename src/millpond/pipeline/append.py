@@ -74,7 +74,7 @@ def staging_of(model: CompiledModel, schema: Schema, *, filled: bool) -> Staging
     return Staging(
         query.text(),
         schema.names,
-        row_rules(model.model, casts),
+        row_rules(model.model, casts, schema),
         model.model.key,
         traced=traced,
         carried=bool(set(schema.names) - set(model.model.key)),
@@ -116,7 +116,7 @@ def _change(
         quarantine_losers(bench, session, model.model, append.outputs, known=known)
     if replaced:
         session.execute(delete_losers(append))
-    added = session.execute(insert_new(append, contested=contested, rejected=judged.rejected > 0))
+    added = session.execute(insert_new(append, contested=contested))
     return Ledger(
         staged=judged.staged,
         inserted=added - replaced,

@@ -20,9 +20,9 @@ from millpond.pipeline.recompute import recompute_groups, recompute_whole
 from millpond.pipeline.roles import table_columns, table_lineage
 from millpond.pipeline.scd2 import version_rows
 from millpond.pipeline.snapshot import compare_states
+from millpond.pipeline.table_checks import judge_table
 from millpond.pipeline.taken import never_taken_in
 from millpond.pipeline.target import output_schema, prepare
-from millpond.pipeline.unique import judge_unique
 from millpond.pipeline.upsert import upsert_rows
 from millpond.pipeline.workbench import Workbench
 from millpond.sql.lineage import lineage
@@ -37,7 +37,7 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
         return Outcome(done, bench.catalog.ledger(done), bench.catalog.verdicts(done), "was published before")
     stage = bench.catalog.begin(key)
     try:
-        absent = next((name for name in model.inputs if bench.catalog.find(name, stage.base) is None), None)
+        absent = next((name for name in model.needs if bench.catalog.find(name, stage.base) is None), None)
         if absent is not None:
             return Outcome(None, note=f"waits: {absent} has no table yet")
         if step.mode == "partition":
@@ -61,9 +61,9 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
             with session.transaction():
                 work = _work(building, step)
                 ledger = work.ledger
-                verdicts = work.verdicts + judge_unique(session, model.model, ledger.staged)
                 scope = work.scope if mended is None else of_ids(mended)
                 lives = judged_anew(bench.catalog, session, stage, model.table, scope)
+            verdicts = work.verdicts + judge_table(bench, session, stage, model.model, kept, ledger.staged)
         circuits = circuit_after(bench, model, step, ledger, stage.base)
         commit = replace(_commit(bench, model, until, ledger, verdicts), lives=lives, circuits=circuits)
         number = stage.publish(commit).number
@@ -135,8 +135,8 @@ def _work(building: Building, step: BuildStep) -> Work:
     if model.model.kind == "append":
         return Work(*append_rows(bench, session, stage, model, news, schema, filled=filled), scope)
     if step.mode == "groups" and model.groups is not None and filled:
-        return Work(*recompute_groups(bench, session, stage, model, model.groups, news[0], schema.names), scope)
-    return Work(*recompute_whole(bench, session, stage, model, schema.names, filled=filled), scope)
+        return Work(*recompute_groups(bench, session, stage, model, model.groups, news[0], schema), scope)
+    return Work(*recompute_whole(bench, session, stage, model, schema, filled=filled), scope)
 
 
 def _commit(bench: Workbench, model: CompiledModel, base: int, ledger: Ledger, verdicts: tuple[Verdict, ...]) -> Commit:
