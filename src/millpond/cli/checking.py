@@ -23,7 +23,8 @@ def check(context: Context) -> int:
         with lake:
             validate = lookup("millpond.pipeline.validation:validate")
             known, unreached = _known(lake)
-            findings = in_order((*findings, *unreached, *validate(lake.project, lake.engine, known)))
+            built = lookup("millpond.pipeline.contract:built_tables")(lake.catalog, lake.project.models)
+            findings = in_order((*findings, *unreached, *validate(lake.project, lake.engine, known, built)))
     show_findings(findings, as_json=context.json)
     if lake is not None and not context.json and not context.quiet:
         told = f"{counted(len(lake.project.sources), 'source')}, {counted(len(lake.project.models), 'model')}"
