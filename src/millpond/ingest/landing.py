@@ -159,8 +159,9 @@ def _replace(
 ) -> None:
     """Take away the rows of files that came anew, and of what was mended of them since."""
     gone = [file.path for file in discovery.replaced]
-    again = [file.path for file in discovery.new if file.previous and file.previous.outcome == "rejected"]
-    mended = mended_origins(session, stage, (*gone, *again)) if source.settings.on_change == "replace" else frozenset()
+    other = set(gone) - discovery.read_again
+    other |= {file.path for file in discovery.new if file.previous and file.previous.outcome == "rejected"}
+    mended = mended_origins(session, stage, other) if source.settings.on_change == "replace" else frozenset()
     if mended:
         known = (file for file in catalog.seen_files(source.name) if file.path in mended)
         outcome.replaced = [replace(file, outcome="replaced") for file in known]

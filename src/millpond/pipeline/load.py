@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from millpond.catalog.commits import Commit
+from dataclasses import replace
+
+from millpond.catalog.commits import Commit, Ledger
 from millpond.ingest.files.discovery import Discovery
 from millpond.ingest.landing import land
-from millpond.ingest.quarantine import judged_anew
+from millpond.ingest.quarantine import give_way, judged_anew
 from millpond.ingest.source import Landed
 from millpond.pipeline.outcome import Outcome
 from millpond.pipeline.workbench import Workbench
@@ -24,8 +26,10 @@ def load_source(bench: Workbench, source: Source, discovery: Discovery) -> Outco
     try:
         with bench.engine.session(bench.endpoint, stage.token) as session:
             landed = land(source, bench.project, session, bench.catalog, stage, discovery, key, bench.clock.now())
+            mended = give_way(bench.catalog, session, stage, source.table, discovery.read_again)
             again = _read_again(discovery, landed)
             lives = judged_anew(bench.catalog, session, stage, source.table, of_origins(again)) if again else ()
+        ledger = _less(landed.ledger, mended)
         commit = Commit(
             step_key=key,
             kind="land",
@@ -33,7 +37,7 @@ def load_source(bench: Workbench, source: Source, discovery: Discovery) -> Outco
             run=bench.run,
             table=source.table,
             files=landed.files,
-            ledger=landed.ledger,
+            ledger=ledger,
             blind=landed.blind,
             lives=lives,
         )
@@ -41,7 +45,15 @@ def load_source(bench: Workbench, source: Source, discovery: Discovery) -> Outco
     finally:
         stage.discard()
     rejected = sum(file.outcome == "rejected" and (file.path, file.content) not in known for file in landed.files)
-    return Outcome(number, landed.ledger, rejected_files=rejected, findings=landed.findings)
+    return Outcome(number, ledger, rejected_files=rejected, findings=landed.findings)
+
+
+def _less(ledger: Ledger, deleted: int) -> Ledger:
+    """The ledger of a load of which some rows were taken away again."""
+    if not deleted:
+        return ledger
+    staged, gone = ledger.staged + deleted, ledger.deleted + deleted
+    return replace(ledger, staged=staged, deleted=gone, read=None, filtered=None)
 
 
 def _read_again(discovery: Discovery, landed: Landed) -> list[str]:
