@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from millpond.catalog.catalog import CLIENT, in_environment, open_stage
 from millpond.catalog.commits import Commit, Forked, TableEntry
+from millpond.catalog.layout import KEPT
 from millpond.catalog.metadata import TableMetadata, trim
 from millpond.catalog.recording import micros
 from millpond.catalog.restoring import check_there
@@ -62,7 +63,7 @@ def forked(metadata: TableMetadata, target: Catalog, name: TableName, now_ms: in
     """
     identity = str(uuid.uuid4())
     trimmed = trim(metadata, recent=0).document
-    properties = {key: value for key, value in metadata.properties.items() if not PATH_PROPERTY.match(key)}
+    properties = {key: value for key, value in metadata.properties.items() if not PATH_PROPERTY.match(key)} | KEPT
     document = {
         **trimmed,
         "table-uuid": identity,

@@ -21,10 +21,16 @@ DEFAULT_TARGET = 128 * 1024**2
 
 CODEC = {"write.parquet.compression-codec": "zstd"}
 
+KEPT = {"gc.enabled": "false"}
+"""Tells Spark not to delete files itself, when it expires snapshots, looks for orphans or drops with PURGE.
+
+It judges by one table's present metadata; forks, tags and earlier commits may need what that does not name.
+"""
+
 
 def properties(partitioned: bool) -> dict[str, str]:
     """The properties of a new table."""
-    return CODEC if partitioned else {**CODEC, TARGET_SIZE: str(DEFAULT_TARGET)}
+    return {**CODEC, **KEPT, **({} if partitioned else {TARGET_SIZE: str(DEFAULT_TARGET)})}
 
 
 def resized(present: Mapping[str, str], partitioned: bool) -> tuple[dict[str, Any], ...]:
