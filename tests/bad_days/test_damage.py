@@ -118,8 +118,8 @@ BOTH, NEITHER = frozenset({"query", "run"}), frozenset[str]()
 RUN, QUERY = frozenset({"run"}), frozenset({"query"})
 STATE = {
     "project": {cut: BOTH, empty: BOTH, junk: BOTH, delete: BOTH},
-    "source": {cut: BOTH, empty: BOTH, junk: BOTH},
-    "model": {cut: BOTH, junk: BOTH, delete: RUN},
+    "source": {cut: RUN, empty: RUN, junk: RUN},
+    "model": {cut: RUN, junk: RUN, delete: RUN},
     "catalog": {cut: BOTH, empty: BOTH, junk: BOTH, delete: BOTH, folder: BOTH},
     "runs": {cut: RUN, junk: RUN, folder: RUN, delete: NEITHER},
     "audit": {cut: QUERY, junk: QUERY, folder: QUERY, delete: NEITHER},
