@@ -55,6 +55,6 @@ def test_the_order_of_times_is_kept(moments: list[int]) -> None:
 def test_what_follows_is_not_earlier_and_not_to_come() -> None:
     """Unless what it follows is to come itself."""
     assert times.never_falling(7, 5, NOW) == 7
-    assert times.never_falling(3, 5, NOW) == 5
+    assert times.never_falling(3, 5, NOW) == 6
     assert times.never_falling(NOW + 9, 5, NOW) == NOW
-    assert times.never_falling(3, NOW + 9, NOW) == NOW + 9
+    assert times.never_falling(3, NOW + 9, NOW) == NOW + 10

@@ -19,8 +19,11 @@ _LOGS = ("snapshots", "snapshot-log", "metadata-log")
 
 
 def never_falling(sent: int, before: int, now_ms: int) -> int:
-    """The time of what follows on something of `before`: as its writer says, but not one that is yet to come."""
-    return max(before, min(sent, now_ms))
+    """The time of what follows on something of `before`: as its writer says, but not one that is yet to come.
+
+    It is always a later one: of two snapshots of one time DuckDB may read the earlier.
+    """
+    return max(before + 1, min(sent, now_ms))
 
 
 def shown(document: Json, now_ms: int) -> Json:
