@@ -233,8 +233,8 @@ def _add_snapshot(draft: Draft, update: Json) -> None:
         draft.document["last-sequence-number"] = max(last, sequence)
     if draft.document["format-version"] >= 3:
         _number_rows(draft, snapshot)
-    parent = draft.snapshot(snapshot.get("parent-snapshot-id"))
-    at = times.never_falling(snapshot["timestamp-ms"], parent["timestamp-ms"] if parent else 0, draft.now_ms)
+    latest = max((row["timestamp-ms"] for row in draft.document.get("snapshots") or ()), default=0)
+    at = times.never_falling(snapshot["timestamp-ms"], latest, draft.now_ms)
     draft.rows("snapshots").append({**snapshot, "timestamp-ms": at})
     draft.added.add(number)
 
