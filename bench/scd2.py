@@ -8,14 +8,13 @@ anew, as it is done where no table format helps. It knows nothing of checks or a
 
 from __future__ import annotations
 
-import json
 import shutil
-import statistics
 import sys
 from pathlib import Path
 
 import duckdb
-from measure import declare, millpond, rounds_given, scratch, seconds, verdict
+from increment import Done, compare, step
+from measure import scratch, seconds
 
 GOAL = 1
 VERSIONS = int(sys.argv[2]) if len(sys.argv) > 2 else 5_000_000
@@ -66,27 +65,13 @@ FROM '{folder}/base.parquet' WINDOW w AS (PARTITION BY id ORDER BY changed)
 """
 
 
-def by_step(folder: Path) -> float:
-    """Seconds of the step of the model, its changes being in bronze."""
-    project = folder / "lake"
-    shutil.rmtree(project, ignore_errors=True)
-    millpond(folder, "init", "lake", "--template", "empty", "-q")
-    declare(project, FILES)
-    (project / "rows").mkdir()
-    duckdb.sql(BASE).write_parquet(str(project / "rows/base.parquet"), compression="zstd")
-    millpond(project, "run", "--yes", "-q")
-    duckdb.sql(CHANGED).write_parquet(str(project / "rows/changed.parquet"), compression="zstd")
-    millpond(project, "run", "--select", "bronze.changes", "--yes", "-q")
-    events = millpond(project, "run", "--select", TABLE, "--yes", "--json")
-    done = [json.loads(line) for line in events.splitlines()]
-    (step,) = [event for event in done if event.get("event") == "step_finished"]
-    found = json.loads(millpond(project, "query", f"SELECT {SUMS} FROM {TABLE}", "--json"))
-    print(f"  the step: {step['seconds']:.2f} s; the table: {list(found.values())}")
-    return float(step["seconds"])
+def by_step(folder: Path) -> Done:
+    """The step of the model, its changes being in bronze."""
+    return step(folder, FILES, BASE, CHANGED, TABLE, SUMS)
 
 
-def by_hand(folder: Path) -> float:
-    """Seconds of the script."""
+def by_hand(folder: Path) -> Done:
+    """The script."""
     place = folder / "hand"
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
@@ -99,25 +84,15 @@ def by_hand(folder: Path) -> float:
         (place / "anew.parquet").replace(place / "versions.parquet")
 
     taken = seconds(rewrite)
-    (found,) = con.execute(f"SELECT {SUMS} FROM '{place}/versions.parquet'").fetchall()
-    print(f"  by hand: {taken:.2f} s; the table: {list(found)}")
-    return taken
+    (sums,) = con.execute(f"SELECT {SUMS} FROM '{place}/versions.parquet'").fetchall()
+    return Done(taken, sums)
 
 
 def main() -> None:
     """Measure both in turn and print the ratio."""
-    ours, theirs = [], []
+    name = f"scd2, {CHANGES:,} changes into {VERSIONS:,} versions"
     with scratch() as folder:
-        for _ in range(rounds_given(1)):
-            ours.append(by_step(folder))
-            theirs.append(by_hand(folder))
-    verdict(
-        f"scd2, {CHANGES:,} changes into {VERSIONS:,} versions",
-        statistics.median(ours),
-        statistics.median(theirs),
-        GOAL,
-        rival="DuckDB by hand",
-    )
+        compare(name, by_step, by_hand, folder, GOAL, rival="DuckDB by hand")
 
 
 if __name__ == "__main__":

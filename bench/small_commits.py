@@ -10,7 +10,6 @@ paused for ten seconds, which upkeep uses.
 
 from __future__ import annotations
 
-import importlib
 import os
 import statistics
 import sys
@@ -19,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
-from measure import millpond, scratch, seconds
+from measure import in_turn, millpond, scratch, seconds, verdict
 from stock import gateway, stock_client
 
 FLAT, WORST, RIVAL, READ = 1.5, 5.0, 1.5, 1.5
@@ -43,16 +42,9 @@ def main() -> None:
         theirs = written(con, commits, lambda: sync_new(files))
     first, last = statistics.median(ours[50:150]), statistics.median(ours[-100:])
     worst, rival = sorted(ours)[int(len(ours) * 0.99)], statistics.median(theirs[-100:])
-    tell("small commits, the last 100", last, "100 after the first 50", first, FLAT)
-    tell("small commits, the 99th percentile", worst, "the median", statistics.median(ours), WORST)
-    tell("small commits, the last 100", last, "DuckLake", rival, RIVAL)
-
-
-def tell(name: str, ours: float, other: str, theirs: float, goal: float) -> None:
-    """Print one ratio."""
-    ratio = ours / theirs
-    said = "met" if ratio <= goal else "MISSED"
-    print(f"{name}: {ours * 1e3:.1f} ms, {other} {theirs * 1e3:.1f} ms, ratio {ratio:.2f}, goal {goal}: {said}")
+    verdict("small commits, the last 100", last, first, FLAT, rival="100 after the first 50")
+    verdict("small commits, the 99th percentile", worst, statistics.median(ours), WORST, rival="the median")
+    verdict("small commits, the last 100", last, rival, RIVAL, rival="DuckLake")
 
 
 def written(con: duckdb.DuckDBPyConnection, commits: int, more: Callable[[], float]) -> list[float]:
@@ -74,28 +66,22 @@ def written(con: duckdb.DuckDBPyConnection, commits: int, more: Callable[[], flo
 
 
 def reads(con: duckdb.DuckDBPyConnection, commits: int) -> None:
-    """Count and look up, at once after the commits, beside a table with the same rows that was written whole."""
+    """Count and look up, beside a table with the same rows that was written whole."""
     con.execute("CREATE TABLE lake.silver.whole AS FROM lake.silver.small ORDER BY id")
-    wanted = commits * ROWS // 3
-    for name, asked in (("count(*)", "SELECT count(*)"), ("a point look-up", "SELECT v")):
-        where = f" WHERE id = {wanted}" if "v" in asked else ""
-        times = {}
-        for table in ("small", "whole"):
-            taken = []
-            for _ in range(15):
-                start = time.perf_counter()
-                con.execute(f"{asked} FROM lake.silver.{table}{where}").fetchall()
-                taken.append(time.perf_counter() - start)
-            times[table] = statistics.median(taken)
-        tell(f"{name} after small commits", times["small"], "one rewritten table", times["whole"], READ)
+    questions = {
+        "count(*)": "SELECT count(*) FROM lake.silver.{}",
+        "a point look-up": f"SELECT v FROM lake.silver.{{}} WHERE id = {commits * ROWS // 3}",
+    }
+    for name, question in questions.items():
+        asked = {table: question.format(table) for table in ("small", "whole")}
+        sides = {table: lambda _, sql=sql: con.execute(sql).fetchall() for table, sql in asked.items()}  # type: ignore[misc]
+        times = in_turn(sides, 15)
+        verdict(f"{name} after small commits", times["small"], times["whole"], READ, rival="one rewritten table")
 
 
 def ducklake(folder: Path) -> tuple[duckdb.DuckDBPyConnection, Path]:
     """DuckLake on SQLite, and the folder of its data files."""
-    con = duckdb.connect()
-    for name in ("sqlite_scanner", "ducklake"):
-        package = Path(str(importlib.import_module(f"duckdb_extension_{name}").__file__)).parent
-        con.execute(f"LOAD '{next(package.glob(f'extensions/**/{name}.duckdb_extension'))}'")
+    con = stock_client("sqlite_scanner", "ducklake")
     files = folder / "ducklake" / "data"
     files.mkdir(parents=True)
     con.execute(f"ATTACH 'ducklake:sqlite:{folder}/ducklake/catalog.sqlite' AS lake (DATA_PATH '{files}/')")

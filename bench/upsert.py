@@ -8,15 +8,14 @@ step reads them from bronze.
 
 from __future__ import annotations
 
-import json
 import shutil
-import statistics
 import sys
 from pathlib import Path
 
 import duckdb
 from deltalake import DeltaTable, write_deltalake
-from measure import declare, millpond, rounds_given, scratch, seconds, verdict
+from increment import Done, compare, step
+from measure import scratch, seconds
 
 GOAL = 1 / 4
 ROWS = int(sys.argv[2]) if len(sys.argv) > 2 else 10_000_000
@@ -46,30 +45,20 @@ SELECT id, name, city, points, balance, opened, changed FROM bronze.changes
 }
 
 
-def by_step(folder: Path) -> float:
-    """Seconds of the step of the model, its changes being in bronze."""
-    project = folder / "lake"
-    shutil.rmtree(project, ignore_errors=True)
-    millpond(folder, "init", "lake", "--template", "empty", "-q")
-    declare(project, FILES)
-    (project / "rows").mkdir()
-    duckdb.sql(BASE).write_parquet(str(project / "rows/base.parquet"), compression="zstd")
-    millpond(project, "run", "--yes", "-q")
-    duckdb.sql(CHANGED).write_parquet(str(project / "rows/changed.parquet"), compression="zstd")
-    millpond(project, "run", "--select", "bronze.changes", "--yes", "-q")
-    events = millpond(project, "run", "--select", "silver.customers", "--yes", "--json")
-    done = [json.loads(line) for line in events.splitlines()]
-    (step,) = [event for event in done if event.get("event") == "step_finished"]
-    ledger = step["ledger"]
-    assert (ledger["updated"], ledger["inserted"]) == (CHANGES - CHANGES // 10, CHANGES // 10), ledger
-    sums = "SELECT count(*) AS n, sum(points)::BIGINT AS points FROM silver.customers"
-    found = json.loads(millpond(project, "query", sums, "--json"))
-    print(f"  the step: {step['seconds']:.2f} s; the table: {found}")
-    return float(step["seconds"])
+SUMS = "count(*) AS n, sum(points)::BIGINT AS points"
 
 
-def by_deltalake(folder: Path) -> float:
-    """Seconds of the MERGE of the same changes, in memory, into the same rows."""
+def by_step(folder: Path) -> Done:
+    """The step of the model, its changes being in bronze."""
+    done = step(folder, FILES, BASE, CHANGED, TABLE, SUMS)
+    counted = (done.ledger["updated"], done.ledger["inserted"])
+    if counted != (CHANGES - CHANGES // 10, CHANGES // 10):
+        sys.exit(f"upsert: the ledger says {done.ledger}")
+    return done
+
+
+def by_deltalake(folder: Path) -> Done:
+    """The MERGE of the same changes, in memory, into the same rows."""
     place = folder / "delta"
     shutil.rmtree(place, ignore_errors=True)
     write_deltalake(str(place), duckdb.sql(BASE).to_arrow_table())
@@ -82,27 +71,15 @@ def by_deltalake(folder: Path) -> float:
 
     taken = seconds(merge)
     files = [str(path) for path in DeltaTable(str(place)).file_uris()]
-    print(
-        f"  deltalake: {taken:.2f} s; the table:",
-        duckdb.read_parquet(files).aggregate("count(*), sum(points)").fetchall(),
-    )
-    return taken
+    (sums,) = duckdb.sql(f"SELECT {SUMS} FROM read_parquet({files})").fetchall()
+    return Done(taken, sums)
 
 
 def main() -> None:
     """Measure both in turn and print the ratio."""
-    ours, theirs = [], []
+    name = f"upsert of {CHANGES:,} changes into {ROWS:,} rows"
     with scratch() as folder:
-        for _ in range(rounds_given(1)):
-            ours.append(by_step(folder))
-            theirs.append(by_deltalake(folder))
-    verdict(
-        f"upsert of {CHANGES:,} changes into {ROWS:,} rows",
-        statistics.median(ours),
-        statistics.median(theirs),
-        GOAL,
-        rival="deltalake MERGE",
-    )
+        compare(name, by_step, by_deltalake, folder, GOAL, rival="deltalake MERGE")
 
 
 if __name__ == "__main__":
