@@ -38,6 +38,7 @@ from millpond.sql.files import (
     shift_table,
 )
 from millpond.sql.quarantine import Rejects
+from millpond.sql.values import value
 
 _ATTEMPTS = 6
 _REJECTS = "landing_rejects"
@@ -60,6 +61,30 @@ class Target:
     at: datetime
     scratch: Path
     known: bool = False
+
+    def reject(self, relation: str, kind: str, *, raw: str, content_path: str, position: str, same: str) -> None:
+        """Put the rows of a relation, with their `rule`, `reason` and `origin`, into quarantine.
+
+        The others say which of its columns hold what `Rejects` asks for.
+        """
+        rejects = Rejects(
+            relation=relation,
+            model=self.table,
+            kind=kind,
+            rule="rule",
+            value="NULL",
+            reason="reason",
+            raw=raw,
+            raw_of=literal(str(self.table)),
+            content_path=content_path,
+            origin="origin",
+            position=position,
+            load=literal(self.load),
+            step=self.load,
+            at=value(self.at),
+            same=same,
+        )
+        put_rejects(self.session, rejects, known=self.known)
 
 
 @dataclass(frozen=True)
@@ -245,31 +270,11 @@ def _quarantine(target: Target, trials: Sequence[Trial], refused: dict[str, list
     ]
     if rows:
         target.session.execute(numbered_lines(_NUMBERED), [list(column) for column in zip(*rows, strict=True)])
-        _insert(target, refused_records(_REJECTS, _NUMBERED))
+        _reject(target, refused_records(_REJECTS, _NUMBERED))
     for trial in trials:
         if trial.kept is not None:
-            _insert(target, kept_records(trial.kept, trial.readable.file.path))
+            _reject(target, kept_records(trial.kept, trial.readable.file.path))
 
 
-def _insert(target: Target, relation: str) -> None:
-    put_rejects(
-        target.session,
-        Rejects(
-            relation=f"({relation})",
-            model=target.table,
-            kind="record",
-            rule="rule",
-            value="NULL",
-            reason="reason",
-            raw="raw",
-            raw_of=literal(str(target.table)),
-            content_path="NULL",
-            origin="origin",
-            position="number",
-            load=literal(target.load),
-            step=target.load,
-            at=f"TIMESTAMP {literal(target.at.isoformat(sep=' '))}",
-            same="raw",
-        ),
-        known=target.known,
-    )
+def _reject(target: Target, query: str) -> None:
+    target.reject(f"({query})", "record", raw="raw", content_path="NULL", position="number", same="raw")

@@ -9,14 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from millpond.catalog.files import make_folder, sync
-from millpond.core.names import literal
 from millpond.ingest.files.batch import Target
 from millpond.ingest.files.compression import CHUNK
 from millpond.ingest.files.discovery import FoundFile
 from millpond.ingest.files.problems import Problem
-from millpond.ingest.quarantine import put_rejects
 from millpond.sql.files import refused_files
-from millpond.sql.quarantine import Rejects
 
 _REFUSED = "landing_refused"
 
@@ -64,24 +61,4 @@ def quarantine_files(target: Target, rejected: Sequence[tuple[FoundFile, Problem
         [file.examined.content for file, _, _ in rejected],
     ]
     target.session.execute(refused_files(_REFUSED), columns)
-    put_rejects(
-        target.session,
-        Rejects(
-            relation=_REFUSED,
-            model=target.table,
-            kind="file",
-            rule="rule",
-            value="NULL",
-            reason="reason",
-            raw="NULL",
-            raw_of=literal(str(target.table)),
-            content_path="content_path",
-            origin="origin",
-            position="NULL",
-            load=literal(target.load),
-            step=target.load,
-            at=f"TIMESTAMP {literal(target.at.isoformat(sep=' '))}",
-            same="content",
-        ),
-        known=target.known,
-    )
+    target.reject(_REFUSED, "file", raw="NULL", content_path="content_path", position="NULL", same="content")
