@@ -86,3 +86,12 @@ def test_windows_line_ends_and_a_byte_order_mark_make_no_difference(tmp_path: Pa
 def test_tabs_in_sql_are_kept(tmp_path: Path) -> None:
     """They count as one column each."""
     assert read(tmp_path, "SELECT\n\t1 AS a").sql == "SELECT\n\t1 AS a"
+
+
+def test_nothing_is_said_of_what_belongs_to_a_kind_that_is_none(tmp_path: Path) -> None:
+    """One word is wrong, and one finding says so."""
+    path = tmp_path / "m.sql"
+    path.write_text("/*---\nkind: upsertt\nkey: a\norder: b\n---*/\nSELECT 1 AS a, 2 AS b", encoding="utf-8")
+    findings = Findings()
+    read_model(path, TABLE, Variables({}, {}, {}, findings), findings)
+    assert [(found.code, found.suggestion) for found in findings.ordered()] == [("MP-1008", "upsert")]

@@ -33,6 +33,8 @@ def check_kind(matter: FrontMatter, document: Document, findings: Findings) -> N
     """Note what the kind lacks or does not take: MP-1022, MP-1100, MP-1101; and columns named twice or in two roles:
     MP-1023, MP-1102."""
     written = document.data or {}
+    if written.get("kind", matter.kind) != matter.kind:
+        return  # what was written is no kind: nothing can be said of what it needs
     if matter.kind != "replace" and not matter.key:
         findings.add(
             "MP-1022",
