@@ -103,7 +103,7 @@ class Tender:
                 self._thread.start()
 
     def committed(self, environment: str, tables: Iterable[TableName]) -> None:
-        """Take note of a client's commit, and publish what is ready for its tables. Never raises."""
+        """Take note of a client's commit, and publish what is ready for its tables; what cannot be is logged."""
         offers = []
         with self._changed:
             for table in tables:

@@ -272,7 +272,7 @@ class Upkeep:
             on=ConflictError,
             backoff=_BACKOFF,
         )
-        return UpkeepDone(step, () if number is None else (number,), f"{gone} snapshots forgotten")
+        return UpkeepDone(step, () if number is None else (number,), f"snapshots forgotten: {gone}")
 
     def _clean(self, bench: Workbench, step: UpkeepStep, found: Sequence[cleaning.Stray]) -> UpkeepDone:
         commit = maintenance(bench.step_key("lake/clean"), bench.principal, bench.run)
