@@ -17,43 +17,27 @@ from millpond.pipeline.quarantine import Selection
 from millpond.quality.edits import Assignments, edited
 from millpond.quality.entries import Entry
 from millpond.testing import TemporaryLake, temporary_lake
+from tests.pipeline.shop import BY_PERSON, EVERY, FIRST, ORDERS, opened, run
 
 BASE = {
     "millpond.yaml": "version: 1\nname: shop\n",
     "sources/orders.yaml": "kind: files\npaths: ['data/*']\non_change: replace\nsettle_seconds: 0\n",
-    "models/silver/orders.sql": (
-        "/*---\nkind: append\nkey: [id]\nchecks:\n  - between: {amount: [0, 90]}\n---*/\n"
-        "SELECT id::INTEGER AS id, person, amount::INTEGER AS amount FROM bronze.orders\n"
-    ),
+    "models/silver/orders.sql": ORDERS,
     "models/silver/large.sql": (
         "/*---\nkind: append\nkey: [id]\nchecks:\n  - between: {amount: [50, 90]}\n---*/\n"
         "SELECT id, amount FROM silver.orders\n"
     ),
     "models/silver/people.sql": "SELECT person, count(*) AS records FROM bronze.orders GROUP BY person\n",
-    "models/gold/by_person.sql": (
-        "/*---\nkind: aggregate\nkey: [person]\nchecks:\n  - between: {amount: [0, 100]}\n---*/\n"
-        "SELECT person, sum(amount)::BIGINT AS amount FROM silver.orders GROUP BY person\n"
-    ),
+    "models/gold/by_person.sql": BY_PERSON,
 }
-FIRST = "id,person,amount\n1,ann,60\n2,bob,many\n3,ann,45\n"
-EVERY = ("open", "fixed", "replayed", "discarded", "healed")
-ORDERS, BRONZE = TableName("silver", "orders"), TableName("bronze", "orders")
+BRONZE = TableName("bronze", "orders")
 
 
 @pytest.fixture
 def lake() -> Iterator[TemporaryLake]:
     """A shop with a row that no check lets pass on each floor."""
-    with temporary_lake(BASE) as made:
-        made.deliver("data/a.csv", FIRST)
-        run(made)
+    with opened(BASE) as made:
         yield made
-
-
-def run(lake: TemporaryLake, *rebuild: str) -> Report:
-    """A run in which every step ends well."""
-    report = lake.run(rebuild=rebuild)
-    assert report.ok, report.failures
-    return report
 
 
 def entries(lake: TemporaryLake, *models: str, statuses: tuple[str, ...] = EVERY) -> tuple[Entry, ...]:
