@@ -97,3 +97,18 @@ def test_every_read_is_in_the_audit() -> None:
         audit.close()
         assert record.outcome == "done"
         assert record.tables == (TableName("silver", "orders"),)
+
+
+def test_a_scripted_source_delivers_what_a_test_says() -> None:
+    """A source whose store is out of reach is tried with contents of the test's own, read by its own settings."""
+    far = {**PROJECT, "sources/orders.yaml": "kind: files\npaths: s3://far-away/orders/*.csv\non_change: replace\n"}
+    with temporary_lake(far) as lake:
+        lake.script("orders", "one.csv", "id,amount\n1,5\n2,7.5\n")
+        assert lake.run().ok
+        lake.script("orders", "two.csv", "id,amount\n3,1\n")
+        assert lake.run().ok
+        assert lake.run().outcomes == {}
+        lake.script("orders", "two.csv", "id,amount\n4,1\n")
+        assert lake.run().ok
+        origins = lake.rows("SELECT id, _origin FROM bronze.orders ORDER BY id")
+    assert [(row["id"], row["_origin"]) for row in origins] == [("1", "one.csv"), ("2", "one.csv"), ("4", "two.csv")]

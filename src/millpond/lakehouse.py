@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Mapping
 from functools import cached_property
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from millpond.core.clock import Clock, SystemClock
 from millpond.core.plugins import lookup
+from millpond.core.user import current_user
 from millpond.project.loader import find, load, survey
 from millpond.project.model import Project
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from millpond.governance.gate import Gate
     from millpond.governance.moments import Moment
     from millpond.governance.tables import Tables
+    from millpond.ingest.source import Readers
     from millpond.pipeline.quarantine import Quarantine
     from millpond.pipeline.runner import Runner
     from millpond.pipeline.runs import RunLog
@@ -38,10 +39,13 @@ if TYPE_CHECKING:
 class Lakehouse:
     """A project and everything that serves it; each part is made when it is first asked for."""
 
-    def __init__(self, project: Project, clock: Clock | None = None, principal: str | None = None) -> None:
+    def __init__(
+        self, project: Project, clock: Clock | None = None, principal: str | None = None, readers: Readers | None = None
+    ) -> None:
         self.project = project
+        self._readers = readers
         self.clock = clock or SystemClock()
-        self.principal = principal or _user()
+        self.principal = principal or current_user()
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -93,9 +97,16 @@ class Lakehouse:
         return cast("RunLog", lookup("millpond.pipeline.runs:RunLog")(self.project.state / "runs.db"))
 
     @cached_property
+    def readers(self) -> Readers:
+        """How the reader of a source is found."""
+        return self._readers or cast("Readers", lookup("millpond.ingest.source:reader_of"))
+
+    @cached_property
     def runner(self) -> Runner:
         """Plans and runs."""
-        made = lookup("millpond.pipeline.runner:Runner")(self.project, self.catalog, self._log, self.clock, self._bench)
+        made = lookup("millpond.pipeline.runner:Runner")(
+            self.project, self.catalog, self._log, self.clock, self.readers, self._bench
+        )
         return cast("Runner", made)
 
     @cached_property
@@ -137,7 +148,7 @@ class Lakehouse:
 
     def _bench(self, run: str) -> Workbench:
         made = lookup("millpond.pipeline.workbench:Workbench")(
-            self.project, self.catalog, self.engine, self.endpoint, self.clock, self.principal, run
+            self.project, self.catalog, self.engine, self.endpoint, self.clock, self.principal, run, self.readers
         )
         return cast("Workbench", made)
 
@@ -163,14 +174,6 @@ class Lakehouse:
         self.close()
 
 
-def _user() -> str:
-    """The user's name; in a container the number may have none."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid-{os.getuid()}"
-
-
 def open_lakehouse(
     path: str | Path = ".",
     *,
@@ -178,11 +181,12 @@ def open_lakehouse(
     variables: Mapping[str, str] | None = None,
     clock: Clock | None = None,
     settings_only: bool = False,
+    readers: Readers | None = None,
 ) -> Lakehouse:
     """Open the project at `path`, or the nearest one above it; see `load`. Raises ProjectError or FindingsError."""
     folder, given = find(Path(path).resolve()), variables or {}
     project = load(folder, environment=environment, variables=given, environ=os.environ, settings_only=settings_only)
-    return Lakehouse(project, clock)
+    return Lakehouse(project, clock, readers=readers)
 
 
 def survey_lakehouse(

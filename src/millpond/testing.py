@@ -14,14 +14,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from millpond.core.plugins import lookup
 from millpond.lakehouse import Lakehouse, open_lakehouse
 
 if TYPE_CHECKING:
+    from millpond.ingest.source import SourceReader
     from millpond.pipeline.events import Event
     from millpond.pipeline.execution import Report
+    from millpond.project.model import Project, Source
 
 __all__ = ["FakeClock", "TemporaryLake", "temporary_lake"]
 
@@ -49,13 +51,14 @@ class TemporaryLake:
         self.clock = clock
         self._variables = dict(variables)
         self._lake: Lakehouse | None = None
+        self._scripts: dict[str, dict[str, bytes]] = {}
         self.events: list[Event] = []
 
     @property
     def lakehouse(self) -> Lakehouse:
         """The opened lakehouse; opened again after a file of the project changed."""
         if self._lake is None:
-            self._lake = open_lakehouse(self.folder, variables=self._variables, clock=self.clock)
+            self._lake = open_lakehouse(self.folder, variables=self._variables, clock=self.clock, readers=self._reader)
         return self._lake
 
     def write(self, path: str, text: str) -> None:
@@ -71,6 +74,14 @@ class TemporaryLake:
         arriving.write_bytes(content.encode() if isinstance(content, str) else content)
         arriving.replace(target)
 
+    def script(self, source: str, name: str, content: str | bytes) -> None:
+        """Let a source deliver a content under a name, in place of what its paths name; the same name changes it.
+
+        It is read by the source's own settings, so a source of an object store can be tried where there is none.
+        """
+        contents = self._scripts.setdefault(source, {})
+        contents[name] = content.encode() if isinstance(content, str) else content
+
     def run(self, *select: str, rebuild: tuple[str, ...] = (), drop: tuple[str, ...] = ()) -> Report:
         """Run the project, or the selected part of it. Raises what the run raises before its first step."""
         request = lookup("millpond.pipeline.request:Request")(select, rebuild, drop)
@@ -79,6 +90,13 @@ class TemporaryLake:
     def rows(self, sql: str, at: int | None = None) -> list[dict[str, Any]]:
         """The result of a query, through the gate."""
         return self.lakehouse.tables.query(sql, at=at).rows()
+
+    def _reader(self, source: Source, project: Project) -> SourceReader:
+        """The scripted reader of a source, or that of its own kind."""
+        contents = self._scripts.get(source.name)
+        if contents is None:
+            return cast("SourceReader", lookup("millpond.ingest.source:reader_of")(source, project))
+        return cast("SourceReader", lookup("millpond.ingest.files.scripted:scripted_reader")(source, project, contents))
 
     def close(self) -> None:
         """Close the lakehouse; it is opened again when it is next needed."""

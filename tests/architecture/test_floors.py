@@ -35,6 +35,18 @@ def test_imports_go_down() -> None:
     assert climbing == []
 
 
+def test_a_kind_of_source_is_known_only_by_its_protocol() -> None:
+    """Steps look and land through `SourceReader`, so that another kind of source is a folder more and nothing else."""
+    known = [
+        f"{module.relative}:{imported.line} {imported.target}"
+        for module in modules()
+        if module.floor != "ingest"
+        for imported in module.imports()
+        if imported.target.startswith("millpond.ingest.files")
+    ]
+    assert known == []
+
+
 def test_the_ground_floor_imports_nothing_of_ours() -> None:
     """`core` stands on the standard library alone."""
     outside = [

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,8 +20,9 @@ from millpond.core.names import TableName, quote
 from millpond.core.schema import Column, Schema
 from millpond.ingest.files.discovery import Discovery, discover
 from millpond.ingest.files.identity import parser_hash
-from millpond.ingest.landing import land
-from millpond.ingest.source import Landed
+from millpond.ingest.files.landing import land
+from millpond.ingest.files.looks import looks_at
+from millpond.ingest.source import Landed, Load
 from millpond.project.model import Project, Source
 from millpond.project.settings import ProjectSettings
 from millpond.project.source import FilesSource
@@ -152,7 +154,8 @@ class Lake:
     def discover(self) -> Discovery:
         """What there is to load."""
         loaded = frozenset(self.contents.get(parser_hash(self.source), ()))
-        return discover(self.source, self.project, tuple(self.seen.values()), loaded, self.clock)
+        looks = partial(looks_at, self.source, self.project)
+        return discover(self.source, looks, tuple(self.seen.values()), loaded, self.clock)
 
     def load(self) -> Landed:
         """Discover and land, and remember it as the catalog would."""
@@ -160,12 +163,14 @@ class Lake:
         landed = land(
             self.source,
             self.project,
-            self.session,
-            self.tables,  # type: ignore[arg-type]
-            self.tables,  # type: ignore[arg-type]
+            Load(
+                self.session,
+                self.tables,  # type: ignore[arg-type]
+                self.tables,  # type: ignore[arg-type]
+                f"load-{self.loads}",
+                datetime(2024, 5, 1, 12, tzinfo=UTC),
+            ),
             self.discover(),
-            f"load-{self.loads}",
-            datetime(2024, 5, 1, 12, tzinfo=UTC),
         )
         assert landed.ledger.adds_up
         for file in landed.files:

@@ -49,13 +49,12 @@ def _tests(lake: Lakehouse, *, sound: bool) -> tuple[Sequence[object], tuple[Fin
 def _known(lake: Lakehouse) -> tuple[dict[TableName, Schema], tuple[Finding, ...]]:
     """Columns of the lake's tables and of sources not landed yet; what is wrong with those that cannot tell."""
     known = {entry.name: lake.catalog.metadata(entry).schema() for entry in lake.catalog.tables()}
-    sniff = lookup("millpond.ingest.preview:expected_schema")
     unreached = []
     for source in lake.project.sources:
         if source.table in known:
             continue
         try:
-            schema = sniff(source, lake.project, lake.engine, lake.clock)
+            schema = lake.readers(source, lake.project).columns(lake.engine, lake.clock)
         except IngestError as failed:
             unreached.append(failed.finding)
         else:

@@ -11,11 +11,11 @@ from millpond.core.errors import ConflictError, Finding, MillpondError
 from millpond.core.failures import as_ours
 from millpond.core.names import TableName
 from millpond.core.retry import Backoff, retry
-from millpond.ingest.files.discovery import Discovery
+from millpond.ingest.source import News
 from millpond.pipeline.build import build
 from millpond.pipeline.events import Event, Listener
 from millpond.pipeline.graph import Graph
-from millpond.pipeline.load import load_source
+from millpond.pipeline.load import load_news
 from millpond.pipeline.outcome import Outcome
 from millpond.pipeline.plan import BuildStep, DropStep, LandStep, Plan, ReplayStep, Step
 from millpond.pipeline.replay import replay
@@ -43,10 +43,8 @@ class Report:
         return not self.failures and not self.skipped
 
 
-def run_plan(
-    bench: Workbench, graph: Graph, plan: Plan, discoveries: Mapping[TableName, Discovery], listen: Listener
-) -> Report:
-    """Do the steps of a plan; what happens is told to `listen` as it happens."""
+def run_plan(bench: Workbench, graph: Graph, plan: Plan, news: Mapping[TableName, News], listen: Listener) -> Report:
+    """Do the steps of a plan, which land the news; what happens is told to `listen` as it happens."""
     outcomes: dict[TableName, Outcome] = {}
     failures: dict[TableName, MillpondError] = {}
     skipped: list[TableName] = []
@@ -59,7 +57,7 @@ def run_plan(
         listen(Event("step_started", bench.clock.now(), {"table": str(step.table), "work": step.work}))
         started = time.monotonic()
         try:
-            outcome = _do(bench, graph, step, discoveries)
+            outcome = _do(bench, graph, step, news)
         except Exception as raised:  # noqa: BLE001 - the runner's edge: one step's failure is not the others'
             failed = as_ours(raised)
             failures[step.table] = failed
@@ -72,13 +70,12 @@ def run_plan(
     return Report(outcomes, failures, tuple(skipped), (*plan.notes, *landed), plan.waiting)
 
 
-def _do(bench: Workbench, graph: Graph, step: Step, discoveries: Mapping[TableName, Discovery]) -> Outcome:
+def _do(bench: Workbench, graph: Graph, step: Step, news: Mapping[TableName, News]) -> Outcome:
     """One step, done again from the start when another commit came first."""
 
     def once(_attempt: int) -> Outcome:
         if isinstance(step, LandStep):
-            source = next(source for source in graph.sources if source.table == step.table)
-            return load_source(bench, source, discoveries[step.table])
+            return load_news(bench, step, news[step.table])
         if isinstance(step, ReplayStep):
             source = next(source for source in graph.sources if source.table == step.table)
             return replay(bench, source, step)

@@ -15,7 +15,7 @@ from millpond.core.errors import QualityError
 from millpond.core.names import TableName
 from millpond.core.schema import Column
 from millpond.engines.engine import Session
-from millpond.ingest.files.kept import keep_copy
+from millpond.ingest.keeping import keep_copy
 from millpond.pipeline.graph import Graph
 from millpond.pipeline.tracing import Place, record_columns, trace
 from millpond.quality.edits import ID, PART, Assignments, Line, Record, changed

@@ -13,7 +13,7 @@ BuildMode = Literal["create", "increment", "groups", "whole", "rebuild", "partit
 
 @dataclass(frozen=True)
 class LandStep:
-    """Land a source's new files in bronze. Counts are of files."""
+    """Land a source's news in bronze. Counts are of what the source delivers, such as files."""
 
     table: TableName
     source: str

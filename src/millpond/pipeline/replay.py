@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,8 @@ from millpond.core.encoding import decoded
 from millpond.core.errors import Finding
 from millpond.engines.engine import Session
 from millpond.engines.scratch import scratch_folder
-from millpond.ingest.files.identity import parser_hash
-from millpond.ingest.files.mended import KeptFile, discovered, unread
-from millpond.ingest.landing import land
 from millpond.ingest.quarantine import origin_of
+from millpond.ingest.source import Kept, Load
 from millpond.pipeline.mending import text_of
 from millpond.pipeline.outcome import Outcome
 from millpond.pipeline.plan import ReplayStep
@@ -170,18 +167,16 @@ def _land_files(
         told = [identity for identity in wanted if ready[identity].revision is not None]
         mended = {row["id"]: row["content_path"] for row in _revisions(session, told, ready)} if told else {}
     files = tuple(
-        KeptFile(origin_of(identity, ready[identity].revision or 0), origin, Path(mended.get(identity, content)))
+        Kept(origin_of(identity, ready[identity].revision or 0), origin, Path(mended.get(identity, content)))
         for identity, origin, content in session.rows(files_by_id(), [wanted])
     )
-    loaded = bench.catalog.loaded_contents(source.name, parser_hash(source), stage.base)
-    now: datetime = bench.clock.now()
+    load = Load(session, bench.catalog, stage, key, bench.clock.now())
     with scratch_folder(bench.project.state / "scratch", "replay-") as folder:
-        found = discovered(source, files, loaded, folder)
-        landed = land(source, bench.project, session, bench.catalog, stage, found, key, now)
+        landed = bench.reader(source).again(files, bench.catalog, stage.base, folder).land(load)
     for file in landed.files:
         if file.outcome != "loaded":
-            name = next(kept.name for kept in files if kept.origin == file.path)
-            raise unread(name, "not one record of it can be read")
+            kept = next(kept for kept in files if kept.origin == file.path)
+            raise kept.unread("not one record of it can be read")
     return tuple(wanted), landed.files, landed.ledger
 
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import secrets
-import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from millpond.catalog.catalog import Catalog
 from millpond.core.clock import Clock
-from millpond.core.errors import Finding, RunError
+from millpond.core.errors import RunError
 from millpond.core.names import TableName, closest
-from millpond.ingest.files.discovery import Discovery, discover
-from millpond.ingest.files.identity import parser_hash
-from millpond.ingest.files.looks import copies
+from millpond.ingest.source import News, Readers, SourceReader
 from millpond.pipeline.circuit import open_circuits
 from millpond.pipeline.events import Event, Listener, unheard
 from millpond.pipeline.execution import Report, run_plan
@@ -30,21 +27,35 @@ EVERYTHING = Request()
 
 
 class Runner:
-    """Plans and runs. `bench` makes the workbench of a run by its identity, once there is something to do."""
+    """Plans and runs.
+
+    `readers` finds the reader of a source; `bench` makes the workbench of a run by its identity, once there is
+    something to do.
+    """
 
     def __init__(
-        self, project: Project, catalog: Catalog, log: RunLog, clock: Clock, bench: Callable[[str], Workbench]
+        self,
+        project: Project,
+        catalog: Catalog,
+        log: RunLog,
+        clock: Clock,
+        readers: Readers,
+        bench: Callable[[str], Workbench],
     ) -> None:
         self._project = project
         self._catalog = catalog
         self._log = log
         self._clock = clock
+        self._readers = readers
         self._bench = bench
 
     @property
     def log(self) -> RunLog:
         """The log of past runs."""
         return self._log
+
+    def _reader(self, source: Source) -> SourceReader:
+        return self._readers(source, self._project)
 
     def graph(self) -> Graph:
         """The project's sources and models in order. Raises ModelError."""
@@ -64,19 +75,20 @@ class Runner:
 
         with project_lock(self._project.state, run=identity, since=since, wait=request.wait, tell=tell):
             try:
-                graph, planned, discoveries = self._prepare(request)
+                graph, planned, news = self._prepare(request)
                 if planned.empty:
                     return Report({}, {}, (), planned.notes, planned.waiting)
-                return self._execute(identity, graph, planned, discoveries, listen)
+                return self._execute(identity, graph, planned, news, listen)
             finally:
-                shutil.rmtree(copies(self._project), ignore_errors=True)
+                for source in self._project.sources:
+                    self._reader(source).close()
 
     def _execute(
         self,
         identity: str,
         graph: Graph,
         planned: Plan,
-        discoveries: Mapping[TableName, Discovery],
+        news: Mapping[TableName, News],
         listen: Listener,
     ) -> Report:
         def keep(event: Event) -> None:
@@ -87,7 +99,7 @@ class Runner:
         tables = [str(step.table) for step in planned.steps]
         keep(Event("run_started", self._clock.now(), {"run": identity, "tables": tables}))
         try:
-            report = run_plan(self._bench(identity), graph, planned, discoveries, keep)
+            report = run_plan(self._bench(identity), graph, planned, news, keep)
         except BaseException:
             self._log.end(identity, "failed", self._clock.now())
             raise
@@ -96,25 +108,20 @@ class Runner:
         self._log.end(identity, status, self._clock.now())
         return report
 
-    def _prepare(self, request: Request) -> tuple[Graph, Plan, dict[TableName, Discovery]]:
+    def _prepare(self, request: Request) -> tuple[Graph, Plan, dict[TableName, News]]:
         graph = self.graph()
         if request.replay:
             return self._replay(graph, request)
         selected, dropped = self._wanted(graph, request)
         wishes = Wishes(selected, self._rebuilt(graph, request.rebuild), self._dropped(dropped))
-        discoveries = {
-            source.table: self._discover(source) for source in graph.sources if source.table in wishes.selected
-        }
-        landings = {
-            source.table: _landing(source, discoveries[source.table])
-            for source in graph.sources
-            if source.table in discoveries and discoveries[source.table].work
-        }
+        wanted = [source for source in graph.sources if source.table in wishes.selected]
+        news = {source.table: self._reader(source).look(self._catalog, self._clock) for source in wanted}
+        landings = {source.table: _landing(source, news[source.table]) for source in wanted if news[source.table].work}
         planned = plan(graph, self._state(graph, request.retry), landings, wishes)
-        notes = tuple(note for source in graph.sources for note in _notes(source, discoveries.get(source.table)))
-        return graph, replace(planned, notes=notes), discoveries
+        notes = tuple(note for found in news.values() for note in found.findings)
+        return graph, replace(planned, notes=notes), news
 
-    def _replay(self, graph: Graph, request: Request) -> tuple[Graph, Plan, dict[TableName, Discovery]]:
+    def _replay(self, graph: Graph, request: Request) -> tuple[Graph, Plan, dict[TableName, News]]:
         landings = {step.table: step for step in request.replay}
         selected = frozenset(landings).union(*(graph.downstream(table) for table in landings))
         return graph, plan(graph, self._state(graph), landings, Wishes(selected)), {}
@@ -131,11 +138,6 @@ class Runner:
         built = {str(table) for table in self._catalog.model_states()}
         gone = tuple(name for name in left if name not in known and name in built)
         return (select(graph, here) if here else frozenset()), (*request.drop, *gone)
-
-    def _discover(self, source: Source) -> Discovery:
-        seen = self._catalog.seen_files(source.name)
-        loaded = self._catalog.loaded_contents(source.name, parser_hash(source))
-        return discover(source, self._project, seen, loaded, self._clock)
 
     def _state(self, graph: Graph, retry: Iterable[str] = ()) -> LakeState:
         head = self._catalog.head()
@@ -191,39 +193,14 @@ class Runner:
         return frozenset(built[name] for name in names)
 
 
-def _notes(source: Source, found: Discovery | None) -> tuple[Finding, ...]:
-    if found is None:
-        return ()
-    later = tuple(
-        Finding(
-            "MP-7040",
-            f"{file.path} is left for later: {file.reason}",
-            "run again when it is whole",
-            source.place("paths"),
-            severity="warning",
-        )
-        for file in found.unsettled
-    )
-    return (*found.findings, *later)
-
-
-def _landing(source: Source, found: Discovery) -> LandStep:
-    parts = [
-        f"{count} {word}"
-        for count, word in (
-            (len(found.new), "new"),
-            (len(found.changed), "changed"),
-            (len(found.rejected), "not readable"),
-            (len(found.duplicates), "known by content"),
-        )
-        if count
-    ]
+def _landing(source: Source, news: News) -> LandStep:
+    tally = news.tally
     return LandStep(
         table=source.table,
         source=source.name,
-        new=len(found.new),
-        changed=len(found.changed),
-        rejected=len(found.rejected),
-        known=len(found.duplicates),
-        because=f"{found.failed.code} when looking for files" if found.failed else f"files: {', '.join(parts)}",
+        new=tally.new,
+        changed=tally.changed,
+        rejected=tally.rejected,
+        known=tally.known,
+        because=news.because,
     )

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from millpond.catalog.catalog import Catalog
 from millpond.core.clock import Clock
 from millpond.engines.engine import Engine
-from millpond.project.model import Project
+from millpond.ingest.source import Readers, SourceReader, reader_of
+from millpond.project.model import Project, Source
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,11 @@ class Workbench:
     principal: str
     run: str
     """Identity of the run; step keys begin with it."""
+    readers: Readers = reader_of
+
+    def reader(self, source: Source) -> SourceReader:
+        """The reader of a source."""
+        return self.readers(source, self.project)
 
     def step_key(self, table: object) -> str:
         """The key under which a step of this run is published, once."""

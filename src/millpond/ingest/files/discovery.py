@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,10 +13,10 @@ from millpond.core.clock import Clock
 from millpond.core.errors import Finding, IngestError
 from millpond.ingest.files.examine import Examined, examine
 from millpond.ingest.files.identity import parser_hash
-from millpond.ingest.files.looks import Look, looks_at, unreadable
+from millpond.ingest.files.looks import Look, unreadable
 from millpond.ingest.files.objects import fetch
 from millpond.ingest.files.writing import being_written
-from millpond.project.model import Project, Source
+from millpond.project.model import Source
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ class FoundFile:
     def bytes_at(self) -> Path:
         """Where the engine reads it."""
         return self.copy or self.absolute
+
+    @property
+    def known(self) -> bool:
+        """Whether these bytes were dealt with under this name before."""
+        return self.previous is not None and self.previous.content == self.examined.content
 
     def seen(self, source: Source, outcome: str, records: int = 0, quarantined: int = 0) -> SeenFile:
         """The note that is kept of it."""
@@ -99,17 +104,21 @@ class Discovery:
         return bool(files or self.failed)
 
 
+Looks = Callable[[list[Finding]], Iterable[Look]]
+"""Every file that there is, unread; what is to be said of the others is added to the list. May raise IngestError."""
+
+
 def discover(
-    source: Source, project: Project, seen: Sequence[SeenFile], loaded: frozenset[str], clock: Clock
+    source: Source, look_for: Looks, seen: Sequence[SeenFile], loaded: frozenset[str], clock: Clock
 ) -> Discovery:
-    """Look at every file that the source's paths name.
+    """Read what is new of the files that there are.
 
     `seen` holds the newest note of each path, `loaded` the contents that are in the table, read with the present
     parser settings. Files that `seen` knows by path, size and time are not read, nor fetched.
     """
     findings: list[Finding] = []
     try:
-        looks = list(looks_at(source, project, findings))
+        looks = list(look_for(findings))
     except IngestError as failed:
         return Discovery(failed=failed)
     known = {file.path: file for file in seen}
@@ -135,7 +144,7 @@ def discover(
 
 def _unsettled(look: Look, outcome: Examined, settle_ns: int, now_ns: int) -> str | None:
     """Why a file should be left for later; an object of a store is always whole."""
-    if look.url:
+    if look.whole:
         return None
     return being_written(look.absolute, look.size, look.modified_ns, outcome, settle_ns, now_ns)
 
@@ -195,7 +204,7 @@ def _sort_out(
     if policy == "refuse" and changed:
         return Discovery(refused=tuple(changed))
     # The same bytes under new settings are never appended: that would double every record.
-    replaced = tuple(file.previous for file in changed if file.previous and (policy == "replace" or _reread(file)))
+    replaced = tuple(file.previous for file in changed if file.previous and (policy == "replace" or file.known))
     gone = {note.content for note in replaced}
     candidates = sorted((*groups["new"], *changed, *_revived(waiting, source, gone)), key=lambda file: file.path)
     fresh, duplicates = _once(candidates, loaded - gone)
@@ -208,10 +217,6 @@ def _sort_out(
         touched=tuple(groups["touched"]),
         replaced=replaced,
     )
-
-
-def _reread(file: FoundFile) -> bool:
-    return file.previous is not None and file.previous.content == file.examined.content
 
 
 def _revived(waiting: Sequence[tuple[Look, SeenFile]], source: Source, gone: set[str]) -> Iterator[FoundFile]:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
-from millpond.catalog.files import make_folder, sync
 from millpond.ingest.files.batch import Target
-from millpond.ingest.files.compression import CHUNK
 from millpond.ingest.files.discovery import FoundFile
 from millpond.ingest.files.problems import Problem
+from millpond.ingest.keeping import keep_copy
 from millpond.sql.files import refused_files
 
 _REFUSED = "landing_refused"
@@ -24,29 +20,6 @@ def keep_bytes(file: FoundFile, warehouse: Path) -> Path | None:
     if target.exists() and target.stat().st_size == file.size:
         return target
     return keep_copy(file.absolute, warehouse, file.examined.content)
-
-
-def keep_copy(content: Path, warehouse: Path, expected: str | None = None) -> Path | None:
-    """Keep bytes under their hash, synced; None where it is not the expected one."""
-    folder = warehouse / "quarantine" / "files"
-    make_folder(folder)
-    partial = folder / f".{expected or secrets.token_hex(8)}.{os.getpid()}"
-    digest = hashlib.sha256()
-    try:
-        with content.open("rb", buffering=0) as source, partial.open("wb") as copy:
-            while chunk := source.read(CHUNK):
-                digest.update(chunk)
-                copy.write(chunk)
-            copy.flush()
-            os.fsync(copy.fileno())
-        if expected not in (None, digest.hexdigest()):
-            return None
-        target = folder / digest.hexdigest()
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
-    sync(folder)
-    return target
 
 
 def quarantine_files(target: Target, rejected: Sequence[tuple[FoundFile, Problem, Path]]) -> None:

@@ -22,6 +22,7 @@ class Look:
     """One file as its place tells of it, before it is read.
 
     `path` is its name in `_origin`. An object of a store has a `url`, and `absolute` is where its copy will lie.
+    `whole` says that nobody can be writing it still.
     """
 
     path: str
@@ -29,13 +30,7 @@ class Look:
     size: int
     modified_ns: int
     url: str | None = None
-
-    @property
-    def pattern(self) -> str:
-        """A path of a source that names this file alone."""
-        if self.url:
-            return glob.escape(self.path) + self.url.removeprefix(self.path)
-        return glob.escape(str(self.absolute))
+    whole: bool = False
 
 
 def looks_at(source: Source, project: Project, findings: list[Finding]) -> Iterator[Look]:
@@ -91,7 +86,7 @@ def _in_stores(source: Source, project: Project, findings: list[Finding]) -> Ite
         for one in found:
             mark = hashlib.sha256(f"{one.name} {one.size} {one.modified_ns}".encode()).hexdigest()[:32]
             copy = copies(project) / f"{mark}-{Path(one.name).name}"
-            looks.setdefault(one.name, Look(one.name, copy, one.size, one.modified_ns, one.name + options))
+            looks.setdefault(one.name, Look(one.name, copy, one.size, one.modified_ns, one.name + options, whole=True))
     for name in sorted(looks):
         if not _passed_over(Path(name).name):
             yield looks[name]

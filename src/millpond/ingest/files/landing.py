@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +30,7 @@ from millpond.ingest.files.schema import (
     with_known_header,
 )
 from millpond.ingest.quarantine import mended_origins, open_quarantine
-from millpond.ingest.source import Landed
+from millpond.ingest.source import Landed, Load
 from millpond.project.model import Project, Source
 from millpond.sql.files import delete_origins
 
@@ -45,7 +44,7 @@ BATCH = 64
 
 @dataclass
 class _Outcome:
-    """What has come of the files so far."""
+    """What has come of the files so far; `refused` are those rejected whole that were not known."""
 
     seen: list[SeenFile] = field(default_factory=list)
     rejected: list[tuple[FoundFile, Problem]] = field(default_factory=list)
@@ -54,25 +53,18 @@ class _Outcome:
     records: int = 0
     quarantined: int = 0
     deleted: int = 0
+    refused: int = 0
 
 
-def land(
-    source: Source,
-    project: Project,
-    session: Session,
-    catalog: Catalog,
-    stage: Stage,
-    discovery: Discovery,
-    load: str,
-    now: datetime,
-) -> Landed:
-    """Stage everything that was discovered, in transactions of its own (the session must be in none).
+def land(source: Source, project: Project, load: Load, discovery: Discovery) -> Landed:
+    """Stage everything that was discovered, in transactions of its own.
 
     Raises IngestError MP-5004 when a file changed though the source refuses that, MP-5005 to MP-5007 for a frozen
     schema, MP-5008 and MP-5009 when files do not hold still, MP-5011 when the disk fails, MP-5001 and MP-5012 for
     addresses that cannot be looked at.
     """
     _refuse(source, discovery)
+    session, catalog, stage = load.session, load.catalog, load.stage
     entry = catalog.find(source.table)
     existing = catalog.metadata(entry).schema() if entry else None
     known = open_quarantine(catalog, stage)
@@ -85,7 +77,7 @@ def land(
         _shape_table(source, stage, existing, added, readables)
         if existing is not None:
             _replace(source, session, catalog, stage, discovery, outcome)
-        target = Target(session, source.table, columns, load, naive_utc(now), scratch, known)
+        target = Target(session, source.table, columns, load.identity, naive_utc(load.at), scratch, known)
         _note(source, [Taken(readable.file) for readable in readables if readable.nothing], outcome)
         for batch in _batches([readable for readable in readables if not readable.nothing]):
             _note(source, land_batch(target, batch), outcome)
@@ -204,6 +196,7 @@ def _reject(source: Source, catalog: Catalog, discovery: Discovery, target: Targ
             outcome.later.append(file)
             continue
         outcome.seen.append(file.seen(source, "rejected"))
+        outcome.refused += not file.known
         listed.append((file, problem, kept))
     with target.session.transaction():
         quarantine_files(target, listed)
@@ -236,6 +229,8 @@ def _landed(source: Source, discovery: Discovery, outcome: _Outcome, added: tupl
         ledger=ledger,
         columns=added,
         blind=not (discovery.replaced or outcome.deleted),
+        rejected=outcome.refused,
+        again=_read_again(discovery, outcome),
         findings=tuple(_changing(source, file) for file in outcome.later),
     )
 
@@ -248,3 +243,9 @@ def _changing(source: Source, file: FoundFile) -> Finding:
         source.place("paths"),
         severity="warning",
     )
+
+
+def _read_again(discovery: Discovery, outcome: _Outcome) -> tuple[str, ...]:
+    """The files that were known and are loaded anew: what could not be read of them is judged anew."""
+    before = {file.path for file in (*discovery.new, *discovery.changed) if file.previous is not None}
+    return tuple(sorted(before.intersection(file.path for file in outcome.seen if file.outcome == "loaded")))
