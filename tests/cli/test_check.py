@@ -98,3 +98,50 @@ def test_what_a_history_asks_of_the_query_must_be_there(shop: Path, type_: Type)
         (shop / "models" / "silver" / f"{name}.sql").write_text(text)
     found = [(f["file"].rsplit("/", 1)[-1], f["code"], f["suggestion"]) for f in type_("check", "--json").objects()]
     assert found == [("a.sql", "MP-2100", "ordered_at"), ("b.sql", "MP-2103", None), ("c.sql", "MP-2104", None)]
+
+
+CHECKED = """/*---
+kind: append
+key: [order_id]
+checks:
+  - relationship: {customer_id: bronze.nobody.id}
+  - relationship: {order_id: bronze.orders.nr}
+  - regex: {status: 'a)(b'}
+  - length: {amount: 3}
+  - type: {status: NUMBER_OF_DOOM}
+  - in: {amount: [many]}
+  - sum_equals: {amount: total}
+  - sum_equals: {status: 5}
+  - freshness: {amount: 1d}
+  - distribution: {ordered: {mean: [0, 1]}}
+  - sql: SELECT * FROM silver.nothing
+    name: query
+  - sql: SELECT missing FROM silver.checked
+    name: column
+  - relationship: {customer_id: bronze.orders.customer_id}
+    name: good
+  - sum_equals: {amount: bronze.orders.amount}
+    name: text
+---*/
+SELECT order_id, customer_id, status, amount::DECIMAL(10, 2) AS amount, ordered_at AS ordered FROM bronze.orders
+"""
+
+
+def test_checks_are_bound_against_the_tables_that_they_look_into(shop: Path, type_: Type) -> None:
+    """A table, a column, a pattern or a type that is not there is told at the check's own line."""
+    (shop / "models" / "silver" / "checked.sql").write_text(CHECKED)
+    findings = type_("check", "--json").objects()
+    assert sorted((finding["line"], finding["code"]) for finding in findings) == [
+        (5, "MP-2010"),
+        (6, "MP-2032"),
+        (7, "MP-2035"),
+        (9, "MP-2035"),
+        (10, "MP-2035"),
+        (11, "MP-2032"),
+        (12, "MP-2035"),
+        (13, "MP-2035"),
+        (14, "MP-2035"),
+        (15, "MP-2010"),
+        (17, "MP-2035"),
+        (21, "MP-2035"),
+    ]

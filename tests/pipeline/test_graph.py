@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millpond.core.errors import ModelError, RunError
+from millpond.core.errors import Location, ModelError, RunError
 from millpond.core.names import TableName
 from millpond.pipeline.compiled import CompiledModel, compile_model
 from millpond.pipeline.graph import Graph, ordered, select
+from millpond.project.check import Check, Target
 from millpond.project.model import Model
 
 Make = Callable[..., CompiledModel]
@@ -93,3 +94,35 @@ def test_order_does_not_depend_on_the_order_of_files(order: list[int], data: st.
     models = [make(i) for i in range(6)]
     listed = tuple(models[i] for i in order)
     assert [m.table for m in ordered(listed)] == [m.table for m in ordered(tuple(models))]
+
+
+def test_what_a_check_looks_into_comes_first_and_is_no_input(
+    model: Callable[..., CompiledModel], tmp_path: Path
+) -> None:
+    """It is upstream, what fails there holds the model back, but its changes build nothing again."""
+    where = Location(tmp_path)
+    target = Check("relationship", ("b",), (Target.parse("silver.z.id"),), "warn", "relationship:b", where)
+    query = Check("sql", (), ("SELECT * FROM silver.a, silver.y",), "stop", "sql:q", where)
+    made = ordered(
+        (
+            model("silver.a", "SELECT 1 AS b FROM bronze.x", checks=(target, query)),
+            model("silver.z", "SELECT 1 AS id FROM bronze.x"),
+            model("silver.y", "SELECT 1 AS id FROM bronze.x"),
+        )
+    )
+    assert [str(one.table) for one in made] == ["silver.y", "silver.z", "silver.a"]
+    graph = Graph((), made)
+    facts, dimension = TableName("silver", "a"), TableName("silver", "z")
+    assert made[2].inputs == (TableName("bronze", "x"),)
+    assert dimension in graph.upstream(facts)
+    assert facts in graph.after(dimension)
+    assert facts not in graph.downstream(dimension)
+
+
+def test_a_circle_through_a_check_is_told_at_the_check(model: Callable[..., CompiledModel], tmp_path: Path) -> None:
+    """A dimension made of the facts cannot judge them."""
+    check = Check("relationship", ("b",), (Target.parse("silver.z.id"),), "warn", "r", Location(tmp_path, 4, 2))
+    facts = model("silver.a", "SELECT 1 AS b FROM bronze.x", checks=(check,))
+    with pytest.raises(ModelError) as caught:
+        ordered((facts, model("silver.z", "SELECT b AS id FROM silver.a")))
+    assert caught.value.code == "MP-2020"

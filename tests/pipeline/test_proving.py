@@ -272,3 +272,37 @@ def test_a_test_takes_milliseconds(tmp_path: Path) -> None:
     assert found[0].seconds < 5  # many times what it takes, on a busy machine
     assert not (tmp_path / ".millpond").exists()
     assert found[0].test.model == TableName("silver", "orders")
+
+
+PARTNERS = {
+    "models/silver/people.sql": "/*---\nkind: append\nkey: [person]\n---*/\nSELECT person FROM bronze.people\n",
+    "models/silver/paid.sql": (
+        "/*---\nkind: append\nkey: [id]\nchecks:\n"
+        "  - relationship: {person: silver.people.person}\n"
+        "  - relationship: {part: bronze.stock.part}\n"
+        "  - {sql: SELECT id FROM silver.paid WHERE id = 13, name: unlucky}\n"
+        "  - row_count: [1000, null]\n---*/\n"
+        "SELECT id::INTEGER AS id, person, part FROM bronze.orders\n"
+    ),
+    "sources/stock.yaml": "kind: files\npaths: ['data/stock*.csv']\nformat: csv\n",
+}
+PAID = (
+    "model: silver.paid\ngiven:\n  bronze.orders:\n    - {id: %s, person: ann}\n    - {id: 2, person: bob, part: x}\n"
+)
+
+
+def test_a_row_is_checked_against_the_rows_given_of_other_tables(tmp_path: Path) -> None:
+    """What a check looks into is made first, of what is given; a table of which nothing is given is empty."""
+    text = (
+        f"{PAID % 1}  bronze.people:\n    - {{person: ann}}\n    - {{person: bob}}\n"
+        "expect: [{id: 1}]\nexpect_quarantine: [{rule: 'relationship:part', value: x}]\n"
+    )
+    (proof,) = proofs(tmp_path, text, **PARTNERS)
+    assert (proof.outcome, proof.finding) == ("passed", None)
+
+
+def test_a_test_stops_at_rows_that_a_query_finds_and_not_at_what_the_whole_table_is(tmp_path: Path) -> None:
+    """A few given rows are no reason to say that the table has too few."""
+    text = f"{PAID % 13}  silver.people: [{{person: ann}}]\n  bronze.stock: [{{part: x}}]\nexpect_stop: sql:unlucky\n"
+    (proof,) = proofs(tmp_path, text, **PARTNERS)
+    assert (proof.outcome, proof.stopped) == ("passed", "sql:unlucky")

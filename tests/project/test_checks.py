@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from millpond.core.names import TableName
-from millpond.project.check import Check, CheckKind, CheckSeverity
+from millpond.project.check import Check, CheckKind, CheckSeverity, Limit, Target
 from millpond.project.findings import Findings
 from millpond.project.model_file import read_model
 
@@ -55,6 +55,56 @@ def test_every_kind_becomes_a_flat_record(tmp_path: Path) -> None:
         check("unique:vehicle_id,ts", "unique", ("vehicle_id", "ts"), (), "stop"),
         check("sql:efe1e5c7", "sql", (), ("a < b",)),
     )
+
+
+def test_the_other_kinds_become_flat_records_too(tmp_path: Path) -> None:
+    """Durations become seconds, shares numbers, and a distribution one check for each bound."""
+    text = """
+  - length: {code: 6, name: [1, null]}
+  - type: {battery: "DECIMAL(10, 2)"}
+  - relationship: {customer: silver.customers.id}
+  - row_count: [1, null]
+  - freshness: {ts: 36h}
+  - completeness: {email: 99.5%}
+  - sum_equals: {debit: credit, paid: gold.total.paid, n: 12}
+    tolerance: 1%
+  - distribution: {amount: {mean: [1, 2], quantile: {0.5: [1, null]}, share: {a b: [null, 50%]}}}
+  - sql: "-- none below\\nSELECT * FROM silver.t WHERE a < 0"
+    name: above
+"""
+    one = Limit(0.01, share=True)
+    assert checks(tmp_path, text) == (
+        check("length:code", "length", ("code",), (6, 6)),
+        check("length:name", "length", ("name",), (1, None)),
+        check("type:battery", "type", ("battery",), ("DECIMAL(10, 2)",)),
+        check("relationship:customer", "relationship", ("customer",), (Target.parse("silver.customers.id"),)),
+        check("row_count", "row_count", (), (1, None), "stop"),
+        check("freshness:ts", "freshness", ("ts",), (36 * 3600,), "warn"),
+        check("completeness:email", "completeness", ("email",), (0.995,), "stop"),
+        check("sum_equals:debit", "sum_equals", ("debit",), ("credit", one), "stop"),
+        check("sum_equals:paid", "sum_equals", ("paid",), (Target.parse("gold.total.paid"), one), "stop"),
+        check("sum_equals:n", "sum_equals", ("n",), (12.0, one), "stop"),
+        check("distribution:amount:mean", "distribution", ("amount",), ("mean", None, 1, 2), "warn"),
+        check("distribution:amount:quantile(0.5)", "distribution", ("amount",), ("quantile", 0.5, 1, None), "warn"),
+        check("distribution:amount:share(a b)", "distribution", ("amount",), ("share", "a b", None, 0.5), "warn"),
+        check("sql:above", "sql", (), ("-- none below\nSELECT * FROM silver.t WHERE a < 0",), "stop"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "limit"), [("1%", Limit(0.01, share=True)), ("0.5 %", Limit(0.005, share=True)), ("10", Limit(10))]
+)
+def test_a_threshold_is_a_number_or_a_share(tmp_path: Path, written: str, limit: Limit) -> None:
+    """Of the rows that are judged."""
+    (made,) = checks(tmp_path, f"  - not_null: a\n    max_failed: {written}")
+    assert made.max_failed == limit
+    assert limit.of(1000) == (limit.number * 1000 if limit.share else 10)
+
+
+def test_a_relationship_never_stops_a_step(tmp_path: Path) -> None:
+    """The row that it asks for may only be late, so that a model that stops on failures keeps the fact back."""
+    (made,) = checks(tmp_path, "  - relationship: {a: silver.b.c}", on_fail="stop")
+    assert made.severity == "quarantine"
 
 
 def test_a_rule_on_several_columns_is_one_check_for_each(tmp_path: Path) -> None:
@@ -117,5 +167,6 @@ def test_bounds_in_two_zones_are_compared_as_moments(tmp_path: Path) -> None:
 
 
 def test_rules_on_rows_and_rules_on_the_table_are_told_apart(tmp_path: Path) -> None:
-    """Only `unique` needs more than one row."""
-    assert [one.on_rows for one in checks(tmp_path, "  - sql: a > 1\n  - unique: a")] == [True, False]
+    """An expression judges a row, a query a table."""
+    text = "  - sql: a > 1\n  - unique: a\n  - sql: FROM silver.t\n  - sql: from_a > (SELECT 1)\n  - row_count: 5"
+    assert [one.on_rows for one in checks(tmp_path, text)] == [True, False, False, True, False]

@@ -44,7 +44,7 @@ def arrive(con: duckdb.DuckDBPyConnection, rows: list[Row], *, again: bool, whol
     if doubled:
         con.execute(append.create_contested(plan))
         con.execute(append.delete_losers(plan))
-    con.execute(append.insert_new(plan, contested=doubled > 0, rejected=False))
+    con.execute(append.insert_new(plan, contested=doubled > 0))
 
 
 def clear(con: duckdb.DuckDBPyConnection) -> None:

@@ -78,13 +78,18 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of one check in one step: pass, warn, quarantine or stop; how many rows failed of how many."""
+    """What came of one check in one step: pass, warn, quarantine or stop; how many rows failed of how many.
+
+    A check on the table that measures something fails once or not at all (of 1); `told` is what was measured.
+    """
 
     table: TableName
     rule: str
     outcome: str
     failed: int
     judged: int
+    measured: float | None = None
+    told: str = ""
 
 
 @dataclass(frozen=True)

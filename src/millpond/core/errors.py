@@ -16,7 +16,7 @@ MillpondError
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -134,7 +134,12 @@ class IngestError(MillpondError):
 
 
 class QualityError(MillpondError):
-    """A check with severity stop failed, or quarantine was asked for something it does not hold."""
+    """A check stopped a step, or quarantine was asked for something it does not hold.
+
+    `verdict` tells of a check that stopped a step: the rule, how many failed of how many.
+    """
+
+    verdict: Mapping[str, object] | None = None
 
 
 class RunError(MillpondError):

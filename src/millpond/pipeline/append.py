@@ -77,7 +77,7 @@ def staging_of(model: CompiledModel, schema: Schema, *, filled: bool) -> Staging
     return Staging(
         widened(query.text(), [time for time in times if time[0] in model.model.key]),
         schema.names,
-        row_rules(model.model, casts),
+        row_rules(model.model, casts, schema),
         model.model.key,
         traced=traced,
         carried=bool(set(schema.names) - set(model.model.key)),
@@ -119,7 +119,7 @@ def _change(
         quarantine_losers(bench, session, model.model, append.outputs, known=known)
     if replaced:
         session.execute(delete_losers(append))
-    added = session.execute(insert_new(append, contested=contested, rejected=judged.rejected > 0))
+    added = session.execute(insert_new(append, contested=contested))
     return Ledger(
         staged=judged.staged,
         inserted=added - replaced,

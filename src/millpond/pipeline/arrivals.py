@@ -98,7 +98,7 @@ def _staging(building: Building, roles: Roles, query: str, casts: tuple[SoftCast
     return Staging(
         query,
         roles.outputs,
-        row_rules(building.model.model, casts),
+        row_rules(building.model.model, casts, building.schema),
         once,
         traced=traced,
         again=traced and not rejects_repeats(building.model.model),

@@ -21,9 +21,9 @@ from millpond.pipeline.recompute import recompute_groups, recompute_whole
 from millpond.pipeline.roles import table_columns, table_lineage
 from millpond.pipeline.scd2 import version_rows
 from millpond.pipeline.snapshot import compare_states
+from millpond.pipeline.table_checks import judge_table
 from millpond.pipeline.taken import never_taken_in
 from millpond.pipeline.target import output_schema, prepare
-from millpond.pipeline.unique import judge_unique
 from millpond.pipeline.upsert import upsert_rows
 from millpond.pipeline.workbench import Workbench
 from millpond.sql.lineage import lineage
@@ -38,7 +38,7 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
         return Outcome(known, bench.catalog.ledger(known), bench.catalog.verdicts(known), "was published before")
     stage = bench.catalog.begin(key)
     try:
-        absent = next((name for name in model.inputs if bench.catalog.find(name, stage.base) is None), None)
+        absent = next((name for name in model.needs if bench.catalog.find(name, stage.base) is None), None)
         if absent is not None:
             return Outcome(None, note=f"waits: {absent} has no table yet")
         if step.mode == "partition":
@@ -55,9 +55,10 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
             building = begun(bench, session, stage, model, step, news)
             with session.transaction():
                 work = done(building, step)
-                ledger, verdicts = work.ledger, work.verdicts
+                ledger = work.ledger
                 scope = work.scope if mended is None else of_ids(mended)
                 lives = judged_anew(bench.catalog, session, stage, model.table, scope)
+            verdicts = work.verdicts + judge_table(building, ledger.staged)
         circuits = circuit_after(bench, model, step, ledger, stage.base)
         commit = replace(_commit(bench, model, until, ledger, verdicts), lives=lives, circuits=circuits)
         number = stage.publish(commit).number
@@ -85,13 +86,6 @@ def begun(
     widened = tuple(now for was, now in zip(described, schema, strict=True) if was.type != now.type)
     whole = step.mode not in ("increment", "groups")
     return Building(bench, session, stage, model, news, schema, widened, whole, filled)
-
-
-def done(building: Building, step: BuildStep) -> Work:
-    """Stage the rows, judge them and change the table; to be called in a transaction."""
-    work = _work(building, step)
-    judged = judge_unique(building.session, building.model.model, work.ledger.staged)
-    return replace(work, verdicts=work.verdicts + judged)
 
 
 def _repartition(bench: Workbench, stage: Stage, model: CompiledModel, step: BuildStep) -> Outcome:
@@ -141,7 +135,8 @@ def _afresh(model: CompiledModel, step: BuildStep) -> bool:
     return step.mode in ("create", "rebuild") or (step.mode == "whole" and not model.model.key)
 
 
-def _work(building: Building, step: BuildStep) -> Work:
+def done(building: Building, step: BuildStep) -> Work:
+    """Stage the rows, judge them one by one and change the table; to be called in a transaction."""
     bench, session, stage = building.bench, building.session, building.stage
     model, news, schema, filled = building.model, building.news, building.schema, building.filled
     if model.model.kind == "upsert":
@@ -154,8 +149,8 @@ def _work(building: Building, step: BuildStep) -> Work:
     if model.model.kind == "append":
         return Work(*append_rows(bench, session, stage, model, news, schema, filled=filled), scope)
     if step.mode == "groups" and model.groups is not None and filled:
-        return Work(*recompute_groups(bench, session, stage, model, model.groups, news[0], schema.names), scope)
-    return Work(*recompute_whole(bench, session, stage, model, schema.names, filled=filled), scope)
+        return Work(*recompute_groups(bench, session, stage, model, model.groups, news[0], schema), scope)
+    return Work(*recompute_whole(bench, session, stage, model, schema, filled=filled), scope)
 
 
 def _commit(bench: Workbench, model: CompiledModel, base: int, ledger: Ledger, verdicts: tuple[Verdict, ...]) -> Commit:

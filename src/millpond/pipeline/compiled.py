@@ -9,11 +9,13 @@ from dataclasses import asdict, dataclass, replace
 from millpond.catalog.commits import ModelState
 from millpond.core.errors import ModelError
 from millpond.core.names import TableName
+from millpond.project.check import Check
 from millpond.project.model import Model
 from millpond.sql.fingerprint import canonical
 from millpond.sql.groups import GroupKey, group_expressions
 from millpond.sql.parse import Query, parse
 from millpond.sql.references import Reference, inputs
+from millpond.sql.row_expression import tables_of
 from millpond.sql.shape import Shape, shape
 
 
@@ -26,6 +28,8 @@ class CompiledModel:
     references: tuple[Reference, ...]
     shape: Shape
     groups: GroupKey | None
+    compared: tuple[Reference, ...] = ()
+    """Tables that checks look into: they come first, but their changes are no reason to build the model again."""
 
     @property
     def table(self) -> TableName:
@@ -36,6 +40,11 @@ class CompiledModel:
     def inputs(self) -> tuple[TableName, ...]:
         """The tables that the query reads, each once, in order of appearance."""
         return tuple(dict.fromkeys(reference.table for reference in self.references))
+
+    @property
+    def needs(self) -> tuple[TableName, ...]:
+        """The tables that must be there first: the inputs, and those that checks look into."""
+        return tuple(dict.fromkeys((*self.inputs, *(reference.table for reference in self.compared))))
 
     @property
     def incremental(self) -> bool:
@@ -73,10 +82,22 @@ def compile_model(model: Model) -> CompiledModel:
         raise
     groups = group_expressions(query, model.key) if model.kind == "aggregate" and model.key else None
     placed = tuple(replace(reference, where=model.authored(reference.where)) for reference in references)
-    return CompiledModel(model, query, placed, shape(query), groups)
+    return CompiledModel(model, query, placed, shape(query), groups, _compared(model))
 
 
-def _check_definition(check: object) -> dict[str, object]:
+def _compared(model: Model) -> tuple[Reference, ...]:
+    found = []
+    for check in model.checks:
+        tables = tables_of(str(check.values[0])) if check.kind == "sql" else ()
+        if check.target is not None:
+            tables = (check.target.table,)
+        found += [Reference(table, check.where) for table in tables if table != model.table]
+    return tuple(found)
+
+
+def _check_definition(check: Check) -> dict[str, object]:
     fields = dict(vars(check))
-    fields.pop("where", None)
+    fields.pop("where")
+    if check.max_failed is None:
+        fields.pop("max_failed")
     return fields

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from millpond.catalog.commits import Commit
-from millpond.core.errors import ConflictError, Finding, MillpondError
+from millpond.core.errors import ConflictError, Finding, MillpondError, QualityError
 from millpond.core.failures import as_ours
 from millpond.core.names import TableName
 from millpond.core.retry import Backoff, retry
@@ -61,7 +61,7 @@ def run_plan(bench: Workbench, graph: Graph, plan: Plan, news: Mapping[TableName
         except Exception as raised:  # noqa: BLE001 - the runner's edge: one step's failure is not the others'
             failed = as_ours(raised)
             failures[step.table] = failed
-            blocked |= graph.downstream(step.table)
+            blocked |= graph.after(step.table)
             listen(Event("step_failed", bench.clock.now(), _failed(step, failed, time.monotonic() - started)))
             continue
         outcomes[step.table] = outcome
@@ -124,4 +124,5 @@ def _failed(step: Step, failed: MillpondError, seconds: float) -> dict[str, obje
         "message": failed.finding.message,
         "next_step": failed.finding.next_step,
         "where": str(failed.finding.where) if failed.finding.where else None,
+        "verdict": failed.verdict if isinstance(failed, QualityError) else None,
     }

@@ -25,9 +25,9 @@ class Graph:
         return tuple(source.table for source in self.sources) + tuple(model.table for model in self.models)
 
     def upstream(self, table: TableName) -> frozenset[TableName]:
-        """Every table that the given one is made from, directly or not."""
+        """Every table that must be there before the given one: what it is made from or checked against, or that is."""
         found: set[TableName] = set()
-        reads = {model.table: model.inputs for model in self.models}
+        reads = {model.table: model.needs for model in self.models}
         waiting = list(reads.get(table, ()))
         while waiting:
             name = waiting.pop()
@@ -44,6 +44,14 @@ class Graph:
                 found.add(model.table)
         return frozenset(found - {table})
 
+    def after(self, table: TableName) -> frozenset[TableName]:
+        """Every table that is made from the given one or checked against it, or from such a one."""
+        found = {table}
+        for model in self.models:
+            if found.intersection(model.needs):
+                found.add(model.table)
+        return frozenset(found - {table})
+
 
 def build_graph(project: Project) -> Graph:
     """Compile every model and put them in order. Raises ModelError, MP-2020 for a cycle."""
@@ -51,11 +59,11 @@ def build_graph(project: Project) -> Graph:
 
 
 def ordered(models: tuple[CompiledModel, ...]) -> tuple[CompiledModel, ...]:
-    """The models so that each comes after those it reads; by name where that leaves a choice."""
+    """The models so that each comes after all that it needs; by name where that leaves a choice."""
     waiting = {model.table: model for model in sorted(models, key=lambda model: model.table)}
     done: list[CompiledModel] = []
     while waiting:
-        ready = [m for m in waiting.values() if not any(name in waiting for name in m.inputs)]
+        ready = [m for m in waiting.values() if not any(name in waiting for name in m.needs)]
         if not ready:
             raise _cycle(tuple(waiting.values()))
         done.extend(waiting.pop(model.table) for model in ready)
@@ -66,13 +74,13 @@ def _cycle(models: tuple[CompiledModel, ...]) -> ModelError:
     by_table = {model.table: model for model in models}
     path = [models[0].table]
     while True:
-        step = next(name for name in by_table[path[-1]].inputs if name in by_table)
+        step = next(name for name in by_table[path[-1]].needs if name in by_table)
         if step in path:
             path = [*path[path.index(step) :], step]
             break
         path.append(step)
     closing = by_table[path[-2]]
-    where = next(r.where for r in closing.references if r.table == path[-1])
+    where = next(r.where for r in (*closing.references, *closing.compared) if r.table == path[-1])
     return ModelError(
         "MP-2020",
         f"models read each other in a circle: {' <- '.join(map(str, path))}",

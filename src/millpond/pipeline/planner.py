@@ -59,7 +59,7 @@ def plan(graph: Graph, state: LakeState, landings: Mapping[TableName, LandStep |
     for model in graph.models:
         if model.table not in wishes.selected and model.table not in rebuilt:
             continue
-        absent = next((name for name in model.inputs if name not in state.tables and name not in moving), None)
+        absent = next((name for name in model.needs if name not in state.tables and name not in moving), None)
         if absent is not None:
             waiting.append((model.table, absent))
             continue

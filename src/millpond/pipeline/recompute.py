@@ -5,6 +5,7 @@ from __future__ import annotations
 from millpond.catalog.commits import Ledger, Verdict
 from millpond.catalog.staging import Stage
 from millpond.core.errors import ModelError
+from millpond.core.schema import Schema
 from millpond.engines.engine import Session
 from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.inputs import InputChanges
@@ -39,7 +40,7 @@ def recompute_groups(
     model: CompiledModel,
     groups: GroupKey,
     news: InputChanges,
-    outputs: tuple[str, ...],
+    schema: Schema,
 ) -> tuple[Ledger, tuple[Verdict, ...]]:
     """Recompute the groups that the input's changed rows belong to, or belonged to, and apply what differs."""
     session.execute(create_groups(groups.expressions, news.queries()))
@@ -48,25 +49,26 @@ def recompute_groups(
         query = replace_inputs(model.query, {groups.input: _NARROWED}).text()
     else:
         query = restricted_output(model.query.text(), model.model.key)
-    judged = _stage(bench, session, stage, model, query, outputs)
-    return _apply(session, judged, Difference(model.table, outputs, model.model.key, grouped=True))
+    judged = _stage(bench, session, stage, model, query, schema)
+    return _apply(session, judged, Difference(model.table, schema.names, model.model.key, grouped=True))
 
 
 def recompute_whole(
-    bench: Workbench, session: Session, stage: Stage, model: CompiledModel, outputs: tuple[str, ...], *, filled: bool
+    bench: Workbench, session: Session, stage: Stage, model: CompiledModel, schema: Schema, *, filled: bool
 ) -> tuple[Ledger, tuple[Verdict, ...]]:
     """Compute the query over all of its inputs; add everything to an empty table, or apply what differs."""
-    judged = _stage(bench, session, stage, model, model.query.text(), outputs)
+    judged = _stage(bench, session, stage, model, model.query.text(), schema)
     if filled:
-        return _apply(session, judged, Difference(model.table, outputs, model.model.key, grouped=False))
-    inserted = session.execute(insert_all(model.table, outputs))
+        return _apply(session, judged, Difference(model.table, schema.names, model.model.key, grouped=False))
+    inserted = session.execute(insert_all(model.table, schema.names))
     return Ledger(staged=judged.staged, inserted=inserted, quarantined=judged.rejected), judged.verdicts
 
 
 def _stage(
-    bench: Workbench, session: Session, stage: Stage, model: CompiledModel, query: str, outputs: tuple[str, ...]
+    bench: Workbench, session: Session, stage: Stage, model: CompiledModel, query: str, schema: Schema
 ) -> Judged:
-    staging = Staging(query, outputs, row_rules(model.model, ()), identity=model.model.key)
+    rules = row_rules(model.model, (), schema)
+    staging = Staging(query, schema.names, rules, identity=model.model.key)
     judged = reject_repeats(session, model.model, stage_rows(session, model.model, staging), staging, filled=False)
     _refuse_repeated_key(session, model)
     if judged.rejected:

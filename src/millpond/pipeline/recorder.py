@@ -46,9 +46,9 @@ class Recorder:
     principal: str
 
     def record(self, table: TableName, rows: int) -> str:
-        """The text of a test of the model that makes a table, with that many rows of each of its inputs.
+        """The text of a test of the model that makes a table, with that many rows of each table that it needs.
 
-        Raises ProjectError MP-1121 where there is no such model, QualityError MP-6131 where an input has no table yet,
+        Raises ProjectError MP-1121 where there is no such model, QualityError MP-6131 where one has no table yet,
         AccessError where the principal may not read one.
         """
         model = next((model for model in self.graph.models if model.table == table), None)
@@ -60,7 +60,7 @@ class Recorder:
                 next_step="name one of its models",
                 suggestion=closest(str(table), known),
             )
-        given = {name: self._rows(model, name, rows) for name in model.inputs}
+        given = {name: self._rows(model, name, rows) for name in model.needs}
         now = self.catalog.clock.now() if volatile(model.query) else NOW
         test = ProjectTest("record", model.model.path, table, given, (), now=now.replace(microsecond=0))
         expect, rejected = self._outcome(test)
@@ -72,7 +72,7 @@ class Recorder:
         if entry is None:
             raise QualityError(
                 "MP-6131",
-                f"{model.table} reads {table}, which has no table yet",
+                f"{model.table} needs {table}, which has no table yet",
                 next_step="`millpond run` makes it; then record the test",
             )
         schema = catalog.metadata(entry).schema()

@@ -18,9 +18,11 @@ from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.graph import Graph
 from millpond.pipeline.plan import BuildStep, InputRange
 from millpond.pipeline.roles import table_columns
+from millpond.pipeline.table_checks import judge_together
 from millpond.pipeline.target import output_schema
 from millpond.pipeline.twin import Twin, given_rows, twin_bench
 from millpond.project.case_file import Fields, ProjectTest
+from millpond.project.check import Target
 from millpond.project.model import Project, Source
 from millpond.project.yaml_file import typed
 from millpond.sql.quarantine import RECORDS
@@ -104,18 +106,20 @@ class Rehearsal:
 
     def _before(self, model: CompiledModel) -> frozenset[TableName]:
         found: set[TableName] = set()
-        waiting = list(model.inputs)
+        waiting = list(model.needs)
         while waiting:
             table = waiting.pop()
             if table not in found:
                 found.add(table)
-                waiting += self._models[table].inputs if table in self._models else ()
+                waiting += self._models[table].needs if table in self._models else ()
         return frozenset(found)
 
     def _schema(self, model: CompiledModel) -> Schema:
-        """The columns of a model's table, whose inputs are made first."""
-        for table in model.inputs:
+        """The columns of a model's table. What it reads and what it is checked against are made first."""
+        for table in model.needs:
             self._ensure(table)
+        for check in model.model.checks:
+            self._ensure_column(check.target)
         return table_columns(model.model, output_schema(self._described(model), model.model))
 
     def _ensure(self, table: TableName) -> None:
@@ -140,13 +144,21 @@ class Rehearsal:
             )
         self._fill(table, _landing_columns(source, rows or ()), rows or ())
 
+    def _ensure_column(self, target: Target | None) -> None:
+        """Give a source's table the column that a check looks into, where no given row has it."""
+        if target is None or target.table in self._models:
+            return
+        if self._twin.metadata(target.table).schema().get(target.column) is None:
+            self._twin.add_columns(target.table, (Column(target.column, "VARCHAR"),))
+
     def _build(self, model: CompiledModel) -> None:
         inputs = tuple(InputRange(table, None) for table in model.inputs)
         step = BuildStep(model.table, model.model.kind, "create", inputs, "a test")
         news = tuple(given_rows(self._twin, table) for table in model.inputs) if reads_changes(model, step) else ()
         building = begun(self._bench, self._session, self._twin.stage, model, step, news)
         with self._session.transaction():
-            done(building, step)
+            work = done(building, step)
+        judge_together(self._session, model.model, work.ledger.staged)
         self._twin.forget()
 
     def _described(self, model: CompiledModel) -> Schema:

@@ -13,6 +13,7 @@ from millpond.ingest.quarantine import put_rejects
 from millpond.pipeline.workbench import Workbench
 from millpond.project.model import Model
 from millpond.quality.rules import KEY_CONFLICT
+from millpond.quality.verdicts import outcome
 from millpond.sql.append import losers
 from millpond.sql.quarantine import Rejects, same_row
 from millpond.sql.staging import (
@@ -22,7 +23,9 @@ from millpond.sql.staging import (
     as_json,
     counts,
     create_judged,
+    create_settled,
     create_staged,
+    example,
     key_text,
     reject_field,
     rejected,
@@ -40,27 +43,52 @@ class Judged:
 
 
 def stage_rows(session: Session, model: Model, staging: Staging) -> Judged:
-    """Make the staged relation and judge it. Raises QualityError MP-6001 when a check with severity stop fails."""
+    """Make the staged relation and judge it. Raises QualityError MP-6001 when a check stops the step."""
     session.execute(create_staged(staging))
     session.execute(create_judged(staging))
     staged, rejected, *failed = session.rows(counts(staging.rules))[0]
-    pairs = tuple(zip(staging.rules, failed, strict=True))
-    verdicts = tuple(Verdict(model.table, rule.name, _outcome(rule, count), count, staged) for rule, count in pairs)
-    for rule, count in pairs:
-        if rule.severity == "stop" and count:
-            raise stopped(model, rule.name, f"{count:,} of {staged:,} rows: {rule.reason}")
+    outcomes = [
+        outcome(rule.severity, rule.max_failed, count, staged)
+        for rule, count in zip(staging.rules, failed, strict=True)
+    ]
+    if "stop" in outcomes:
+        place = outcomes.index("stop")
+        shown = session.rows(example(staging.rules, place))[0][0]
+        raise _stopped_by(model, staging.rules[place], (failed[place], staged), shown)
+    if staging.again:
+        session.execute(create_settled(staging, failed))
+    verdicts = tuple(
+        Verdict(model.table, rule.name, come, count, staged)
+        for rule, come, count in zip(staging.rules, outcomes, failed, strict=True)
+    )
     return Judged(staged, rejected, verdicts)
 
 
-def stopped(model: Model, rule: str, told: str) -> QualityError:
-    """The error of a check with severity stop."""
+def _stopped_by(model: Model, rule: Rule, counted: tuple[int, int], shown: object) -> QualityError:
+    failed, judged = counted
+    most = "" if rule.max_failed is None else f", more than the {rule.max_failed} that are borne"
+    such = such_as(model, rule.name, shown)
+    return stopped(model, rule.name, f"{failed:,} of {judged:,} rows: {rule.reason}{such}{most}", counted)
+
+
+def such_as(model: Model, rule: str, shown: object) -> str:
+    """What failed, for a message; nothing where a column of the rule holds what belongs to a person."""
+    columns = next((check.columns for check in model.checks if check.rule == rule), (rule.removeprefix("cast:"),))
+    private = any(name in model.columns and model.columns[name].pii for name in columns)
+    return "" if shown is None or private else f", such as {shown}"
+
+
+def stopped(model: Model, rule: str, told: str, counted: tuple[int, int]) -> QualityError:
+    """The error of a check that stops the step; `counted` are the failures and what was judged."""
     where = next((check.where for check in model.checks if check.rule == rule), model.place())
-    return QualityError(
+    error = QualityError(
         "MP-6001",
         f"the check {rule} of {model.table} stopped the step: {told}",
         next_step="nothing was changed; mend the input or the model, or lower the check's severity",
         where=where,
     )
+    error.verdict = {"rule": rule, "failed": counted[0], "judged": counted[1]}
+    return error
 
 
 def quarantine_rejected(bench: Workbench, session: Session, table: TableName, *, known: bool) -> None:
@@ -115,7 +143,3 @@ def quarantine_losers(
         ),
         known=known,
     )
-
-
-def _outcome(rule: Rule, failed: int) -> str:
-    return rule.severity if failed else "pass"

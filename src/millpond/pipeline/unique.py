@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from millpond.catalog.commits import Verdict
 from millpond.engines.engine import Session
-from millpond.pipeline.staged import Judged, stopped
+from millpond.pipeline.staged import Judged, stopped, such_as
 from millpond.project.check import Check
 from millpond.project.model import HISTORIES, Model
+from millpond.quality.verdicts import outcome
 from millpond.sql.staging import Rule, Staging, reject_later
 from millpond.sql.unique import reject_repeated, repeated
 
@@ -30,18 +31,20 @@ def reject_repeats(session: Session, model: Model, judged: Judged, staging: Stag
     return replace(judged, rejected=rejected, verdicts=verdicts)
 
 
-def judge_unique(session: Session, model: Model, staged: int) -> tuple[Verdict, ...]:
+def judge_unique(session: Session, model: Model, staged: int, kept: frozenset[str]) -> tuple[Verdict, ...]:
     """Judge the table as the step leaves it, before anyone else sees it.
 
-    Raises QualityError MP-6001 when a check with severity stop fails.
+    `kept` are the rules that the table kept before the step. Raises QualityError MP-6001 when a check stops the step.
     """
     verdicts = []
     for check in _unique(model, "warn", "stop"):
-        failed, shown = session.rows(repeated(model.table, check.columns, current=model.kind in HISTORIES))[0]
-        if failed and check.severity == "stop":
-            raise stopped(model, check.rule, f"{failed:,} values stand in more than one row, such as {shown}")
-        outcome = check.severity if failed else "pass"
-        verdicts.append(Verdict(model.table, check.rule, outcome, int(failed), staged))
+        query = repeated(model.table, check.columns, staged=check.rule in kept, current=model.kind in HISTORIES)
+        failed, shown = session.rows(query)[0]
+        come = outcome(check.severity, check.max_failed, failed, staged)
+        if come == "stop":
+            such = such_as(model, check.rule, shown)
+            raise stopped(model, check.rule, f"{failed:,} values stand in more than one row{such}", (failed, staged))
+        verdicts.append(Verdict(model.table, check.rule, come, int(failed), staged))
     return tuple(verdicts)
 
 

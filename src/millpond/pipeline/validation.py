@@ -9,14 +9,13 @@ from millpond.core.errors import EngineError, Finding, Location, ModelError, in_
 from millpond.core.names import RESERVED, TableName, closest
 from millpond.core.schema import Column, Schema
 from millpond.engines.engine import Engine, Session
+from millpond.pipeline.check_validation import check_findings
 from millpond.pipeline.compiled import CompiledModel, compile_model
 from millpond.pipeline.graph import ordered
 from millpond.pipeline.roles import role_problems, table_columns
-from millpond.project.check import Check
 from millpond.project.model import Model, Project
-from millpond.quality.rules import row_rules
-from millpond.sql.binding import create_empty, create_schema, probe
-from millpond.sql.marks import mark, marked
+from millpond.sql.binding import create_empty, create_schema, open_lake, probe
+from millpond.sql.marks import mark
 from millpond.sql.references import volatile
 
 
@@ -50,12 +49,13 @@ def _unknown_inputs(model: CompiledModel, makeable: set[TableName]) -> list[Find
     return [
         Finding(
             "MP-2010",
-            f"{model.table} reads {reference.table}, which no source or model makes",
+            f"{model.table} {verb} {reference.table}, which no source or model makes",
             "correct the name, or add the source or model",
             reference.where,
             closest(str(reference.table), [str(table) for table in makeable]),
         )
-        for reference in model.references
+        for verb, references in (("reads", model.references), ("is checked against", model.compared))
+        for reference in references
         if reference.table not in makeable
     ]
 
@@ -65,6 +65,8 @@ def _bind(session: Session, order: tuple[CompiledModel, ...], known: Mapping[Tab
     findings: list[Finding] = []
     bound = dict(known)
     made = {model.table for model in order}
+    for statement in open_lake():
+        session.execute(statement)
     for table, schema in known.items():
         if table not in made:
             session.execute(create_schema(table.layer))
@@ -88,7 +90,8 @@ def _bind(session: Session, order: tuple[CompiledModel, ...], known: Mapping[Tab
         kept = table_columns(model.model, schema)
         session.execute(create_empty(model.table, kept))
         bound[model.table] = kept
-        findings += _check_expressions(session, model, schema)
+        findings += _mark_problems(session, model.model, model.query.text())
+        findings += check_findings(session, model, schema, bound)
     return findings
 
 
@@ -129,9 +132,6 @@ def _outputs(model: Model, schema: Schema) -> list[Finding]:
         findings += _missing(model, kept, field.column, f"partition.{index}", "MP-2033", "the partition column")
     for index, name in enumerate(model.cluster):
         findings += _missing(model, kept, name, f"cluster.{index}", "MP-2036", "the cluster column")
-    for check in model.checks:
-        for name in check.columns:
-            findings += _missing_checked(model, schema if check.on_rows else kept, check, name)
     for column in schema:
         findings += _type_problem(model, column)
     return findings
@@ -143,13 +143,6 @@ def _missing(model: Model, schema: Schema, name: str, entry: str, code: str, wha
     step = "name a column that the query gives, or add it to the query"
     told = f"{what} {name!r} is not among the columns of {model.table}"
     return [Finding(code, told, step, model.place(entry), closest(name, schema.names))]
-
-
-def _missing_checked(model: Model, schema: Schema, check: Check, name: str) -> list[Finding]:
-    if schema.get(name) is not None:
-        return []
-    told = f"the check {check.rule} names {name!r}, which is not among the columns of {model.table}"
-    return [Finding("MP-2032", told, "name a column that the query gives", check.where, closest(name, schema.names))]
 
 
 def _type_problem(model: Model, column: Column) -> list[Finding]:
@@ -174,23 +167,6 @@ def _volatile(model: CompiledModel) -> list[Finding]:
         )
         for name, where in volatile(model.query)
     ]
-
-
-def _check_expressions(session: Session, compiled: CompiledModel, schema: Schema) -> list[Finding]:
-    model, query = compiled.model, compiled.query.text()
-    findings = _mark_problems(session, model, query)
-    if model.deletes:
-        query = marked(query, "FALSE")
-    for check in (check for check in model.checks if check.on_rows):
-        if any(schema.get(name) is None for name in check.columns):
-            continue
-        (rule,) = (rule for rule in row_rules(model, ()) if rule.name == check.rule)
-        try:
-            session.describe(probe(query, rule.failing))
-        except EngineError as wrong:
-            told = f"the check {check.rule} of {model.table} cannot be judged: {wrong.finding.message.splitlines()[0]}"
-            findings.append(Finding("MP-2035", told, "correct the check", check.where))
-    return findings
 
 
 def _mark_problems(session: Session, model: Model, query: str) -> list[Finding]:

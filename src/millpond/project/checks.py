@@ -6,78 +6,33 @@
       - between: {battery: [0, 100]}
         severity: warn
       - regex: {vehicle_id: '^[A-Z]{2}\\d{6}$'}
+        max_failed: 1%
       - unique: [vehicle_id, ts]
       - sql: ended_at >= started_at
         name: ends_after_start
 
-NULL passes every check but `not_null`. Row checks take the model's `on_fail` as severity unless they say another;
-`unique` takes `stop`, because which of two rows is wrong cannot be told from a row (with `quarantine`, all but the
-first by content go there).
+NULL passes every check but `not_null`. Row checks take the model's `on_fail` as severity unless they say another.
+Checks on the table take `stop`, because they cannot tell which row is wrong (`unique` with `quarantine` sends all but
+the first by content there); `freshness` and `distribution` speak of the world more than of the step, and warn.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any, get_args
-
-from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
+from typing import Any
 
 from millpond.core.errors import Location
-from millpond.project.check import Check, CheckKind, CheckSeverity
+from millpond.project.check import COUNTED, ROW_CHECKS, Check, CheckKind, CheckSeverity, Limit, is_query
+from millpond.project.check_entry import KINDS, CheckEntry, DistributionEntry
 from millpond.project.findings import Findings
-from millpond.project.settings import Declared, OneOrMore
+from millpond.project.settings import seconds
 from millpond.project.yaml_file import Document, Entry
 
-KINDS: tuple[CheckKind, ...] = get_args(CheckKind)
-
-
-def _scalar(value: Any) -> Any:
-    if value is None:
-        raise ValueError("a value (NULL is judged by not_null)")
-    if isinstance(value, dict | list):
-        raise ValueError("a single value")  # noqa: TRY004 - pydantic reports ValueErrors
-    return value
-
-
-Scalar = Annotated[Any, AfterValidator(_scalar), WithJsonSchema({"type": ["string", "number", "boolean"]})]
-Column = Annotated[str, Field(min_length=1)]
-Bounds = Annotated[list[Scalar], Field(min_length=2, max_length=2)]
-
-
-class CheckEntry(Declared):
-    """One rule: exactly one of not_null, in, between, regex, unique and sql."""
-
-    model_config = ConfigDict(populate_by_name=False)
-
-    not_null: OneOrMore[Column] | None = Field(None, description="Columns that must not be NULL.")
-    in_: dict[Column, Annotated[list[Scalar], Field(min_length=1)]] | None = Field(
-        None, alias="in", description="Columns and the values that they may hold."
-    )
-    between: dict[Column, Bounds] | None = Field(
-        None, description="Columns with their lowest and highest value, both allowed."
-    )
-    regex: dict[Column, str] | None = Field(None, description="Columns and the pattern (RE2) found in each value.")
-    unique: OneOrMore[Column] | None = Field(None, description="Columns that together name one row.")
-    sql: Annotated[str, Field(min_length=1)] | None = Field(
-        None, description="An expression that is true of every row."
-    )
-    severity: CheckSeverity | None = Field(
-        None, description="What a failure does: warn, quarantine or stop; by default the model's on_fail."
-    )
-    name: Annotated[str, Field(min_length=1)] | None = Field(
-        None, description="Name in place of the columns, where two checks would else be called the same."
-    )
-
-    @property
-    def kinds(self) -> tuple[CheckKind, ...]:
-        """The kinds of rule that the entry holds; exactly one when it is right."""
-        return tuple(kind for kind in KINDS if self.says(kind) is not None)
-
-    def says(self, kind: CheckKind) -> Any:
-        """What the entry says under a kind's key, or None."""
-        return getattr(self, "in_" if kind == "in" else kind)
+_WARNING: tuple[CheckKind, ...] = ("freshness", "distribution")
+_RANGED: tuple[CheckKind, ...] = ("between", "length", "row_count", "distribution")
 
 
 def checks(
@@ -86,7 +41,7 @@ def checks(
     """The records for all entries, one for each column where a rule judges columns by themselves.
 
     Each entry comes with its position in the front matter. Notes MP-1025 (not exactly one kind), MP-1026 (bounds),
-    MP-1027 (two rules of one name).
+    MP-1027 (two rules of one name), MP-1140 (a severity that the kind cannot have), MP-1141 (a key of another kind).
     """
     made: dict[str, Check] = {}
     for position, entry in entries:
@@ -100,8 +55,10 @@ def checks(
                 where=document.value_place(place),
             )
             continue
-        for check in _flat(entry, kinds[0], on_fail, document, place):
-            if kinds[0] == "between":
+        written = _Written(entry, kinds[0], on_fail, document, place)
+        _check_keys(written, findings)
+        for check in written.flat():
+            if check.kind in _RANGED:
                 _check_bounds(check, findings)
             if check.rule in made:
                 findings.add(
@@ -114,42 +71,121 @@ def checks(
     return tuple(made.values())
 
 
-def _flat(
-    entry: CheckEntry, kind: CheckKind, on_fail: CheckSeverity, document: Document, place: Entry
-) -> Iterator[Check]:
-    severity = entry.severity or ("stop" if kind == "unique" else on_fail)
-    said = entry.says(kind)
+@dataclass(frozen=True)
+class _Written:
+    """One entry on its way to flat records."""
 
-    def check(
-        columns: tuple[str, ...], values: tuple[object, ...], label: str, where: Location, *, alone: bool
+    entry: CheckEntry
+    kind: CheckKind
+    on_fail: CheckSeverity
+    document: Document
+    place: Entry
+
+    @property
+    def on_rows(self) -> bool:
+        return self.kind in ROW_CHECKS and not (self.kind == "sql" and is_query(self.entry.sql or ""))
+
+    @property
+    def severity(self) -> CheckSeverity:
+        if self.entry.severity is not None:
+            return self.entry.severity
+        if self.kind == "relationship" and self.on_fail == "stop":
+            return "quarantine"
+        if self.on_rows:
+            return self.on_fail
+        return "warn" if self.kind in _WARNING else "stop"
+
+    def flat(self) -> Iterator[Check]:
+        said = self.entry.says(self.kind)
+        if self.kind == "sql":
+            label = hashlib.sha256(said.strip().encode()).hexdigest()[:8]
+            yield self._check((), (said.strip(),), label, self._value(), alone=True)
+        elif self.kind == "unique":
+            yield self._check(said, (), ",".join(said), self._value(), alone=True)
+        elif self.kind == "row_count":
+            yield self._check((), said, "", self._value(), alone=True)
+        elif self.kind == "not_null":
+            for position, column in enumerate(said):
+                yield self._check((column,), (), column, self._value(position), alone=len(said) == 1)
+        elif self.kind == "distribution":
+            parts = [(column, *part) for column, entry in said.items() for part in _measures(entry)]
+            for column, key, measure, argument, bounds in parts:
+                label = f"{column}:{measure}" + ("" if argument is None else f"({argument})")
+                values = (measure, argument, *bounds)
+                yield self._check((column,), values, label, self._value(column, key), alone=len(parts) == 1)
+        else:
+            for column, value in said.items():
+                where = self.document.key_place((*self.place, self.kind, column))
+                yield self._check((column,), self._values(value), column, where, alone=len(said) == 1)
+
+    def _values(self, said: Any) -> tuple[object, ...]:
+        if self.kind == "freshness":
+            return (seconds(said),)
+        if self.kind == "sum_equals":
+            return (said, self.entry.tolerance or Limit(0.0))
+        return tuple(said) if self.kind in ("in", "between", "length") else (said,)
+
+    def _check(
+        self, columns: tuple[str, ...], values: tuple[object, ...], label: str, where: Location, *, alone: bool
     ) -> Check:
-        named = entry.name and (entry.name if alone else f"{entry.name}:{label}")
-        return Check(kind, columns, values, severity, f"{kind}:{named or label}", where)
+        named = self.entry.name and (self.entry.name if alone or not label else f"{self.entry.name}:{label}")
+        rule = f"{self.kind}:{named or label}" if named or label else self.kind
+        return Check(self.kind, columns, values, self.severity, rule, where, self.entry.max_failed)
 
-    if kind == "sql":
-        label = hashlib.sha256(said.strip().encode()).hexdigest()[:8]
-        yield check((), (said.strip(),), label, document.value_place((*place, "sql")), alone=True)
-    elif kind == "unique":
-        yield check(said, (), ",".join(said), document.value_place((*place, "unique")), alone=True)
-    elif kind == "not_null":
-        for position, column in enumerate(said):
-            where = document.value_place((*place, "not_null", position))
-            yield check((column,), (), column, where, alone=len(said) == 1)
-    else:
-        for column, value in said.items():
-            values = (value,) if kind == "regex" else tuple(value)
-            where = document.key_place((*place, kind, column))
-            yield check((column,), values, column, where, alone=len(said) == 1)
+    def _value(self, *steps: str | int) -> Location:
+        return self.document.value_place((*self.place, self.kind, *steps))
+
+
+def _measures(entry: DistributionEntry) -> Iterator[tuple[str, str, object, tuple[object, object]]]:
+    """Key, measure, argument and bounds of each measure of a distribution."""
+    for key in ("mean", "stddev"):
+        bounds = getattr(entry, key)
+        if bounds is not None:
+            yield key, key, None, bounds
+    for key in ("quantile", "share"):
+        for argument, bounds in (getattr(entry, key) or {}).items():
+            yield key, key, argument, bounds
+
+
+def _check_keys(written: _Written, findings: Findings) -> None:
+    """Note what the entry says that its kind cannot have."""
+    entry, kind = written.entry, written.kind
+    where = written.document.value_place((*written.place, "severity"))
+    if kind == "relationship" and entry.severity == "stop":
+        findings.add(
+            "MP-1140",
+            "a relationship cannot stop a step: the row that it asks for may only be late",
+            next_step="write severity: quarantine (the row can be replayed) or warn; max_failed stops on many",
+            where=where,
+        )
+    if not written.on_rows and kind != "unique" and entry.severity == "quarantine":
+        findings.add(
+            "MP-1140",
+            f"{'an sql query' if kind == 'sql' else kind} judges the table and can send no row to quarantine",
+            next_step="write severity: warn or stop",
+            where=where,
+        )
+    for key, kinds in (("max_failed", COUNTED), ("tolerance", ("sum_equals",))):
+        if getattr(entry, key) is not None and kind not in kinds:
+            findings.add(
+                "MP-1141",
+                f"{key} means nothing for {kind}",
+                next_step=f"take it out; it belongs to {', '.join(kinds)}",
+                where=written.document.value_place((*written.place, key)),
+            )
 
 
 def _check_bounds(check: Check, findings: Findings) -> None:
-    low, high = (_comparable(value) for value in check.values)
-    if type(low) is not type(high):
-        message = f"the bounds of {check.columns[0]} are of two types: {check.values[0]} and {check.values[1]}"
-    elif isinstance(low, bool):
+    low, high = (_comparable(value) for value in check.values[-2:])
+    name = check.columns[0] if check.columns else check.kind
+    if any(isinstance(bound, bool) for bound in (low, high)):
         message = "true and false are no bounds"
+    elif low is None or high is None:
+        return
+    elif type(low) is not type(high):
+        message = f"the bounds of {name} are of two types: {check.values[-2]} and {check.values[-1]}"
     elif low > high:
-        message = f"the lower bound {check.values[0]} is above the upper bound {check.values[1]}"
+        message = f"the lower bound {check.values[-2]} is above the upper bound {check.values[-1]}"
     else:
         return
     findings.add("MP-1026", message, next_step="write [lowest, highest]", where=check.where)

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from millpond.core.errors import Location, ProjectError
 from millpond.project.check import CheckSeverity
-from millpond.project.checks import CheckEntry, Column
+from millpond.project.check_entry import CheckEntry, Column
 from millpond.project.model import ModelKind
 from millpond.project.settings import Declared, Duration, OneOrMore
 from millpond.project.text_file import line_and_column

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from millpond.core.errors import Location
 from millpond.core.names import TableName
+from millpond.project.check import Check
 from millpond.project.checks import checks
 from millpond.project.findings import Findings
 from millpond.project.front_matter import BreakerEntry, FrontMatter, split
@@ -17,7 +18,7 @@ from millpond.project.model import Breaker, ColumnNotes, Model, Partition
 from millpond.project.partitions import partition
 from millpond.project.settings import seconds
 from millpond.project.text_file import read
-from millpond.project.validation import validate
+from millpond.project.validation import Validated, validate
 from millpond.project.variables import Variables
 from millpond.project.yaml_file import Document, compose
 
@@ -46,9 +47,6 @@ def read_model(path: Path, table: TableName, variables: Variables | None, findin
     if matter is None:
         return None
     check_kind(matter, document, findings)
-    written = (position for position in itertools.count() if ("checks", position) not in validated.dropped)
-    judged = checks(zip(written, matter.checks, strict=False), matter.on_fail, document, findings)
-    check_unique(matter.kind, judged, findings)
     model = Model(
         table=table,
         kind=matter.kind,
@@ -62,7 +60,7 @@ def read_model(path: Path, table: TableName, variables: Variables | None, findin
         exclude=matter.exclude,
         partition=_partitions(matter, document, findings),
         cluster=matter.cluster,
-        checks=judged,
+        checks=_checks(table, validated, document, findings),
         on_fail=matter.on_fail,
         review_by=matter.review_by,
         breaker=_breaker(matter.breaker),
@@ -79,6 +77,26 @@ def _breaker(said: BreakerEntry | None) -> Breaker | None:
     if said is None:
         return None
     return Breaker(float(said.max_failed.rstrip(" %")) / 100, said.after, seconds(said.retry))
+
+
+def _checks(
+    table: TableName, validated: Validated[FrontMatter], document: Document, findings: Findings
+) -> tuple[Check, ...]:
+    matter = validated.part
+    if matter is None:
+        return ()
+    written = (position for position in itertools.count() if ("checks", position) not in validated.dropped)
+    found = checks(zip(written, matter.checks, strict=False), matter.on_fail, document, findings)
+    for check in found:
+        if check.kind == "relationship" and check.target is not None and check.target.table == table:
+            findings.add(
+                "MP-1142",
+                f"{check.rule} asks for rows of {table} itself, which are judged one by one and not among each other",
+                next_step="judge the whole table: `sql: SELECT ...`, a query whose rows are failures",
+                where=check.where,
+            )
+    check_unique(matter.kind, found, findings)
+    return found
 
 
 def _partitions(matter: FrontMatter, document: Document, findings: Findings) -> tuple[Partition, ...]:

@@ -101,11 +101,10 @@ def delete_losers(append: Append) -> str:
     )
 
 
-def insert_new(append: Append, *, contested: bool, rejected: bool) -> str:
-    """Add the rows that nobody contests, and the winners of those that were; `rejected` says that some are bad."""
+def insert_new(append: Append, *, contested: bool) -> str:
+    """Add the rows that nobody contests, and the winners of those that were."""
     columns = names(append.outputs)
-    # Where no row is bad, the rules are not asked again.
-    alone = f"SELECT {columns} FROM {STAGED} WHERE {good() if rejected else 'TRUE'}"
+    alone = f"SELECT {columns} FROM {STAGED} WHERE {good()}"
     if not contested:
         return f'INSERT INTO "lake".{append.table.quoted} ({columns}) {alone}'
     alone = f"{alone} AND {HASH} NOT IN (SELECT {HASH} FROM {DOUBLED})"

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from millpond.core.names import TableName, quote
+from collections.abc import Sequence
+
+from millpond.core.names import TableName, literal, quote
 from millpond.core.schema import Column, Schema
+
+
+def open_lake() -> tuple[str, ...]:
+    """Statements that make an empty database in memory stand for the lake."""
+    return ("ATTACH ':memory:' AS lake", "USE lake")
 
 
 def create_schema(layer: str) -> str:
@@ -30,6 +37,21 @@ def drop_table(table: TableName) -> str:
 def empty_table(table: TableName) -> str:
     """DELETE of every row."""
     return f"DELETE FROM {table.quoted}"
+
+
+def probe_aggregates(table: TableName, asked: Sequence[str]) -> str:
+    """A query that binds aggregates over a table's rows."""
+    return f"SELECT {', '.join(asked)} FROM {table.quoted}"
+
+
+def probe_pattern(pattern: str) -> str:
+    """A query that binds only where the pattern is one."""
+    return f"SELECT regexp_matches('', {literal(pattern)})"
+
+
+def probe_value(text: str, kind: str) -> str:
+    """A query that runs only where a text can be read as a type."""
+    return f"SELECT {literal(text)}::{kind}"
 
 
 def probe(query: str, condition: str) -> str:

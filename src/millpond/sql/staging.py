@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from millpond.core.names import TableName, literal, quote
-from millpond.project.check import CheckSeverity
+from millpond.project.check import CheckSeverity, Limit
 from millpond.sql.values import value
 
 STAGED = "staged"
@@ -29,7 +29,8 @@ _WORD = 60
 class Rule:
     """One rule over the staged columns.
 
-    `failing` is an SQL condition that is never NULL, `value` what failed as text, `reason` a sentence for people.
+    `failing` is an SQL condition (NULL is no failure), `value` what failed as text, `reason` a sentence for people.
+    More failures than `max_failed` stop the step.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Rule:
     value: str
     reason: str
     severity: CheckSeverity
+    max_failed: Limit | None = None
 
 
 @dataclass(frozen=True)
@@ -79,15 +81,38 @@ def create_staged(staging: Staging) -> str:
     `_mp_reject` is the JSON of a bad row. Where the query may be read again this is a view, for memory that is touched
     for the first time costs more than reading twice.
     """
+    return _create_staged(staging, staging.query, "TRUE")
+
+
+def create_settled(staging: Staging, failed: Sequence[int]) -> str:
+    """The staged view once more, which need not ask again what the judged rows say already.
+
+    `failed` are the rows that broke each rule. A rule that no row broke is left out, and the others are asked only of
+    rows whose key a rejected row has.
+    """
+    rules = tuple(rule for rule, count in zip(staging.rules, failed, strict=True) if count)
+    rules = tuple(rule for _, rule in _rejecting(rules))
+    query, suspect = staging.query, "TRUE"
+    if rules and staging.key:
+        suspect = "_mp_suspect"
+        hashed = key_hash(staging.key, whole=staging.whole)
+        doubtful = f"SELECT {HASH} FROM {JUDGED} WHERE {BAD} AND {HASH} IS NOT NULL"
+        marked = f"({hashed} IS NULL OR {hashed} IN ({doubtful})) AS {suspect}"
+        query = f"SELECT *, {marked} FROM ({query}) AS p"
+    return _create_staged(replace(staging, rules=rules), query, suspect)
+
+
+def _create_staged(staging: Staging, query: str, asked: str) -> str:
+    """`asked` is the condition of the rows that the rules are asked of; the others broke none."""
     outputs = ", ".join(quote(name) for name in staging.outputs)
     hashed = f", {key_hash(staging.key, whole=staging.whole)} AS {HASH}" if staging.key else ""
     carried = _carried(staging) if staging.carried else ""
     gone = f", {GONE}" if staging.marked else ""
     kept = "".join(f", {quote(_word_name(index))}" for index in _words(staging.rules))
     return (
-        f"CREATE TEMP {'VIEW' if staging.again else 'TABLE'} {STAGED} AS "
+        f"CREATE OR REPLACE TEMP {'VIEW' if staging.again else 'TABLE'} {STAGED} AS "
         f"SELECT {outputs}{hashed}{carried}{gone}{kept}, {_broken(staging.rules)} AS {BAD}, "
-        f"{_reject(staging)} AS {REJECT} FROM ({_judging(staging)}) AS judged"
+        f"{_reject(staging)} AS {REJECT} FROM ({_judging(staging, query, asked)}) AS judged"
     )
 
 
@@ -95,13 +120,14 @@ def good_rows(staging: Staging) -> str:
     """SELECT of the outputs (and GONE) of the rows that no rule rejects, without anything being staged."""
     outputs = ", ".join(quote(name) for name in staging.outputs)
     gone = f", {GONE}" if staging.marked else ""
-    return f"SELECT {outputs}{gone} FROM ({_judging(staging)}) AS judged WHERE NOT ({_broken(staging.rules)})"
+    rows = f"SELECT {outputs}{gone} FROM ({_judging(staging, staging.query)}) AS judged"
+    return f"{rows} WHERE NOT ({_broken(staging.rules)})"
 
 
 def bad_places(staging: Staging) -> str:
     """SELECT of origin and position of the rows that a rule rejects, without anything being staged; for traced rows."""
     origin, position, _ = CARRIED
-    rows = f"SELECT {origin}, {position} FROM ({_judging(staging)}) AS judged"
+    rows = f"SELECT {origin}, {position} FROM ({_judging(staging, staging.query)}) AS judged"
     return f"{rows} WHERE {_broken(staging.rules)}"
 
 
@@ -124,12 +150,21 @@ def key_hash(key: tuple[str, ...], *, whole: bool = False) -> str:
 
 
 def counts(rules: tuple[Rule, ...]) -> str:
-    """SELECT of staged rows, rejected rows, and for each rule the rows that failed it; one row."""
-    failed = "".join(
-        f", count(*) FILTER (WHERE ({quote(_word_name(i // _WORD))} & {1 << (i % _WORD)}) <> 0)"
-        for i in range(len(rules))
+    """SELECT of staged rows, rejected rows, and for each rule the rows that failed it; one row.
+
+    Rows that broke the same rules are counted together first: a bit is then looked at once for many rows.
+    """
+    words = "".join(f", {quote(_word_name(index))}" for index in _words(rules))
+    failed = "".join(f", coalesce(sum(_mp_n) FILTER (WHERE {_failed(i)}), 0)::BIGINT" for i in range(len(rules)))
+    return (
+        f"SELECT coalesce(sum(_mp_n), 0)::BIGINT, coalesce(sum(_mp_n) FILTER (WHERE {BAD}), 0)::BIGINT{failed} "
+        f"FROM (SELECT {BAD}{words}, count(*) AS _mp_n FROM {JUDGED} GROUP BY ALL) AS alike"
     )
-    return f"SELECT count(*), count(*) FILTER (WHERE {BAD}){failed} FROM {JUDGED}"
+
+
+def example(rules: tuple[Rule, ...], index: int) -> str:
+    """SELECT of the value of some row that broke a rule, by the rule's place; NULL where there is nothing to show."""
+    return f"SELECT min({rules[index].value}) FROM {STAGED} WHERE {_failed(index)}"
 
 
 def reject_field(name: str, as_type: str = "VARCHAR") -> str:
@@ -218,9 +253,11 @@ def within(column: str, low: object, high: object) -> str:
     return f"{quote(column)} >= {value(low)} AND {quote(column)} <= {value(high)}"
 
 
-def _judging(staging: Staging) -> str:
-    words = "".join(f", {_word(staging.rules, index)} AS {quote(_word_name(index))}" for index in _words(staging.rules))
-    return f"SELECT *{words} FROM ({staging.query}) AS q"
+def _judging(staging: Staging, query: str, asked: str = "TRUE") -> str:
+    """The rows of a query with their failure words; `asked` is the condition of those that the rules are asked of."""
+    names = ((index, quote(_word_name(index))) for index in _words(staging.rules))
+    words = "".join(f", {_word(staging.rules, index, asked)} AS {name}" for index, name in names)
+    return f"SELECT *{words} FROM ({query}) AS q"
 
 
 def _carried(staging: Staging) -> str:
@@ -228,6 +265,11 @@ def _carried(staging: Staging) -> str:
         return "".join(f", {name}" for name in CARRIED)
     types = ("VARCHAR", "BIGINT", "VARCHAR")
     return "".join(f", NULL::{kind} AS {name}" for name, kind in zip(CARRIED, types, strict=True))
+
+
+def _failed(index: int) -> str:
+    """The condition of rows that broke the rule at a place."""
+    return f"({quote(_word_name(index // _WORD))} & {1 << (index % _WORD)}) <> 0"
 
 
 def _words(rules: tuple[Rule, ...]) -> range:
@@ -238,10 +280,11 @@ def _word_name(index: int) -> str:
     return f"_mp_failed_{index}"
 
 
-def _word(rules: tuple[Rule, ...], index: int) -> str:
+def _word(rules: tuple[Rule, ...], index: int, asked: str) -> str:
     part = rules[index * _WORD : (index + 1) * _WORD]
     bits = " | ".join(f"CASE WHEN {rule.failing} THEN {1 << bit} ELSE 0 END" for bit, rule in enumerate(part))
-    return f"({bits})::{'UTINYINT' if len(part) <= 8 else 'UBIGINT'}"
+    word = bits if asked == "TRUE" else f"CASE WHEN {asked} THEN {bits} ELSE 0 END"
+    return f"({word})::{'UTINYINT' if len(part) <= 8 else 'UBIGINT'}"
 
 
 def _rejecting(rules: tuple[Rule, ...]) -> list[tuple[int, Rule]]:
@@ -281,9 +324,7 @@ def _reject_json(fields: dict[str, str]) -> str:
 
 
 def _first(rules: list[tuple[int, Rule]], shown: Callable[[Rule], str]) -> str:
-    cases = " ".join(
-        f"WHEN ({quote(_word_name(i // _WORD))} & {1 << (i % _WORD)}) <> 0 THEN {shown(rule)}" for i, rule in rules
-    )
+    cases = " ".join(f"WHEN {_failed(i)} THEN {shown(rule)}" for i, rule in rules)
     return f"CASE {cases} END"
 
 

@@ -7,17 +7,21 @@ from millpond.sql.scd2 import CURRENT
 from millpond.sql.staging import BAD, REJECT, STAGED, good
 
 
-def repeated(table: TableName, columns: tuple[str, ...], *, current: bool = False) -> str:
+def repeated(table: TableName, columns: tuple[str, ...], *, staged: bool = False, current: bool = False) -> str:
     """SELECT of one row: how many values of the columns stand in more than one row, and one of them as text.
 
-    NULL is no value: rows with a NULL among the columns are never repeated (SQL:2016, 11.7). With `current`, only
-    versions that hold still are looked at.
+    With `staged`, only values of good staged rows are looked at, with `current` only versions that hold still. NULL is
+    no value: rows with a NULL among the columns are never repeated (SQL:2016, 11.7).
     """
     names = ", ".join(quote(name) for name in columns)
     known = " AND ".join([f"{quote(name)} IS NOT NULL" for name in columns] + [CURRENT] * current)
+    rows = f'"lake".{table.quoted} AS t'
+    if staged:
+        same = " AND ".join(f"t.{quote(name)} IS NOT DISTINCT FROM s.{quote(name)}" for name in columns)
+        rows += f" SEMI JOIN (SELECT {names} FROM {STAGED} WHERE {good()}) AS s ON {same}"
     return (
         f"SELECT count(*), min(shown) FROM (SELECT concat_ws(', ', {names}) AS shown "
-        f'FROM "lake".{table.quoted} WHERE {known} GROUP BY {names} HAVING count(*) > 1)'
+        f"FROM {rows} WHERE {known} GROUP BY {names} HAVING count(*) > 1)"
     )
 
 

@@ -1,0 +1,44 @@
+"""What a table's metadata knows of its rows, where it knows it exactly: without reading a data file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from millpond.catalog import manifests
+from millpond.catalog.metadata import TableMetadata
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Rows, and the NULLs of each column for which every file tells them."""
+
+    rows: int
+    nulls: Mapping[str, int] = field(default_factory=dict)
+
+
+def row_count(metadata: TableMetadata) -> int | None:
+    """How many rows a version has, by its summary; None where delete files or a silent writer leave that open."""
+    snapshot = metadata.current_snapshot
+    if snapshot is None:
+        return 0
+    summary = snapshot.get("summary") or {}
+    total, deletes = str(summary.get("total-records", "")), str(summary.get("total-delete-files", ""))
+    return int(total) if total.isdigit() and deletes == "0" else None
+
+
+def statistics(metadata: TableMetadata) -> Statistics | None:
+    """Rows and NULLs of a version by its manifests; None where rows are deleted by delete files.
+
+    Raises CatalogError MP-3036 when a manifest cannot be read.
+    """
+    listed = manifests.of_snapshot(metadata.current_snapshot)
+    if any(manifest.content == "deletes" and manifests.files(manifest) for manifest in listed):
+        return None
+    files = [entry for manifest in listed for entry in manifests.files(manifest)]
+    nulls = {
+        name: sum(entry.null_counts[number] for entry in files)
+        for name, number in metadata.field_ids().items()
+        if all(number in entry.null_counts for entry in files)
+    }
+    return Statistics(sum(entry.records for entry in files), nulls)
