@@ -11,9 +11,11 @@ import pytest
 
 from millpond.catalog import views
 from millpond.catalog.commits import VIEW, Commit
+from millpond.catalog.reserving import unpublished
 from millpond.catalog.rewriting import dead
 from millpond.core.errors import CatalogError, RunError
 from millpond.core.names import TableName
+from millpond.core.schema import Column, Schema
 from millpond.lakehouse import Lakehouse, open_lakehouse
 from millpond.pipeline.doctor import diagnose
 from millpond.pipeline.request import Request
@@ -210,6 +212,33 @@ def test_what_an_open_step_names_is_never_an_orphan(shop: Shop) -> None:
         assert shop.lake.upkeep.run().ok
     stage.publish(Commit("slow", "test", "tester"))
     assert (1000,) in shop.rows("SELECT id FROM silver.orders")
+
+
+def test_a_table_that_was_never_published_leaves_nothing_for_ever(shop: Shop) -> None:
+    """Its folder goes with its old files; one that a person made beside it stays, and so does an open step's."""
+    shop.day()
+    shop.forgetful()
+    catalog = shop.lake.catalog
+    folders = {}
+    for name in ("killed", "open"):
+        stage = catalog.begin(name)
+        entry = stage.create_table(TableName("silver", name), Schema((Column("id", "INTEGER"),)))
+        folders[name] = Path(entry.location)
+        with shop.lake.engine.session(shop.lake.endpoint, stage.token) as session:
+            session.execute(f"INSERT INTO lake.silver.{name} SELECT 1")
+        if name == "killed":
+            stage.discard()
+    foreign = folders["killed"].with_name("notes-0a1b2c3d") / "data" / "kept.parquet"
+    foreign.parent.mkdir(parents=True)
+    foreign.write_bytes(b"x")
+    assert any(folders["killed"].rglob("*.parquet"))
+    assert shop.lake.upkeep.run().ok
+    assert not folders["killed"].exists()
+    assert foreign.exists()
+    stage.publish(Commit("open", "test", "tester"))
+    assert shop.rows("SELECT id FROM silver.open") == [(1,)]
+    with catalog.store.read() as connection:
+        assert unpublished(connection) == frozenset()
 
 
 def test_views_stand_beside_the_tables_unharmed(shop: Shop) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from millpond.catalog import checksums, manifests
+from millpond.catalog import checksums, manifests, reserving
 from millpond.catalog.commits import Commit
 from millpond.catalog.files import local
 from millpond.catalog.metadata import TableMetadata
@@ -115,7 +115,7 @@ def remove(
         catalog.cache.forget(stray.path)
     with catalog.store.write() as connection:
         checksums.forget(connection, [stray.path for stray in gone])
-    _clear(catalog)
+    _clear(catalog, gone)
     return number, tuple(gone)
 
 
@@ -125,10 +125,10 @@ def maintenance(step_key: str, principal: str, run: str | None, table: TableName
 
 
 def locations(catalog: Catalog) -> tuple[str, ...]:
-    """The folder of every table that the catalog ever knew."""
+    """The folder of every table that the catalog ever knew, or that was begun and not published."""
     with catalog.store.read() as connection:
-        known = connection.scalars(select(commit_tables.c.location).distinct())
-        return tuple(sorted(local(location) for location in known))
+        published = connection.scalars(select(commit_tables.c.location).distinct())
+        return tuple(sorted({*map(local, published), *reserving.unpublished(connection)}))
 
 
 def _needed(catalog: Catalog, keep: Keep) -> frozenset[str]:
@@ -169,12 +169,19 @@ def _rank(path: str) -> int:
     return 3
 
 
-def _clear(catalog: Catalog) -> None:
-    """Remove the folders of tables that are no more, once they are empty."""
+def _clear(catalog: Catalog, gone: Iterable[Stray]) -> None:
+    """Remove the folders of tables that are no more, once they are empty.
+
+    Of tables that never were, only those that a file went from: another may have been made just now.
+    """
     with catalog.store.read() as connection:
         live = {local(location) for location in connection.scalars(select(pointers.c.location).distinct())}
+        unsure = reserving.unpublished(connection)
+    left = {location for location in unsure if not any(one.path.startswith(f"{location}/") for one in gone)}
     for location in locations(catalog):
-        if location not in live:
+        if location not in live | left:
             for folder, _folders, _names in os.walk(location, topdown=False):
                 with suppress(OSError):
                     Path(folder).rmdir()
+    with catalog.store.write() as connection:
+        reserving.forget(connection)

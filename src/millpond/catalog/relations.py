@@ -299,6 +299,13 @@ checksums = Table(
     PrimaryKeyConstraint("path", "size", "digest", name="checksums_key"),
 )
 
+reserved = Table(
+    "reserved",
+    SCHEMA,
+    Column("location", String, nullable=False),
+    PrimaryKeyConstraint("location", name="reserved_key"),
+)
+
 commit_digests = Table(
     "commit_digests",
     SCHEMA,

@@ -18,7 +18,9 @@ from millpond.catalog.partitions import spec_json
 from millpond.catalog.recording import same_name
 from millpond.catalog.refiling import refiled
 from millpond.catalog.repartitioning import repartitioned
+from millpond.catalog.reserving import prepare
 from millpond.catalog.soundness import Soundness
+from millpond.catalog.store import Store
 from millpond.catalog.types import column_json, schema_json
 from millpond.catalog.view_staging import StagedViews
 from millpond.catalog.warehouse import Warehouse
@@ -34,6 +36,11 @@ class Ground(Protocol):
     @property
     def environment(self) -> str:
         """The environment whose tables are seen."""
+        ...
+
+    @property
+    def store(self) -> Store:
+        """The pointers."""
         ...
 
     @property
@@ -191,7 +198,7 @@ class Stage:
                 raise taken(name)
             if self.views.find(name) is not None:
                 raise same_name(VIEW, name)
-            self._ground.warehouse.prepare(created.location)
+            prepare(self._ground.store, self._ground.warehouse, created.location)
             return self._put(name, created)
 
     def adopt(self, name: TableName, now: TableMetadata, created: int | None) -> TableEntry:
@@ -201,7 +208,7 @@ class Stage:
         """
         with self.lock:
             self._usable()
-            self._ground.warehouse.prepare(now.location)
+            prepare(self._ground.store, self._ground.warehouse, now.location)
             began = self._began(name)
             entry = self._put(name, now, created)
             self._drafts[name] = Draft(name, began.base if began else None, now, now, entry)
@@ -374,10 +381,10 @@ class Stage:
         warehouse = self._ground.warehouse
         if current is None:
             warehouse.apart(warehouse.check(updated.location), self.locations())
-            warehouse.prepare(updated.location)
+            prepare(self._ground.store, warehouse, updated.location)
         elif updated.location != current.location:
             warehouse.apart(updated.location, self.locations(change.name))
-            warehouse.prepare(updated.location)
+            prepare(self._ground.store, warehouse, updated.location)
         warehouse.check_properties(updated.properties, updated.location)
         self._put(change.name, refiled(current, updated))
 

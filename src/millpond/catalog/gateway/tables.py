@@ -19,6 +19,7 @@ from millpond.catalog.gateway.requests import Call, Json, malformed, no_such_nam
 from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.recording import micros, same_name
 from millpond.catalog.reports import Report
+from millpond.catalog.reserving import prepare
 from millpond.catalog.staging import Stage, taken
 from millpond.catalog.view_staging import view_taken
 from millpond.core.clock import SystemClock
@@ -116,7 +117,7 @@ def create(seat: Seat, call: Call) -> Response:
     check_free(seat.stage, name, TABLE)
     created = _first(seat, name, body)
     if body.get("stage-create") is True:
-        seat.catalog.warehouse.prepare(created.location)
+        prepare(seat.catalog.store, seat.catalog.warehouse, created.location)
         return document({"metadata": created.document, "config": {}})
     seat.change(lambda stage: stage.create(name, created))
     return present(seat, name)
