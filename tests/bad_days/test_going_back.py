@@ -17,6 +17,7 @@ from tests.bad_days.small import CITIES, GOOD, RIDES, USAGE, Arrivals, check_ans
 from tests.bad_days.test_disk import TROUBLES
 from tests.bad_days.test_disk import spread as calls_of
 from tests.bad_days.test_kills import spread as points_of
+from tests.services.postgres import Server
 
 BOOKS = (RIDES, GOOD, USAGE, CITIES)
 SHORT = "retention: {all: 1h, hourly: 0m, daily: 0m, orphans: 0m}\n"
@@ -32,14 +33,18 @@ def rows(lake: Lakehouse, at: int | None = None) -> Rows:
 
 
 class Lake:
-    """A lake of four runs, put back as often as wanted."""
+    """A lake of four runs, put back as often as wanted; its pointers in a file, or in databases of a server."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, server: Server | None = None) -> None:
         self.folder = folder / "project"
         self._saved = folder / "saved"
+        self._server = server
         self.arrivals: Arrivals = small_project(self.folder)
         settings = self.folder / "millpond.yaml"
         settings.write_text(settings.read_text() + SHORT)
+        if server is not None:
+            self._database = server.database()
+            settings.write_text(settings.read_text() + f"catalog: {{url: '{server.url(database=self._database)}'}}\n")
         self.first = 0
         with open_lakehouse(self.folder) as lake:
             for _ in range(4):
@@ -47,12 +52,21 @@ class Lake:
                 assert lake.runner.run().ok
                 self.first = self.first or lake.catalog.head()
             self.then, self.now = rows(lake, self.first), rows(lake)
+        self.save()
+
+    def save(self) -> None:
+        """Keep it as it is now."""
+        shutil.rmtree(self._saved, ignore_errors=True)
         shutil.copytree(self.folder, self._saved)
 
     def put_back(self) -> None:
         """As it was before the work."""
         shutil.rmtree(self.folder)
         shutil.copytree(self._saved, self.folder)
+        if self._server is not None:
+            settings = self.folder / "millpond.yaml"
+            copied = self._server.database(self._database)
+            settings.write_text(settings.read_text().replace(f"/{self._database}", f"/{copied}"))
 
 
 @dataclass(frozen=True)
@@ -104,12 +118,45 @@ def check(lake: Lake, work: Work, ended: Ended, born: Nursery) -> None:
 @pytest.mark.parametrize("name", WORKS)
 def test_work_on_the_past_that_is_killed_is_done_or_not_done(name: str, counted: Nursery, tmp_path: Path) -> None:
     """Some moments of each kind: files written and synced, the commit itself, and after it."""
-    lake, work = Lake(tmp_path), WORKS[name]
-    whole = work.do(lake, counted, at=0)
-    assert whole.code == 0, whole.out
-    for number, manner in points_of(whole.calls, 3, seed=len(name)):
+    kill_now_and_then(Lake(tmp_path), WORKS[name], counted)
+
+
+@pytest.mark.parametrize("name", WORKS)
+def test_work_on_the_past_that_is_killed_is_done_or_not_done_on_postgres_too(
+    name: str, counted: Nursery, postgres: Server, tmp_path: Path
+) -> None:
+    """Files and pointers lie on two machines then."""
+    kill_now_and_then(Lake(tmp_path, postgres), WORKS[name], counted)
+
+
+def test_a_run_that_is_killed_loses_nothing_on_postgres_either(
+    counted: Nursery, postgres: Server, tmp_path: Path
+) -> None:
+    """The next run makes it good."""
+    lake = Lake(tmp_path, postgres)
+    lake.arrivals.arrive()
+    lake.save()
+    lake.put_back()
+    calls = counted.command(lake.folder, "run", "--json", at=0).calls
+    for number, manner in points_of(calls, 3, seed=5):
         lake.put_back()
-        check(lake, work, work.do(lake, counted, number, manner), counted)
+        ended = counted.command(lake.folder, "run", "--json", at=number, manner=manner)
+        assert ended.killed
+        with open_lakehouse(lake.folder) as house:
+            assert house.catalog.head() >= max(ended.published(), default=0)
+            assert house.runner.run().ok
+            check_answers(house, lake.arrivals)
+            check_files(house)
+
+
+def kill_now_and_then(lake: Lake, work: Work, born: Nursery) -> None:
+    """Some moments, of each kind alike."""
+    lake.put_back()
+    whole = work.do(lake, born, at=0)
+    assert whole.code == 0, whole.out
+    for number, manner in points_of(whole.calls, 3, seed=len(whole.calls)):
+        lake.put_back()
+        check(lake, work, work.do(lake, born, number, manner), born)
 
 
 @pytest.mark.parametrize("manner", TROUBLES)

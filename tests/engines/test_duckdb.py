@@ -51,6 +51,11 @@ def test_scratch_files_are_gone_when_the_engine_is_closed(tmp_path: Path) -> Non
     ("text", "kind", "code"),
     [
         ("TransactionContext Error: Conflict_409: Requirement failed", ConflictError, "MP-3010"),
+        (
+            'INTERNAL Error: {"exception_message":"Table t is already outdated. Please restart your transaction"}',
+            ConflictError,
+            "MP-4005",
+        ),
         ("IO Error: No space left on device", HostError, "MP-9002"),
         ("IO Error: Permission denied", HostError, "MP-9004"),
         ('Out of Memory Error: {"exception_type":"Out of Memory","exception_message":"x"}', EngineError, "MP-4003"),
@@ -66,3 +71,9 @@ def test_errors_mean_what_they_say(text: str, kind: type[Exception], code: str) 
     told = translate(RuntimeError(text))
     assert isinstance(told, kind)
     assert told.code == code
+
+
+def test_a_stack_trace_of_the_engine_is_not_told() -> None:
+    """What an internal error adds for its makers helps nobody else."""
+    text = 'INTERNAL Error: {"exception_message":"odd","stack_trace":"at 0x7f"}\nThis error signals an assertion'
+    assert translate(RuntimeError(text)).finding.message == "odd"

@@ -43,10 +43,19 @@ class Server:
     folder: Path
     port: int
 
-    def url(self, user: str = "postgres", schema: str | None = None, port: int | None = None) -> str:
-        """The URL of the database of this server, with a schema to work in."""
+    def url(
+        self, user: str = "postgres", schema: str | None = None, port: int | None = None, database: str = "lake"
+    ) -> str:
+        """The URL of a database of this server, with a schema to work in."""
         options = f"?options=-csearch_path%3D{schema}" if schema else ""
-        return f"postgresql://{user}@127.0.0.1:{port or self.port}/lake{options}"
+        return f"postgresql://{user}@127.0.0.1:{port or self.port}/{database}{options}"
+
+    def database(self, like: str = "template1") -> str:
+        """A new database that begins as a copy of another, which nobody may be using; its name."""
+        name = f"d{uuid.uuid4().hex[:12]}"
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {like}".encode())
+        return name
 
     def schema(self, owner: str = "postgres") -> str:
         """A new empty schema; its name."""

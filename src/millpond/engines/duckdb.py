@@ -29,6 +29,8 @@ EXTENSIONS = ("avro", "httpfs", "iceberg")
 """In the order in which they must be loaded."""
 
 _ANSWERED = re.compile(r'returned response code (?!Conflict)\w+ with message "(.*)"\Z', re.DOTALL)
+_CLOCK_SIGNS = ("none of the entries were valid for the current transaction start time", "is already outdated")
+"""What the extension says of a table all of whose times are later than its transaction's."""
 _CONFLICT_SIGNS = ("Conflict_409", "HTTP 409", "CommitFailedException", "Requirement failed")
 
 
@@ -262,6 +264,8 @@ def _of_the_machine(failed: Exception, text: str, message: str) -> MillpondError
     """What is no fault of the statement: another commit, the disk, the memory."""
     if any(sign in text for sign in _CONFLICT_SIGNS):
         return ConflictError("MP-3010", "another commit came first", next_step="run the step again")
+    if any(sign in text for sign in _CLOCK_SIGNS):
+        return ConflictError("MP-4005", "the clock was set back meanwhile", next_step="run again")
     if "No space left on device" in text:
         return HostError("MP-9002", "the disk is full", next_step="free space where the lake and .millpond/ lie")
     if "Permission denied" in text or "Read-only file system" in text:
@@ -289,12 +293,12 @@ def _from_gateway(text: str) -> str:
 
 
 def _told_json(text: str) -> dict[str, object]:
-    """DuckDB's error as it writes it with errors_as_json; empty where it is plain text."""
+    """DuckDB's error as it writes it with errors_as_json, which a hint may follow; empty where it is plain text."""
     start = text.find("{")
     if start < 0:
         return {}
     try:
-        told = json.loads(text[start:])
+        told, _end = json.JSONDecoder().raw_decode(text[start:])
     except ValueError:
         return {}
     return told if isinstance(told, dict) else {}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from itertools import accumulate, count
-from typing import Literal
+from typing import Literal, TypeVar
 
 from millpond.catalog import checksums, cleaning, manifests
 from millpond.catalog.catalog import Catalog
@@ -35,6 +35,8 @@ from millpond.pipeline.workbench import Workbench
 from millpond.project.model import Project
 from millpond.project.settings import seconds
 from millpond.tables.compaction import Group
+
+T = TypeVar("T")
 
 Work = Literal["compact", "merge", "sum", "expire", "clean"]
 
@@ -267,11 +269,7 @@ class Upkeep:
 
     def _expire(self, bench: Workbench, step: UpkeepStep, table: TableName) -> UpkeepDone:
         commit = maintenance(bench.step_key(f"{table}/expire"), bench.principal, bench.run, table)
-        number, gone = retry(
-            lambda _attempt: cleaning.expire(self._catalog, table, self._keep(), commit),
-            on=ConflictError,
-            backoff=_BACKOFF,
-        )
+        number, gone = _repeated(lambda: cleaning.expire(self._catalog, table, self._keep(), commit))
         return UpkeepDone(step, () if number is None else (number,), f"snapshots forgotten: {gone}")
 
     def _clean(self, bench: Workbench, step: UpkeepStep, found: Sequence[cleaning.Stray]) -> UpkeepDone:
@@ -321,13 +319,19 @@ def _compact(
     numbers, before, after, left = [], 0, 0, 0
     for place, batch in zip(count(1), batches(groups), strict=False):
         key = bench.step_key(f"{table}/compact-{place}")
-        done = compact(bench, table, batch, metadata, cluster, key)
+        rewrite = partial(compact, bench, table, batch, metadata, cluster, key)
+        # Where the clock was set back the engine must look again; other conflicts are met with where they arise.
+        done = _repeated(rewrite)
         numbers += [] if done.number is None else [done.number]
         before, after, left = before + done.before, after + done.after, left + done.left
     tidied = tidy(bench, table, bench.step_key(f"{table}/tidy")) if numbers else None
     numbers += [] if tidied is None else [tidied]
     note = f"{before} files became {after}" + (f"; {left} were changed meanwhile and are left" if left else "")
     return UpkeepDone(step, tuple(numbers), note)
+
+
+def _repeated(work: Callable[[], T]) -> T:
+    return retry(lambda _attempt: work(), on=ConflictError, backoff=_BACKOFF)
 
 
 def _merge(bench: Workbench, step: UpkeepStep, table: TableName) -> UpkeepDone:
