@@ -48,7 +48,7 @@ class Lake:
         self.folder = folder
         folder.mkdir()
         (folder / "millpond.yaml").write_text(PROJECT)
-        with served(folder) as door:
+        with served(folder, None, "--no-upkeep") as door:
             lake = stock_duckdb(door)
             lake.execute("CREATE SCHEMA lake.bronze")
             lake.execute("CREATE TABLE lake.bronze.t (n BIGINT, word VARCHAR)")
