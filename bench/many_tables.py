@@ -157,7 +157,8 @@ def multiply(store: Path, commits: int) -> None:
 
 def main() -> None:
     """Make both lakes, measure both in turn, print each ratio."""
-    tables, commits = (int(word) for word in (*sys.argv[1:], 2000, 1000)[:2])
+    given = [int(word) for word in sys.argv[1:]]
+    tables, commits = given[0] if given else 2000, given[1] if len(given) > 1 else 1000
     with scratch() as folder:
         many, few = (make(folder, count, commits) for count in (tables, FEW))
         for project, count in ((many, tables), (few, FEW)):
@@ -174,7 +175,7 @@ def main() -> None:
             if name == "query":
                 verdict("first query", times["many"], times["few"], GOAL, rival=f"a lake of {FEW} tables")
             else:
-                told = f"{times['many']:.2f} s, a lake of {FEW} tables {times['few']:.2f} s"
+                told = f"{times['many']:.3g} s, a lake of {FEW} tables {times['few']:.3g} s"
                 print(f"{name}: millpond {told}, ratio {times['many'] / times['few']:.2f}")
 
 

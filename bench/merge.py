@@ -16,7 +16,6 @@ from __future__ import annotations
 import os
 import shutil
 import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -110,12 +109,11 @@ def one_size(folder: Path, rows: int, changes: int, rounds: int) -> None:
     ids = f"SELECT CASE WHEN range % 2 = 0 THEN range // 2 * {step} ELSE {rows} + range END AS id FROM range({changes})"
     con.execute(f"CREATE TABLE changes AS {ROWS.format(add=1, ids=ids)}")
     taken: dict[str, list[float]] = {"millpond": [], "DuckLake": [], "deltalake": []}
-    with gateway(folder / "lake") as endpoint:
+    with gateway(folder / "lake", "--no-upkeep") as endpoint:
         attached(con, endpoint)
         sides = Sides(folder, con)
         for _ in range(rounds):
             sides.make()
-            time.sleep(5)  # else upkeep in the background would be at work on the new table
             for name, work in (
                 ("millpond", sides.millpond),
                 ("DuckLake", sides.ducklake),

@@ -28,14 +28,13 @@ def stock_client(*others: str) -> duckdb.DuckDBPyConnection:
 
 
 @contextmanager
-def gateway(project: Path) -> Iterator[str]:
-    """The address of a gateway that serves the project while the block runs."""
+def gateway(project: Path, *options: str) -> Iterator[str]:
+    """The address of a gateway that serves the project while the block runs; `options` are those of `serve`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = subprocess.Popen(
-        [MILLPOND, "serve", "--port", str(port), "--open"], cwd=project, stdout=subprocess.DEVNULL
-    )
+    words = [MILLPOND, "serve", "--port", str(port), "--open", *options]
+    server = subprocess.Popen(words, cwd=project, stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:

@@ -31,7 +31,7 @@ def make(folder: Path, scale: float) -> tuple[Path, list[str]]:
     millpond(folder, "init", "lake", "--template", "empty", "-q")
     con = stock_client("tpch")
     con.execute(f"CALL dbgen(sf = {scale})")
-    with gateway(folder / "lake") as endpoint:
+    with gateway(folder / "lake", "--no-upkeep") as endpoint:
         attached(con, endpoint)
         for table in TABLES:
             con.execute(f"CREATE TABLE lake.silver.{table} AS FROM {table}")

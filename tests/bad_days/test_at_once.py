@@ -84,9 +84,9 @@ def test_a_run_that_waits_starts_when_the_other_has_ended(commands: Nursery, oth
 
 
 @contextmanager
-def served(project: Path, environment: Mapping[str, str] | None = None) -> Iterator[str]:
-    """The endpoint of `millpond serve --open`, in a process of its own."""
-    words = [MILLPOND, "serve", "--port", "0", "--open", "--json", "--project", str(project)]
+def served(project: Path, environment: Mapping[str, str] | None = None, *options: str) -> Iterator[str]:
+    """The endpoint of `millpond serve --open`, in a process of its own; `options` are more of its words."""
+    words = [MILLPOND, "serve", "--port", "0", "--open", "--json", "--project", str(project), *options]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         try:

@@ -48,7 +48,7 @@ class Lake:
         self.folder = folder
         folder.mkdir()
         (folder / "millpond.yaml").write_text(PROJECT)
-        with served(folder) as door:
+        with served(folder, None, "--no-upkeep") as door:
             lake = stock_duckdb(door)
             lake.execute("CREATE SCHEMA lake.bronze")
             lake.execute("CREATE TABLE lake.bronze.t (n BIGINT, word VARCHAR)")
@@ -238,6 +238,54 @@ def test_every_value_that_a_commit_wrote_is_vouched_for(tmp_path: Path) -> None:
         with open_lakehouse(tmp_path) as lake:
             found = diagnose(lake.project, lake.catalog, lake.engine).findings
             assert "MP-3195" in {finding.code for finding in found}, (table, column)
+        store.write_bytes(saved)
+
+
+def rotten(store: Path, word: bytes, near: int = 0) -> bytes:
+    """The store's content, a byte of each place of a word no longer UTF-8."""
+    content = store.read_bytes()
+    assert word in content
+    changed = bytearray(content)
+    at = content.find(word)
+    while at >= 0:
+        changed[at + near] |= 0x80
+        at = content.find(word, at + 1)
+    return bytes(changed)
+
+
+def test_text_of_the_catalog_that_is_no_utf_8_is_told_as_damage(tmp_path: Path) -> None:
+    """In its schema, which SQLite's own words quote, and in a row: who opens it hears what is damaged."""
+    arrivals = small_project(tmp_path)
+    arrivals.arrive()
+    store = tmp_path / ".millpond" / "catalog.db"
+    with open_lakehouse(tmp_path) as lake:
+        assert lake.runner.run().ok
+    saved = store.read_bytes()
+    for word, near in ((b"CREATE TABLE commits", 7), (b"CREATE TABLE commits", 13), (b"silverrides", 2)):
+        store.write_bytes(rotten(store, word, near))
+        with pytest.raises(CatalogError) as refused, open_lakehouse(tmp_path) as lake:
+            diagnose(lake.project, lake.catalog, lake.engine)
+        assert refused.value.code == "MP-3053", (word, near)
+        store.write_bytes(saved)
+
+
+def test_a_value_of_the_catalog_that_became_bytes_or_nothing_is_told(tmp_path: Path) -> None:
+    """A bit of its type changed: doctor goes through, and names the damage."""
+    arrivals = small_project(tmp_path)
+    arrivals.arrive()
+    store = tmp_path / ".millpond" / "catalog.db"
+    with open_lakehouse(tmp_path) as lake:
+        assert lake.runner.run().ok
+    saved = store.read_bytes()
+    for change in ("principal = CAST(principal AS BLOB)", "at = NULL"):
+        with closing(sqlite3.connect(store)) as db, db:
+            db.execute("PRAGMA writable_schema = ON")
+            db.execute("UPDATE sqlite_master SET sql = replace(sql, 'NOT NULL', '') WHERE name = 'commits'")
+        with closing(sqlite3.connect(store)) as db, db:
+            db.execute(f"UPDATE commits SET {change} WHERE number = 2")
+        with open_lakehouse(tmp_path) as lake:
+            found = diagnose(lake.project, lake.catalog, lake.engine).findings
+            assert "MP-3195" in {finding.code for finding in found}, change
         store.write_bytes(saved)
 
 

@@ -112,7 +112,7 @@ def state(folder: Path) -> dict[str, Any]:
         "tables": [str(entry.name) for entry in catalog.tables()],
         "columns": [list(catalog.metadata(entry).schema().names) for entry in catalog.tables()],
         "published": catalog.published("the step"),
-        "cursor": catalog.cursor(NAME, OTHER),
+        "cursor": catalog.cursors().get((NAME, OTHER)),
         "files": len(catalog.seen_files("s")),
         "verdicts": len(catalog.verdicts(2)),
         "models": len(catalog.model_states()),

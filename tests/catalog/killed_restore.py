@@ -70,7 +70,7 @@ def state(folder: Path) -> dict[str, Any]:
     found = {
         "head": catalog.head(),
         "tables": {str(entry.name): list(catalog.metadata(entry).schema().names) for entry in catalog.tables()},
-        "cursor": catalog.cursor(NAME, OTHER),
+        "cursor": catalog.cursors().get((NAME, OTHER)),
         "files": [file.path for file in catalog.seen_files("s")],
         "models": [model.fingerprint for model in catalog.model_states().values()],
     }

@@ -136,7 +136,7 @@ def test_a_commit_gives_back_all_that_it_carried(catalog: Catalog) -> None:
     assert catalog.lineage(NAME) == edges
     assert catalog.model_states() == {NAME: state}
     assert catalog.seen_files("telemetry") == (file,)
-    assert catalog.cursor(NAME, OTHER) == 7
+    assert catalog.cursors().get((NAME, OTHER)) == 7
     (record,) = catalog.history(NAME)
     assert (record.step_key, record.kind, record.principal, record.client, record.run) == (
         "run-1/silver.positions",
@@ -158,15 +158,17 @@ def test_history_of_one_table_is_of_its_own_commits(catalog: Catalog) -> None:
     drop(catalog, "c", NAME)
     assert [record.number for record in catalog.history(NAME)] == [3, 1]
     assert [record.number for record in catalog.history(limit=2)] == [3, 2]
+    assert [record.number for record in catalog.history(NAME, limit=1)] == [3]
+    assert [record.tables for record in catalog.history(NAME)] == [(NAME,), (NAME,)]
 
 
 def test_cursors_and_model_states_are_known_as_of_a_commit(catalog: Catalog) -> None:
     """An earlier commit's cursor and state can be asked for."""
     make(catalog, "a", NAME, cursors=(Cursor(NAME, OTHER, 1),), models=(ModelState(NAME, "one", "{}"),))
     make(catalog, "b", cursors=(Cursor(NAME, OTHER, 2),), models=(ModelState(NAME, "two", "{}"),))
-    assert catalog.cursor(NAME, OTHER) == 2
-    assert catalog.cursor(NAME, OTHER, at=1) == 1
-    assert catalog.cursor(NAME, OTHER, at=0) is None
+    assert catalog.cursors().get((NAME, OTHER)) == 2
+    assert catalog.cursors(1).get((NAME, OTHER)) == 1
+    assert catalog.cursors(0).get((NAME, OTHER)) is None
     assert catalog.model_states()[NAME].fingerprint == "two"
     assert catalog.model_states(at=1)[NAME].fingerprint == "one"
 
@@ -175,13 +177,12 @@ def test_a_dropped_table_has_no_cursor_and_no_state(catalog: Catalog) -> None:
     """What had been read went into a table that is gone: the next build begins at the beginning."""
     make(catalog, "a", NAME, cursors=(Cursor(NAME, OTHER, 1),), models=(ModelState(NAME, "one", "{}"),))
     drop(catalog, "b", NAME)
-    assert catalog.cursor(NAME, OTHER) is None
-    assert catalog.model_states() == {}
-    assert catalog.cursor(NAME, OTHER, at=1) == 1
+    assert (catalog.cursors(), catalog.model_states()) == ({}, {})
+    assert catalog.cursors(1).get((NAME, OTHER)) == 1
     make(catalog, "c", NAME)
-    assert catalog.cursor(NAME, OTHER) is None
+    assert catalog.cursors() == {}
     make(catalog, "d", cursors=(Cursor(NAME, OTHER, 3),), models=(ModelState(NAME, "two", "{}"),))
-    assert catalog.cursor(NAME, OTHER) == 3
+    assert catalog.cursors() == {(NAME, OTHER): 3}
 
 
 def test_a_rebuild_in_one_commit_keeps_its_own_cursor(catalog: Catalog) -> None:
@@ -191,7 +192,7 @@ def test_a_rebuild_in_one_commit_keeps_its_own_cursor(catalog: Catalog) -> None:
     stage.drop_table(NAME)
     stage.create_table(NAME, SCHEMA)
     stage.publish(step("b", cursors=(Cursor(NAME, OTHER, 5),)))
-    assert catalog.cursor(NAME, OTHER) == 5
+    assert catalog.cursors().get((NAME, OTHER)) == 5
     assert catalog.table(NAME).created == 2
 
 
@@ -256,7 +257,7 @@ def test_environments_are_apart(catalog: Catalog) -> None:
     dev = in_environment(catalog, "dev")
     make(catalog, "a", NAME, table=NAME, files=(FILE,), cursors=(Cursor(NAME, OTHER, 1),))
     assert dev.find(NAME) is None
-    assert dev.cursor(NAME, OTHER) is None
+    assert dev.cursors().get((NAME, OTHER)) is None
     assert dev.seen_files("telemetry") == ()
     make(dev, "b", NAME)
     assert dev.table(NAME).uuid != catalog.table(NAME).uuid

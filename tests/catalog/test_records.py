@@ -28,6 +28,7 @@ QUESTIONS: dict[str, Callable[[Connection], object]] = {
     "tables earlier": lambda asked: records.tables(asked, "prod", -1),
     "one table": lambda asked: records.find(asked, "prod", NAME, 7),
     "cursor": lambda asked: records.cursor(asked, "prod", NAME, OTHER, 7),
+    "all cursors": lambda asked: records.all_cursors(asked, "prod", 7),
     "model states": lambda asked: records.model_states(asked, "prod", 7),
     "seen files": lambda asked: records.seen_files(asked, "prod", "bookings", 7),
     "loaded contents": lambda asked: records.loaded_contents(asked, "prod", "bookings", "parser", 7),
@@ -72,7 +73,7 @@ def test_a_question_looks_at_few_rows_of_history(connection: Connection, questio
     assert wide == from_the_newest_on
 
 
-@pytest.mark.parametrize("question", ["cursor", "model states", "seen files", "loaded contents"])
+@pytest.mark.parametrize("question", ["cursor", "all cursors", "model states", "seen files", "loaded contents"])
 def test_whether_a_table_was_made_anew_is_told_by_the_index_of_ends(connection: Connection, question: str) -> None:
     """Each record asks for it, and a table has thousands of commits, but few ends."""
     with plans(connection) as found:

@@ -150,8 +150,7 @@ def test_records_between_count_no_more(catalog: Catalog) -> None:
 
     def told(at: int | None = None) -> tuple[object, ...]:
         return (
-            catalog.cursor(NAME, bronze, at),
-            catalog.cursor(OTHER, bronze, at),
+            *(catalog.cursors(at).get((name, bronze)) for name in (NAME, OTHER)),
             {file.path: file.content for file in catalog.seen_files("events", at)},
             set(catalog.loaded_contents("events", "p", at)),
             {str(name): state.fingerprint for name, state in catalog.model_states(at).items()},

@@ -212,7 +212,7 @@ def test_several_tables_and_the_cursor_are_one_commit(catalog: Catalog, closed_d
     assert rows(after, "SELECT id FROM lake.gold.trips ORDER BY id") == [(1,), (3,)]
     assert rows(after, "SELECT id FROM lake.silver.positions") == [(2,)]
     assert rows(outside, "SELECT count(*) FROM lake.silver.positions") == [(0,)], "its token is pinned"
-    assert catalog.cursor(OTHER, NAME) == 1
+    assert catalog.cursors().get((OTHER, NAME)) == 1
     assert catalog.history()[0].tables == (OTHER, NAME)
 
 

@@ -116,9 +116,9 @@ class Catalog:
         """The newest commits, of all or of those that moved one table, newest first."""
         return self._ask(records.history, self.environment, name, limit)
 
-    def cursor(self, consumer: TableName, input: TableName, at: int | None = None) -> int | None:  # noqa: A002
-        """How far a consumer has read an input: a commit number. None when it never did."""
-        return self._ask(records.cursor, self.environment, consumer, input, self._until(at))
+    def cursors(self, at: int | None = None) -> dict[tuple[TableName, TableName], int]:
+        """How far each consumer has read each of its inputs, by consumer and input: commit numbers."""
+        return self._ask(records.all_cursors, self.environment, self._until(at))
 
     def seen_files(self, source: str, at: int | None = None) -> tuple[SeenFile, ...]:
         """The newest row of each path that a source has dealt with, by path."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -114,14 +114,17 @@ def tables(connection: Connection, environment: str, at: int | None, kind: str =
     return tuple(_entry(row) for row in connection.execute(history))
 
 
-def _newest(rows: Table, environment: str, counts: ColumnElement[bool]) -> FromClause:
-    """The newest row of each name in an environment, of those that count.
+def _newest(
+    rows: Table, environment: str, counts: ColumnElement[bool], key: Sequence[str] = ("layer", "name")
+) -> FromClause:
+    """The newest row of each name (of what `key` says) in an environment, of those that count.
 
     First the names, which the key's index alone tells; then a look into the index for each. There may be a thousand
     times as many rows as names: a join with their newest commits would go through all of the rows.
     """
-    names = select(rows.c.layer, rows.c.name).where(rows.c.environment == environment).distinct().subquery()
-    same = (rows.c.environment == environment, rows.c.layer == names.c.layer, rows.c.name == names.c.name)
+    inside = rows.c.environment == environment
+    names = select(*(rows.c[column] for column in key)).where(inside).distinct().subquery()
+    same = (inside, *(rows.c[column] == names.c[column] for column in key))
     newest = select(func.max(rows.c.commit)).where(*same, counts).correlate(names).scalar_subquery()
     return names.join(rows, and_(*same, rows.c.commit == newest))
 
@@ -170,6 +173,25 @@ def cursor(connection: Connection, environment: str, consumer: TableName, source
     )
     number: int | None = connection.scalar(query)
     return number
+
+
+_CONSUMED = ("consumer_layer", "consumer_name", "input_layer", "input_name")
+
+
+def all_cursors(connection: Connection, environment: str, at: int) -> dict[tuple[TableName, TableName], int]:
+    """How far each consumer has read each input, by consumer and input; see `cursor`."""
+    line = timeline(connection, environment, at)
+    consumer = (cursors.c.consumer_layer, cursors.c.consumer_name, cursors.c.commit)
+    counts = and_(cursors.c.commit <= at, line.holds(*consumer))
+    query = (
+        select(*(cursors.c[column] for column in _CONSUMED), cursors.c.number)
+        .select_from(_newest(cursors, environment, counts, _CONSUMED))
+        .where(kept(environment, line, *consumer, at))
+    )
+    return {
+        (TableName(row.consumer_layer, row.consumer_name), TableName(row.input_layer, row.input_name)): row.number
+        for row in connection.execute(query)
+    }
 
 
 def model_states(connection: Connection, environment: str, at: int) -> dict[TableName, ModelState]:

@@ -12,13 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import select
-
 from millpond.catalog import reachability, updates
 from millpond.catalog.commits import Commit, Published, Restored, TableEntry
 from millpond.catalog.metadata import METADATA_LOG, TableMetadata
 from millpond.catalog.recording import micros
-from millpond.catalog.relations import cursors
 from millpond.catalog.staging import Stage, no_such_table
 from millpond.core.errors import CatalogError, ConflictError
 from millpond.core.names import QUARANTINE, STATE, TableName, side_table
@@ -186,19 +183,11 @@ def _log(document: Mapping[str, Any], log: Sequence[Mapping[str, Any]]) -> list[
 def _sources(catalog: Catalog, planned: Restore) -> Iterator[TableEntry]:
     """The inputs, as of the cursors that come back: what the restored tables go on from in the next run."""
     restored = {item.table for item in planned.tables if item.then is not None}
-    with catalog.store.read() as connection:
-        pairs = connection.execute(
-            select(cursors.c.consumer_layer, cursors.c.consumer_name, cursors.c.input_layer, cursors.c.input_name)
-            .where(cursors.c.environment == catalog.environment, cursors.c.commit <= planned.number)
-            .distinct()
-        ).all()
     seen: set[str] = set()
-    for row in pairs:
-        consumer, source = TableName(row[0], row[1]), TableName(row[2], row[3])
+    for (consumer, source), number in catalog.cursors(planned.number).items():
         if consumer not in restored:
             continue
-        number = catalog.cursor(consumer, source, planned.number)
-        entry = catalog.find(source, number) if number is not None else None
+        entry = catalog.find(source, number)
         there = catalog.find(source, planned.number if planned.table is None else None)
         if entry is not None and there is not None and entry.uuid == there.uuid:
             if entry.metadata_location not in seen and entry.metadata_location != there.metadata_location:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DatabaseError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from millpond.catalog import mounts
@@ -21,6 +22,8 @@ from millpond.catalog.files import make_folder, sync
 from millpond.core.errors import CatalogError, HostError, MillpondError
 
 WAIT_S = 30.0
+
+_GARBLED = "its schema is no text"
 
 
 class SQLite:
@@ -59,7 +62,7 @@ class SQLite:
 
     def unread(self, failed: DBAPIError) -> MillpondError:
         """HostError MP-9021 where the machine refused, CatalogError MP-3053 where the file is bad."""
-        if isinstance(failed.orig, sqlite3.OperationalError):
+        if isinstance(failed.orig, sqlite3.OperationalError) and not _damage(failed.orig):
             return self._unopened(str(failed.orig))
         return CatalogError(
             "MP-3053",
@@ -96,6 +99,7 @@ def _engine(path: Path) -> Engine:
     )
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
+    event.listen(engine, "handle_error", _undecoded)
     return engine
 
 
@@ -103,9 +107,25 @@ def _prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:
     """Settings that SQLite keeps for each connection; BEGIN is ours and not the driver's."""
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+    try:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+    except UnicodeDecodeError as garbled:
+        raise sqlite3.DatabaseError(_GARBLED) from garbled
+    finally:
+        cursor.close()
+
+
+def _damage(failed: sqlite3.OperationalError) -> bool:
+    """Whether the content is to blame: unreadable text has no code, a schema that lost a name the most general one."""
+    return getattr(failed, "sqlite_errorcode", sqlite3.SQLITE_ERROR) == sqlite3.SQLITE_ERROR
+
+
+def _undecoded(context: ExceptionContext) -> DatabaseError | None:
+    """SQLite's message quotes what is wrong, which the driver cannot read where a changed bit made it no UTF-8."""
+    if isinstance(context.original_exception, UnicodeDecodeError):
+        return DatabaseError(context.statement, None, sqlite3.DatabaseError(_GARBLED))
+    return None
 
 
 def _begin(connection: Connection) -> None:

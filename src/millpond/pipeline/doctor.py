@@ -46,9 +46,10 @@ class Diagnosis:
 def diagnose(project: Project, catalog: Catalog, engine: Engine) -> Diagnosis:
     """Look at everything, and change nothing."""
     examination = examine(catalog)
-    findings = [*store_findings(catalog), *_lost(project, catalog), *examination.findings]
+    of_the_store = store_findings(catalog)
+    findings = [*of_the_store, *_lost(project, catalog), *examination.findings]
     findings += _footers(engine, examination)
-    strays, young, unclear = _strays(project, catalog, damaged=bool(examination.findings))
+    strays, young, unclear = _strays(project, catalog, damaged=bool(of_the_store or examination.findings))
     findings += unclear
     if strays:
         size = sum(one.size for one in strays)

@@ -137,7 +137,7 @@ class Mender:
     def replace_file(self, entry: Entry, content: Path) -> Mended:
         """Give a quarantined file other bytes."""
         kept = keep_copy(content, Path(self._bench.catalog.warehouse.root))
-        row = (entry.id, _next(entry), 1, None, str(kept), str(entry.raw_of), entry.origin, None, None)
+        row = (entry.id, _next(entry), 1, None, None, str(kept), str(entry.raw_of), entry.origin, None, None)
         return self._publish((entry,), lambda _session, _stage: [row])
 
     def _mend(self, entries: Sequence[Entry], edit: Any) -> Mended:
@@ -216,7 +216,8 @@ def _fixed(entry: Entry) -> LifeEvent:
 def _row(part: Part, record: Record) -> tuple[Any, ...]:
     place = part.place
     where = (str(place.table), place.origin, place.position, place.load)
-    return (part.entry.id, _next(part.entry), part.part, encoded(record), None, *where)
+    replaced = place.raw if place.load is not None else None
+    return (part.entry.id, _next(part.entry), part.part, encoded(record), replaced, None, *where)
 
 
 def text_of(value: Any) -> str | None:
@@ -257,6 +258,7 @@ def raw_lines(found: Sequence[Part], columns: Mapping[TableName, Sequence[str]])
         if part.entry.id in several:
             told[PART] = part.part
         told |= {"_rule": part.entry.rule, "_value": part.entry.value}
+        told |= {"_origin": part.place.origin, "_position": part.place.position}
         if part.entry.kind == "record":
             told["_raw"] = part.entry.raw
         lines.append(told | dict.fromkeys(columns[part.place.table]) | part.record)

@@ -141,18 +141,13 @@ class Runner:
 
     def _state(self, graph: Graph, retry: Iterable[str] = ()) -> LakeState:
         head = self._catalog.head()
-        cursors = {}
-        for model in graph.models:
-            for name in model.inputs:
-                number = self._catalog.cursor(model.table, name)
-                if number is not None:
-                    cursors[model.table, name] = number
+        cursors = self._catalog.cursors(head)
         tables = {entry.name: entry for entry in self._catalog.tables(head)}
         circuits = open_circuits(self._project.models, self._catalog, head)
         at_once = self._retried(graph, retry, circuits)
         tried = {table for table, found in circuits.items() if table in at_once or found.tried(self._clock.now())}
         held = frozenset(circuits) - tried
-        return LakeState(head, tables, self._catalog.model_states(), cursors, held, frozenset(tried))
+        return LakeState(head, tables, self._catalog.model_states(head), cursors, held, frozenset(tried))
 
     def _retried(self, graph: Graph, names: Iterable[str], circuits: Mapping[TableName, object]) -> set[TableName]:
         found: set[TableName] = set()

@@ -2,7 +2,7 @@
 
 Every cast that can fail gets an output column `_cast_<i>`: the text that could not be cast, NULL where nothing
 failed. A failure counts only where the engine would have reached the cast: behind the conditions of CASE, IF and
-COALESCE, and not where the rest of an AND is false, or of an OR true, without it. A filter keeps a row whose fate
+COALESCE, and in the part of a condition or filter that it comes to (see `failures`). A filter keeps a row whose fate
 hangs on a failed cast, so that the row can be quarantined instead of being lost.
 """
 
@@ -126,11 +126,11 @@ def _soften_level(query: Query, level: Level, flagged: _Flagged) -> None:
             found = take(failures(value.unalias(), {**aliases, **known}))
             feeds[name.lower()] = (name, tuple(dict.fromkeys(failure.flag for failure in found)))
             if not _speaks_of_itself(value, name):
-                aliases[name.lower()] = _through_alias(found, name)
+                aliases[name.lower()] = _through_alias(found, name, value.unalias())
             _soften_in_place(value)
     where = select.args.get("where")
     if where is not None:
-        found = take(failures(where.this, {**aliases, **known}, filtering=True))
+        found = take(failures(where.this, {**aliases, **known}, use="filter"))
         where.set("this", exp.or_(softened(where.this), *(failure.condition for failure in found)))
     order = select.args.get("order")
     if order is not None:
@@ -174,7 +174,10 @@ def _speaks_of_itself(value: exp.Expr, name: str) -> bool:
     return any(column.name.lower() == name.lower() for column in value.find_all(exp.Column))
 
 
-def _through_alias(found: list[Failure], name: str) -> list[Failure]:
-    """What a filter on an alias hangs on. The source may have a column of that name: then it is not NULL here."""
-    blank = exp.Is(this=exp.column(name, quoted=True), expression=exp.null())
-    return [replace(failure, condition=exp.and_(failure.condition, blank.copy())) for failure in found]
+def _through_alias(found: list[Failure], name: str, value: exp.Expr) -> list[Failure]:
+    """What a filter on an alias hangs on. The source may have a column of that name: then it has another value."""
+    same = exp.NullSafeEQ(
+        this=exp.cast(exp.column(name, quoted=True), exp.DType.VARCHAR),
+        expression=exp.cast(exp.Paren(this=softened(value)), exp.DType.VARCHAR),
+    )
+    return [replace(failure, condition=exp.and_(failure.condition, same.copy())) for failure in found]

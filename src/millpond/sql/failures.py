@@ -1,9 +1,20 @@
-"""How an expression can fail on a row, and the same expression made unable to."""
+"""How an expression can fail on a row, and the same expression made unable to.
+
+What of an expression is reached on a row is told as the engine evaluates it, and hangs on the row alone:
+
+- where its value is asked for, every part of an AND or OR is evaluated, whatever the others are;
+- a condition of CASE or IF, and an OR in a filter, is read from left to right until it is decided; NULL is as false;
+- the parts that a filter joins by AND are read in any order, as the engine's optimizer sets them in an order of its
+  own: a row that one part throws out is out, whatever the others would have done.
+
+Inside NOT, a comparison or a call a condition is a value again. See docs/decisions/0032.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from sqlglot import exp
 
@@ -47,6 +58,9 @@ class Failure:
 Known = Mapping[str, Sequence[Failure]]
 """What is known of columns, by lower-case name."""
 
+Use = Literal["value", "condition", "filter"]
+"""What an expression is evaluated for: its value, whether a branch is taken, or whether a row is kept."""
+
 
 def softened(expression: exp.Expr) -> exp.Expr:
     """A copy in which casts and parses that can fail give NULL instead."""
@@ -83,11 +97,8 @@ def asked_type(cast: exp.Expr) -> str:
     return "TIMESTAMP" if called(cast) in _SOFT_PARSERS else "JSON"
 
 
-def failures(node: exp.Expr, known: Known, *, filtering: bool = False) -> list[Failure]:
-    """Every way in which evaluating the node can fail, each with the condition under which it does.
-
-    With `filtering` the node is a filter, or a part of one by AND and OR alone: NULL drops a row there as false does.
-    """
+def failures(node: exp.Expr, known: Known, *, use: Use = "value") -> list[Failure]:
+    """Every way in which evaluating the node for this use can fail, each with the condition under which it does."""
     if isinstance(node, exp.DataType):
         return []
     if _accepts(node) or isinstance(node, _LAZY):
@@ -98,10 +109,12 @@ def failures(node: exp.Expr, known: Known, *, filtering: bool = False) -> list[F
         return _branches([(node.this, node.args["true"])], node.args.get("false"), known)
     if called(node) in ("coalesce", "ifnull"):
         return _coalesce(node.expressions, known)
-    if isinstance(node, (exp.And, exp.Or)):
-        return _connected(node, known, filtering=filtering)
-    if filtering and isinstance(node, exp.Paren):
-        return failures(node.this, known, filtering=True)
+    if use != "value" and isinstance(node, exp.Paren):
+        return failures(node.this, known, use=use)
+    if use == "filter" and isinstance(node, exp.And):
+        return _in_any_order(node, known)
+    if use != "value" and isinstance(node, (exp.And, exp.Or)):
+        return _in_turn(node, known)
     found = _told(node, known)
     for child in node.iter_expressions():
         found += failures(child, known)
@@ -190,8 +203,8 @@ def _branches(pairs: list[tuple[exp.Expr, exp.Expr]], default: exp.Expr | None, 
     found: list[Failure] = []
     passed: list[exp.Expr] = []
     for when, then in pairs:
-        found += guarded(failures(when, known), *passed)
-        holds = exp.Is(this=_paren(softened(when)), expression=exp.true())
+        found += guarded(failures(when, known, use="condition"), *passed)
+        holds = _holds(when)
         found += guarded(failures(then, known), *passed, holds)
         passed.append(exp.not_(holds.copy()))
     if default is not None:
@@ -208,30 +221,33 @@ def _coalesce(arguments: Sequence[exp.Expr], known: Known) -> list[Failure]:
     return found
 
 
-def _connected(node: exp.Connector, known: Known, *, filtering: bool) -> list[Failure]:
-    """A failure counts unless another part decides the whole without having failed itself."""
+def _in_turn(node: exp.Connector, known: Known) -> list[Failure]:
+    """A part is reached where those before it leave the condition undecided."""
+    found: list[Failure] = []
+    passed: list[exp.Expr] = []
+    for part in node.flatten():
+        found += guarded(failures(part, known, use="condition"), *passed)
+        passed.append(_holds(part) if isinstance(node, exp.And) else exp.not_(_holds(part)))
+    return found
+
+
+def _in_any_order(node: exp.And, known: Known) -> list[Failure]:
+    """A failure counts unless another part throws the row out without having failed itself."""
     parts = list(node.flatten())
-    failing = [failures(part, known, filtering=filtering) for part in parts]
+    failing = [failures(part, known, use="filter") for part in parts]
     found: list[Failure] = []
     for index, mine in enumerate(failing):
         if not mine:
             continue
-        guards = []
-        for other, theirs in enumerate(failing):
-            if other != index:
-                undecided = _undecided(node, softened(parts[other]), filtering=filtering)
-                guards.append(exp.or_(undecided, *(failure.condition for failure in theirs)))
+        others = [(part, theirs) for at, (part, theirs) in enumerate(zip(parts, failing, strict=True)) if at != index]
+        guards = [exp.or_(_holds(part), *(failure.condition for failure in theirs)) for part, theirs in others]
         found += guarded(mine, *guards)
     return found
 
 
-def _undecided(node: exp.Connector, part: exp.Expr, *, filtering: bool) -> exp.Expr:
-    """Whether a part leaves it open what the whole AND or OR is."""
-    if isinstance(node, exp.Or):
-        return exp.not_(exp.Is(this=_paren(part), expression=exp.true()))
-    if filtering:
-        return exp.Is(this=_paren(part), expression=exp.true())
-    return exp.not_(exp.Is(this=_paren(part), expression=exp.false()))
+def _holds(node: exp.Expr) -> exp.Expr:
+    """Whether the softened node is true, and neither false nor NULL."""
+    return exp.Is(this=_paren(softened(node)), expression=exp.true())
 
 
 def _paren(node: exp.Expr) -> exp.Paren:

@@ -19,6 +19,7 @@ REVISION_SCHEMA = Schema(
         Column("revision", "BIGINT", doc="the how manieth mending of the record, from 1"),
         Column("part", "BIGINT", doc="from 1: a record that stands for several bronze rows has a part for each"),
         Column("raw", "VARCHAR", doc="the mended record"),
+        Column("replaced", "VARCHAR", doc="what it mends, as it stood in bronze; NULL for what never got there"),
         Column("content_path", "VARCHAR", doc="for files: where the mended bytes lie"),
         Column("lands_in", "VARCHAR", doc="the bronze table that it lands in"),
         Column("origin", "VARCHAR", doc="where what it mends came from"),
@@ -125,6 +126,15 @@ def select_revisions() -> str:
         f'SELECT {told} FROM "lake".{REVISIONS.quoted} AS r '
         "JOIN (SELECT unnest(?::VARCHAR[]) AS id, unnest(?::BIGINT[]) AS revision) AS w "
         "ON r.id = w.id AND r.revision = w.revision ORDER BY r.id, r.part"
+    )
+
+
+def revisions_of(origins: Sequence[str]) -> str:
+    """SELECT (id, revision, replaced, origin, position) of what mends bronze rows of some origins."""
+    listed = ", ".join(map(literal, origins))
+    return (
+        f'SELECT id, revision, replaced, origin, {quote("position")} FROM "lake".{REVISIONS.quoted} '
+        f"WHERE origin IN ({listed}) AND load IS NOT NULL"
     )
 
 

@@ -98,6 +98,14 @@ class Discovery:
     failed: IngestError | None = None
 
     @property
+    def read_again(self) -> frozenset[str]:
+        """The files whose rows are replaced though their bytes are the same: they are read by other settings."""
+        before = {note.path: note.content for note in self.replaced}
+        return frozenset(
+            file.path for file in (*self.new, *self.changed) if before.get(file.path) == file.examined.content
+        )
+
+    @property
     def work(self) -> bool:
         """Whether there is anything to do or to note."""
         files = self.new or self.changed or self.rejected or self.duplicates or self.replaced or self.refused

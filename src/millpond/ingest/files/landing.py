@@ -29,7 +29,7 @@ from millpond.ingest.files.schema import (
     user_columns,
     with_known_header,
 )
-from millpond.ingest.quarantine import mended_origins, open_quarantine
+from millpond.ingest.quarantine import give_way, mended_origins, open_quarantine
 from millpond.ingest.source import Landed, Load
 from millpond.project.model import Project, Source
 from millpond.sql.files import delete_origins
@@ -82,6 +82,7 @@ def land(source: Source, project: Project, load: Load, discovery: Discovery) -> 
         for batch in _batches([readable for readable in readables if not readable.nothing]):
             _note(source, land_batch(target, batch), outcome)
         _reject(source, catalog, discovery, target, outcome)
+    outcome.deleted += give_way(catalog, session, stage, source.table, discovery.read_again)
     return _landed(source, discovery, outcome, added)
 
 
@@ -151,8 +152,9 @@ def _replace(
 ) -> None:
     """Take away the rows of files that came anew, and of what was mended of them since."""
     gone = [file.path for file in discovery.replaced]
-    again = [file.path for file in discovery.new if file.previous and file.previous.outcome == "rejected"]
-    mended = mended_origins(session, stage, (*gone, *again)) if source.settings.on_change == "replace" else frozenset()
+    other = set(gone) - discovery.read_again
+    other |= {file.path for file in discovery.new if file.previous and file.previous.outcome == "rejected"}
+    mended = mended_origins(session, stage, other) if source.settings.on_change == "replace" else frozenset()
     if mended:
         known = (file for file in catalog.seen_files(source.name) if file.path in mended)
         outcome.replaced = [replace(file, outcome="replaced") for file in known]
