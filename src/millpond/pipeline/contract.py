@@ -33,10 +33,10 @@ class Built:
 
 def built_tables(catalog: Catalog, models: tuple[Model, ...]) -> dict[TableName, Built]:
     """The tables that models have been built into."""
-    states = catalog.model_states()
+    states, entries = catalog.model_states(), {entry.name: entry for entry in catalog.tables()}
     found = {}
     for model in models:
-        entry = catalog.find(model.table)
+        entry = entries.get(model.table)
         if entry is None or model.table not in states:
             continue
         metadata = catalog.metadata(entry)
