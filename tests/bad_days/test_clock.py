@@ -153,8 +153,8 @@ def test_the_clock_may_be_set_at_any_moment_of_a_run(then: int, clock: Adrift, t
     """Back and forth, at forty moments."""
     scene = Scene(tmp_path, later=True)
     whole = readings(clock, scene, "run")
-    for part in range(40):
-        set_back_within(clock, scene, "run", whole * (part + 1) // 45, then)  # the last readings are not the same each time
+    for part in range(40):  # but not at the last readings: their number is not the same each time
+        set_back_within(clock, scene, "run", whole * (part + 1) // 45, then)
 
 
 @pytest.mark.parametrize("parts", [2, pytest.param(30, marks=pytest.mark.long)])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Type
 
 MODELS = {
@@ -145,3 +147,65 @@ def test_checks_are_bound_against_the_tables_that_they_look_into(shop: Path, typ
         (17, "MP-2035"),
         (21, "MP-2035"),
     ]
+
+
+KEPT = """/*---
+kind: append
+key: [order_id]
+columns:
+  order_id: {type: VARCHAR, nullable: false}
+  amount: {description: paid}
+---*/
+SELECT order_id, customer_id,
+  amount::DECIMAL(10, 2) AS amount,
+  ordered_at
+FROM bronze.orders
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("DECIMAL(10, 2)", "DECIMAL(12, 2)", []),
+        ("amount: {description: paid}", "customer: {renamed_from: customer_id}", []),
+        ("  ordered_at\n", "  ordered_at, status\n", []),
+        ("DECIMAL(10, 2)", "DECIMAL(8, 2)", [("MP-2042", 9, 3)]),
+        ("DECIMAL(10, 2)", "INTEGER", [("MP-2042", 9, 3)]),
+        (",\n  ordered_at", "", [("MP-2042", 8, 8)]),
+        ("amount: {description: paid}", "total: {renamed_from: amount}", [("MP-2042", 8, 8), ("MP-2141", 6, 10)]),
+        ("amount: {description: paid}", "customer_id: {nullable: false}", [("MP-2142", 6, 27)]),
+        ("amount: {description: paid}", "amount: {renamed_from: paid}", []),
+        ("type: VARCHAR", "type: BIGINT", [("MP-2140", 5, 20)]),
+        ("type: VARCHAR", "type: NUMBERS", [("MP-2140", 5, 20)]),
+        ("amount: {description: paid}", "amunt: {description: paid}", [("MP-2141", 6, 10)]),
+        ("[order_id]", "[order_id, ordered_at]", [("MP-2142", 3, 6)]),
+    ],
+)
+def test_a_change_that_breaks_the_contract_is_told_where_it_is_made(
+    shop: Path, type_: Type, old: str, new: str, found: list[tuple[str, int, int]]
+) -> None:
+    """The query against what is declared and against the table; what the table can follow is no finding."""
+    (shop / "data" / "orders-none.csv").write_text(
+        "order_id,customer_id,ordered_at,status,amount\n9,,2026-01-01,paid,1\n"
+    )
+    path = shop / "models" / "silver" / "kept.sql"
+    path.write_text(KEPT)
+    assert type_("run", "-q").code == 0
+    assert type_("check", "--json").objects() == []
+    text = KEPT.replace(old, new)
+    path.write_text(text.replace("customer_id,\n", "customer_id AS customer,\n") if "customer:" in new else text)
+    findings = type_("check", "--json").objects()
+    assert [(finding["code"], finding["line"], finding["column"]) for finding in findings] == sorted(
+        found, key=lambda one: one[1:]
+    )
+
+
+def test_a_rename_of_what_was_never_there_is_told(shop: Path, type_: Type) -> None:
+    """With what may have been meant."""
+    path = shop / "models" / "silver" / "kept.sql"
+    path.write_text(KEPT)
+    assert type_("run", "-q").code == 0
+    path.write_text(KEPT.replace("AS amount", "AS total").replace("amount: {", "total: {renamed_from: amunt, "))
+    findings = {finding["code"]: finding for finding in type_("check", "--json").objects()}
+    assert set(findings) == {"MP-2042", "MP-2143"}
+    assert (findings["MP-2143"]["suggestion"], findings["MP-2143"]["line"]) == ("amount", 6)

@@ -213,7 +213,7 @@ def test_a_failed_step_stops_its_descendants_only(shop: Path, type_: Type) -> No
 def test_a_changed_model_is_refused_until_rebuilt(shop: Path, type_: Type) -> None:
     """`run` says what changed and what can be done."""
     model = shop / "models" / "silver" / "orders.sql"
-    model.write_text(model.read_text().replace("SELECT", "SELECT 1 AS one,", 1))
+    model.write_text(f"{model.read_text().rstrip()}\nWHERE order_id <> 'none'\n")
     refused = type_("run", "--json")
     assert refused.code == 1
     assert refused.objects()[0]["code"] == "MP-7010"

@@ -10,9 +10,10 @@ from millpond.catalog.commits import ModelState, TableEntry
 from millpond.core.errors import RunError
 from millpond.core.names import TableName
 from millpond.pipeline.compiled import CompiledModel
+from millpond.pipeline.evolution import change
 from millpond.pipeline.graph import Graph, ordered
 from millpond.pipeline.plan import BuildStep, DropStep, InputRange, LandStep
-from millpond.pipeline.planner import LakeState, Wishes, changed_parts, plan
+from millpond.pipeline.planner import LakeState, Wishes, plan
 from millpond.project.model import Partition
 
 Make = Callable[..., CompiledModel]
@@ -164,4 +165,4 @@ def test_an_entry_that_was_taken_out_is_a_change(model: Make) -> None:
     sql = "SELECT id, at, gone FROM bronze.raw"
     with_mark = model("silver.latest", sql, "upsert", ("id",), order=("at",), delete_when="gone")
     without = model("silver.latest", sql, "upsert", ("id",), order=("at",), partition=(Partition("id", "identity"),))
-    assert changed_parts(with_mark.state(), without.state()).split(", ") == ["delete_when", "partition"]
+    assert change(with_mark.state(), without).rebuild == ("delete_when", "partition")

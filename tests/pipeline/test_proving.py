@@ -306,3 +306,20 @@ def test_a_test_stops_at_rows_that_a_query_finds_and_not_at_what_the_whole_table
     text = f"{PAID % 13}  silver.people: [{{person: ann}}]\n  bronze.stock: [{{part: x}}]\nexpect_stop: sql:unlucky\n"
     (proof,) = proofs(tmp_path, text, **PARTNERS)
     assert (proof.outcome, proof.stopped) == ("passed", "sql:unlucky")
+
+
+def test_a_contract_is_held_in_a_test_too(tmp_path: Path) -> None:
+    """A row without a value that the contract asks for is rejected; a type that the query does not give is told."""
+    matter = "/*---\nkind: append\nkey: [id]\ncolumns:\n  amount: {contract}\n---*/\n"
+    model = f"{matter}SELECT id, amount::INT AS amount FROM bronze.orders\n"
+    text = (
+        "model: gold.held\ngiven:\n  bronze.orders: [{id: a, amount: 1}, {id: b}]\n"
+        "expect: [{id: a, amount: 1}]\nexpect_quarantine: [{rule: 'nullable:amount', id: b}]\n"
+    )
+    files = {"models/gold/held.sql": model.replace("{contract}", "{type: INTEGER, nullable: false}")}
+    (proof,) = proofs(tmp_path, text, **files)
+    assert (proof.outcome, proof.finding) == ("passed", None)
+    files = {"models/gold/held.sql": model.replace("{contract}", "{type: BIGINT}")}
+    (proof,) = proofs(tmp_path, text, **files)
+    assert proof.finding is not None
+    assert (proof.outcome, proof.finding.code) == ("failed", "MP-2140")

@@ -115,7 +115,7 @@ def test_a_changed_partitioning_comes_with_the_news(lake: TemporaryLake) -> None
     lake.write("models/silver/events.sql", silver("[day(ts)]"))
     lake.deliver("data/2.csv", events(100))
     steps = {step.table: step for step in lake.lakehouse.runner.plan().steps}
-    assert (steps[EVENTS].work, steps[EVENTS].because) == ("increment", "bronze.e changed, and its partitioning")
+    assert (steps[EVENTS].work, steps[EVENTS].because) == ("increment", "bronze.e changed, its partitioning changed")
     assert lake.run().ok
     new = [folders for spec, folders in specs(lake, EVENTS) if spec == 1]
     assert len(new) == 12

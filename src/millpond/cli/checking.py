@@ -25,7 +25,8 @@ def check(context: Context) -> int:
         with lake:
             validate = lookup("millpond.pipeline.validation:validate")
             known, unreached = _known(lake)
-            told = (*findings, *unreached, *validate(lake.project, lake.engine, known))
+            built = lookup("millpond.pipeline.contract:built_tables")(lake.catalog, lake.project.models)
+            told = (*findings, *unreached, *validate(lake.project, lake.engine, known, built))
             tests, wrong = _tests(lake, sound=not any(finding.severity == "error" for finding in told))
             findings = in_order((*told, *wrong))
     show_findings(findings, as_json=context.json)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from millpond.catalog.evolving import PREFIX
 from millpond.cli.output import counted, json_line, line, said, table
 from millpond.core.errors import AccessError
 from millpond.core.names import LAYERS, QUARANTINE, STATE, TableName, closest, quote
@@ -19,7 +20,9 @@ from millpond.quality.review import overdue
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from millpond.catalog.metadata import TableMetadata
     from millpond.cli.options import Context
+    from millpond.core.schema import Column
     from millpond.lakehouse import Lakehouse
 
 _SHOWN = 1000
@@ -60,9 +63,12 @@ def show(context: Context, name: str, at: str | None, limit: int) -> int:
             rows = [list(row) for row in _rows(answer.reader)]
             names = answer.reader.schema.names
         summary = _summary(metadata.current_snapshot)
+        told = metadata.properties
         if context.json:
-            columns = [{"name": c.name, "type": c.type, "description": c.doc} for c in metadata.schema()]
+            columns = [_column(metadata, column) for column in metadata.schema()]
             shown = {"table": str(wanted), "commit": entry.commit, "uuid": entry.uuid, "location": entry.location}
+            shown |= {"description": told.get("comment"), "owner": told.get("owner")}
+            shown |= {"tags": _labels(told.get(f"{PREFIX}tags"))}
             json_line(
                 {**shown, **summary, "columns": columns, "rows": [dict(zip(names, r, strict=True)) for r in rows]}
             )
@@ -70,15 +76,48 @@ def show(context: Context, name: str, at: str | None, limit: int) -> int:
         line(f"{wanted}  commit {entry.commit}  {_sizes(summary)}")
         if model is not None:
             parts = (("key", model.key), ("order", model.order), ("event time", (model.event_time,)))
-            told = "".join(f", {part} {', '.join(map(str, names))}" for part, names in parts if any(names))
-            line(f"made by {model.path.relative_to(lake.project.folder)} ({model.kind}{told})")
+            roles = "".join(f", {part} {', '.join(map(str, names))}" for part, names in parts if any(names))
+            line(f"made by {model.path.relative_to(lake.project.folder)} ({model.kind}{roles})")
+        for word, name in (("owner", "owner"), ("tags", f"{PREFIX}tags"), ("", "comment")):
+            if name in told:
+                line(" ".join(filter(None, (word, told[name].replace(",", ", ") if word == "tags" else told[name]))))
         line()
-        table(
-            ("column", "type", "description"), [(c.name, c.type, c.doc or "") for c in metadata.schema()], indent="  "
-        )
+        _show_columns([_column(metadata, column) for column in metadata.schema()])
         line()
         table(names, rows, indent="  ")
     return 0
+
+
+def _column(metadata: TableMetadata, column: Column) -> dict[str, object]:
+    """What is known of a column."""
+    told = metadata.properties
+    return {
+        "name": column.name,
+        "type": column.type,
+        "nullable": not column.required,
+        "description": column.doc,
+        "tags": _labels(told.get(f"{PREFIX}column.{column.name}.tags")),
+        "pii": told.get(f"{PREFIX}column.{column.name}.pii"),
+    }
+
+
+def _labels(text: str | None) -> list[str]:
+    return text.split(",") if text else []
+
+
+def _show_columns(columns: list[dict[str, object]]) -> None:
+    """Print columns; what nobody said of any of them has no heading."""
+    shown = [name for name in ("tags", "pii") if any(column[name] for column in columns)]
+    shown.append("description")
+    rows = [
+        (
+            column["name"],
+            f"{column['type']}{'' if column['nullable'] else ' not null'}",
+            *(", ".join(map(str, cell)) if isinstance(cell := column[name], list) else cell for name in shown),
+        )
+        for column in columns
+    ]
+    table(("column", "type", *shown), rows, indent="  ")
 
 
 def ls(context: Context, layer: str | None, at: str | None) -> int:

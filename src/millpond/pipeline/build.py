@@ -13,6 +13,7 @@ from millpond.pipeline.append import append_rows
 from millpond.pipeline.building import Building, Work
 from millpond.pipeline.circuit import circuit_after, stop, taken_until
 from millpond.pipeline.compiled import CompiledModel
+from millpond.pipeline.contract import declared
 from millpond.pipeline.healing import judged_scope
 from millpond.pipeline.inputs import InputChanges, read_changes
 from millpond.pipeline.outcome import Outcome
@@ -23,7 +24,7 @@ from millpond.pipeline.scd2 import version_rows
 from millpond.pipeline.snapshot import compare_states
 from millpond.pipeline.table_checks import judge_table
 from millpond.pipeline.taken import never_taken_in
-from millpond.pipeline.target import output_schema, prepare
+from millpond.pipeline.target import evolve, output_schema, prepare
 from millpond.pipeline.upsert import upsert_rows
 from millpond.pipeline.workbench import Workbench
 from millpond.sql.lineage import lineage
@@ -41,12 +42,12 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
         absent = next((name for name in model.needs if bench.catalog.find(name, stage.base) is None), None)
         if absent is not None:
             return Outcome(None, note=f"waits: {absent} has no table yet")
-        if step.mode == "partition":
-            return _repartition(bench, stage, model, step)
+        if step.mode in ("partition", "alter"):
+            return _alter(bench, stage, model, step)
         until = taken_until(bench, model, step, stage.base)
         news = read_changes(bench, step.inputs, until) if reads_changes(model, step) else ()
         if step.mode in ("increment", "groups") and not any(change.any for change in news):
-            moved = stage.find(model.table) is not None and stage.repartition(model.table, model.model.partition)
+            moved = _changed(bench, stage, model) and _evolve(bench, stage, model)
             number = stage.publish(_commit(bench, model, until, Ledger(0), ())).number
             return Outcome(number if moved else None, note="nothing new")
         mended = _mended(bench, stage, model, step, news)
@@ -80,19 +81,32 @@ def begun(
 ) -> Building:
     """The build of a model, with its table made ready."""
     described = session.describe(model.query.text())
-    schema = output_schema(described, model.model)
-    kept = table_columns(model.model, schema)
-    filled = prepare(bench, stage, model.model, kept, afresh=_afresh(model, step))
+    schema = output_schema(described, model)
+    kept = declared(model.model, table_columns(model.model, schema))
+    filled = prepare(bench, session, stage, model, kept, afresh=_afresh(model, step))
     widened = tuple(now for was, now in zip(described, schema, strict=True) if was.type != now.type)
     whole = step.mode not in ("increment", "groups")
     return Building(bench, session, stage, model, news, schema, widened, whole, filled)
 
 
-def _repartition(bench: Workbench, stage: Stage, model: CompiledModel, step: BuildStep) -> Outcome:
-    """Have rows to come partitioned as the model now says. Nothing is read: the cursors stay."""
-    stage.repartition(model.table, model.model.partition)
+def _alter(bench: Workbench, stage: Stage, model: CompiledModel, step: BuildStep) -> Outcome:
+    """Have the table say and take what the model now says, while its rows stay. No input is read: cursors stay."""
+    _evolve(bench, stage, model)
     commit = replace(_commit(bench, model, stage.base, Ledger(0), ()), cursors=())
     return Outcome(stage.publish(commit).number, Ledger(0), (), step.note)
+
+
+def _changed(bench: Workbench, stage: Stage, model: CompiledModel) -> bool:
+    """Whether the model is another one than its table was built by."""
+    built = bench.catalog.model_states(stage.base).get(model.table)
+    there = stage.find(model.table) is not None
+    return there and built is not None and built.fingerprint != model.state().fingerprint
+
+
+def _evolve(bench: Workbench, stage: Stage, model: CompiledModel) -> bool:
+    with bench.engine.session(bench.endpoint, stage.token) as session:
+        schema = output_schema(session.describe(model.query.text()), model)
+        return evolve(session, stage, model, declared(model.model, table_columns(model.model, schema)))
 
 
 def reads_changes(model: CompiledModel, step: BuildStep) -> bool:

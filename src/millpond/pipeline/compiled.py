@@ -10,7 +10,7 @@ from millpond.catalog.commits import ModelState
 from millpond.core.errors import ModelError
 from millpond.core.names import TableName
 from millpond.project.check import Check
-from millpond.project.model import Model
+from millpond.project.model import ColumnNotes, Model
 from millpond.sql.fingerprint import canonical
 from millpond.sql.groups import GroupKey, group_expressions
 from millpond.sql.parse import Query, parse
@@ -55,7 +55,7 @@ class CompiledModel:
 
     def state(self) -> ModelState:
         """The definition that a build of this model is recorded with."""
-        parts = {
+        parts: dict[str, object] = {
             "kind": self.model.kind,
             "key": self.model.key,
             "partition": [asdict(field) for field in self.model.partition],
@@ -63,12 +63,14 @@ class CompiledModel:
             "sql": canonical(self.query),
         }
         # What a kind alone has is no part of the others' definitions, so that a new one changes none of them.
-        parts |= {name: said for name in _OF_SOME_KINDS if (said := getattr(self.model, name))}
+        parts |= {name: said for name in OF_SOME_KINDS if (said := getattr(self.model, name))}
+        about = _about(self.model)
+        parts |= {"about": about} if about != nothing_said() else {}
         definition = json.dumps(parts, sort_keys=True, default=str)
         return ModelState(self.table, hashlib.sha256(definition.encode()).hexdigest(), definition)
 
 
-_OF_SOME_KINDS = ("order", "event_time", "delete_when", "tombstones", "exclude")
+OF_SOME_KINDS = ("order", "event_time", "delete_when", "tombstones", "exclude")
 
 
 def compile_model(model: Model) -> CompiledModel:
@@ -83,6 +85,21 @@ def compile_model(model: Model) -> CompiledModel:
     groups = group_expressions(query, model.key) if model.kind == "aggregate" and model.key else None
     placed = tuple(replace(reference, where=model.authored(reference.where)) for reference in references)
     return CompiledModel(model, query, placed, shape(query), groups, _compared(model))
+
+
+def nothing_said() -> dict[str, object]:
+    """What a definition says of a table and its columns where the author said nothing."""
+    return {"columns": {}, "description": None, "owner": None, "tags": []}
+
+
+def _about(model: Model) -> dict[str, object]:
+    notes = {name: replace(said, renamed_from=None) for name, said in model.columns.items()}
+    told = {name: asdict(said) for name, said in notes.items() if said != ColumnNotes()}
+    return json.loads(  # type: ignore[no-any-return]
+        json.dumps(
+            {"columns": told, "description": model.description, "owner": model.owner, "tags": model.tags}, default=str
+        )
+    )
 
 
 def _compared(model: Model) -> tuple[Reference, ...]:

@@ -8,7 +8,7 @@ from typing import Literal
 from millpond.core.errors import Finding
 from millpond.core.names import TableName
 
-BuildMode = Literal["create", "increment", "groups", "whole", "rebuild", "partition"]
+BuildMode = Literal["create", "increment", "groups", "whole", "rebuild", "partition", "alter"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ class BuildStep:
     create: there is no table yet. increment: judge and add the input's new rows. groups: recompute the groups whose
     input rows changed. whole: compute the query over all of its inputs and apply the difference. rebuild: replace
     everything that the table holds. partition: no rows, but those to come are partitioned otherwise.
+    alter: no rows, but the table's columns are named, typed or described otherwise. `moves` says that what reads the
+    table has to look at it.
 
     `trial` says that the model's circuit is open, and that one increment is to be tried.
     """
@@ -71,6 +73,7 @@ class BuildStep:
     because: str
     note: str = ""
     trial: bool = False
+    moves: bool = True
 
     @property
     def work(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -10,9 +9,12 @@ from millpond.catalog.commits import ModelState, TableEntry
 from millpond.core.errors import RunError
 from millpond.core.names import TableName
 from millpond.pipeline.compiled import CompiledModel
+from millpond.pipeline.contract import renames
+from millpond.pipeline.evolution import Change, change
 from millpond.pipeline.graph import Graph
-from millpond.pipeline.plan import BuildStep, DropStep, InputRange, LandStep, Plan, ReplayStep, Step
+from millpond.pipeline.plan import BuildMode, BuildStep, DropStep, InputRange, LandStep, Plan, ReplayStep, Step
 from millpond.project.model import ModelKind
+from millpond.sql.evolution import UNCHANGED
 
 _TRIAL = "its circuit is open: tries one increment"
 
@@ -29,6 +31,8 @@ class LakeState:
     """Models whose circuit is open."""
     tried: frozenset[TableName] = frozenset()
     """Models whose circuit is open, and that are to try one increment."""
+    still: frozenset[tuple[TableName, TableName]] = frozenset()
+    """Consumers and inputs that moved since without another row or column."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,8 @@ def plan(graph: Graph, state: LakeState, landings: Mapping[TableName, LandStep |
         if absent is not None:
             waiting.append((model.table, absent))
             continue
-        step = _build(model, state, moving, model.table in rebuilt)
-        if step is not None and step.mode not in ("create", "rebuild"):
+        step = _build(model, graph, state, moving, model.table in rebuilt)
+        if step is not None and step.mode not in ("create", "rebuild", "alter"):
             if model.table in state.held:
                 held.append(model.table)
                 continue
@@ -72,11 +76,14 @@ def plan(graph: Graph, state: LakeState, landings: Mapping[TableName, LandStep |
                 step = replace(step, trial=True, note=_TRIAL)
         if step is not None:
             steps.append(step)
-            moving.add(model.table)
+            if step.moves:
+                moving.add(model.table)
     return Plan(state.head, tuple(steps), tuple(waiting), open=tuple(held))
 
 
-def _build(model: CompiledModel, state: LakeState, moving: set[TableName], rebuild: bool) -> BuildStep | None:
+def _build(
+    model: CompiledModel, graph: Graph, state: LakeState, moving: set[TableName], rebuild: bool
+) -> BuildStep | None:
     kind = model.model.kind
     note = _note(model)
     every = tuple(InputRange(name, None) for name in model.inputs)
@@ -96,22 +103,47 @@ def _build(model: CompiledModel, state: LakeState, moving: set[TableName], rebui
     if rebuild:
         return BuildStep(model.table, kind, "rebuild", every, "asked for by --rebuild", _first_note(model))
     ranges = tuple(InputRange(name, state.cursors.get((model.table, name))) for name in model.inputs)
-    news = [r.table for r in ranges if r.table in moving or _has_news(state, r)]
-    repartitioned = _repartitioned(state.models[model.table], model.state())
-    if not news and repartitioned:
-        note = "files that are there stay as they are; --rebuild writes them anew"
-        return BuildStep(model.table, kind, "partition", ranges, "its partitioning changed", note)
+    news = [r.table for r in ranges if r.table in moving or _has_news(state, model.table, r)]
+    changed = _change(model, graph, state)
+    if changed.columns.added and kind != "append":
+        # What a new column holds is computed for all rows; the table's files are not all written again.
+        because = f"{changed.told()}, and is computed for all rows"
+        return BuildStep(model.table, kind, "whole", every, because, note)
     if not news:
-        return None
-    because = f"{', '.join(map(str, news))} changed" + (", and its partitioning" if repartitioned else "")
+        return _altering(model, changed, ranges)
+    because = ", ".join(filter(None, (f"{', '.join(map(str, news))} changed", changed.told())))
     if not model.incremental:
         return BuildStep(model.table, kind, "whole", every, because, note)
     return BuildStep(model.table, kind, "groups" if kind == "aggregate" else "increment", ranges, because, note)
 
 
-def _has_news(state: LakeState, given: InputRange) -> bool:
+def _altering(model: CompiledModel, changed: Change, ranges: tuple[InputRange, ...]) -> BuildStep | None:
+    """The step for a model that changed so that its rows may stay, and whose inputs bring nothing."""
+    if not changed.any:
+        return None
+    only = changed.partition and changed == Change(partition=True)
+    note = "files that are there stay as they are; --rebuild writes them anew" if changed.partition else ""
+    if changed.columns.added:
+        note = f"rows that are there have no {', '.join(changed.columns.added)}; --rebuild computes it"
+    mode: BuildMode = "partition" if only else "alter"
+    told = changed.told()
+    moves = changed.partition or changed.columns != UNCHANGED
+    return BuildStep(model.table, model.model.kind, mode, ranges, told, note, moves=moves)
+
+
+def _change(model: CompiledModel, graph: Graph, state: LakeState) -> Change:
+    """What became of a model since its table was built, its inputs' renamed columns being known."""
+    inputs = {
+        new: old for other in graph.models if other.table in model.inputs for new, old in renames(other.model).items()
+    }
+    return change(state.models[model.table], model, inputs)
+
+
+def _has_news(state: LakeState, consumer: TableName, given: InputRange) -> bool:
     entry = state.tables.get(given.table)
-    return entry is not None and (given.since is None or entry.commit > given.since)
+    if entry is None or (consumer, given.table) in state.still:
+        return False
+    return given.since is None or entry.commit > given.since
 
 
 def _first_note(model: CompiledModel) -> str:
@@ -144,10 +176,11 @@ def _refuse_changed(graph: Graph, state: LakeState, wishes: Wishes, rebuilt: fro
         built = state.models.get(model.table)
         if built is None or model.table in rebuilt or model.table not in wishes.selected:
             continue
-        if built.fingerprint != model.state().fingerprint and not _repartitioned(built, model.state()):
+        changed = _change(model, graph, state)
+        if changed.rebuild:
             raise RunError(
                 "MP-7010",
-                f"the model {model.table} changed since its table was built ({changed_parts(built, model.state())})",
+                f"the model {model.table} changed since its table was built ({', '.join(changed.rebuild)})",
                 next_step=f"`millpond run --rebuild {model.table}` builds it and what depends on it anew; "
                 "or put the file back as it was",
                 where=model.model.place(),
@@ -170,17 +203,3 @@ def _refuse_removed(graph: Graph, state: LakeState, wishes: Wishes) -> None:
             next_step=f"`millpond run --drop {table}` removes the table; or put the model's file back",
             where=twin.model.place() if twin else None,
         )
-
-
-def _repartitioned(built: ModelState, now: ModelState) -> bool:
-    """Whether nothing but the partitioning of a model changed: rows to come follow it, and those there may stay."""
-    return changed_parts(built, now) == "partition"
-
-
-def changed_parts(built: ModelState, now: ModelState) -> str:
-    """Which parts of a definition differ, in words; empty for none."""
-    if built.fingerprint == now.fingerprint:
-        return ""
-    before, after = json.loads(built.definition), json.loads(now.definition)
-    changed = (part for part in before | after if before.get(part) != after.get(part))
-    return ", ".join(changed) or "definition"

@@ -120,7 +120,7 @@ class Rehearsal:
             self._ensure(table)
         for check in model.model.checks:
             self._ensure_column(check.target)
-        return table_columns(model.model, output_schema(self._described(model), model.model))
+        return table_columns(model.model, output_schema(self._described(model), model))
 
     def _ensure(self, table: TableName) -> None:
         if self._twin.find(table) is not None:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from millpond.catalog.catalog import Catalog
+from millpond.catalog.commits import TableEntry
 from millpond.core.clock import Clock
-from millpond.core.errors import RunError
+from millpond.core.errors import CatalogError, RunError
 from millpond.core.names import TableName, closest
 from millpond.ingest.source import News, Readers, SourceReader
 from millpond.pipeline.circuit import open_circuits
@@ -147,7 +148,12 @@ class Runner:
         at_once = self._retried(graph, retry, circuits)
         tried = {table for table, found in circuits.items() if table in at_once or found.tried(self._clock.now())}
         held = frozenset(circuits) - tried
-        return LakeState(head, tables, self._catalog.model_states(head), cursors, held, frozenset(tried))
+        still = frozenset(
+            (consumer, name)
+            for (consumer, name), number in cursors.items()
+            if name in tables and number < tables[name].commit and self._stood_still(tables[name], number)
+        )
+        return LakeState(head, tables, self._catalog.model_states(head), cursors, held, frozenset(tried), still)
 
     def _retried(self, graph: Graph, names: Iterable[str], circuits: Mapping[TableName, object]) -> set[TableName]:
         found: set[TableName] = set()
@@ -161,6 +167,18 @@ class Runner:
                 )
             found |= chosen
         return found
+
+    def _stood_still(self, entry: TableEntry, number: int) -> bool:
+        """Whether a table has the rows and columns that it had at a commit."""
+        then = self._catalog.find(entry.name, number)
+        if then is None or then.uuid != entry.uuid:
+            return False
+        try:
+            before, now = self._catalog.metadata(then), self._catalog.metadata(entry)
+        except CatalogError:  # what is no longer kept is told by the step that needs it
+            return False
+        same = [(c.name, c.type) for c in before.schema()] == [(c.name, c.type) for c in now.schema()]
+        return same and before.document.get("current-snapshot-id") == now.document.get("current-snapshot-id")
 
     def _rebuilt(self, graph: Graph, names: Iterable[str]) -> frozenset[TableName]:
         known = {model.table for model in graph.models}

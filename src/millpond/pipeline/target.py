@@ -2,49 +2,60 @@
 
 from __future__ import annotations
 
-from millpond.catalog.staging import Stage
+from millpond.catalog.evolving import updates
+from millpond.catalog.metadata import TableMetadata
+from millpond.catalog.staging import Stage, TableChange
 from millpond.catalog.types import storable
 from millpond.core.errors import CatalogError, ModelError
 from millpond.core.names import RESERVED, side_table
 from millpond.core.schema import Column, Schema
+from millpond.engines.engine import Session
 from millpond.ingest.quarantine import open_quarantine
+from millpond.pipeline.compiled import CompiledModel
+from millpond.pipeline.contract import Built, breaches, incompatible, properties, refuse, renames
 from millpond.pipeline.workbench import Workbench
 from millpond.project.model import Model
+from millpond.sql.statements import count_nulls
+from millpond.tables.statistics import statistics
 
 
-def output_schema(described: Schema, model: Model) -> Schema:
-    """The columns that the model's query gives, with their types as tables hold them, and the author's descriptions."""
-    columns = []
+def output_schema(described: Schema, model: CompiledModel) -> Schema:
+    """The columns that the model's query gives, with their types as tables hold them.
+
+    Raises ModelError MP-2140 or MP-2141 where the query does not give what the author declared.
+    """
     for column in described:
         if column.name.lower().startswith(RESERVED):
             raise ModelError(
                 "MP-2006",
                 f"the column name {column.name!r} of {model.table} is reserved",
                 next_step=f"give the column a name that does not begin with {RESERVED}",
-                where=model.place(),
+                where=model.model.place(),
             )
-        notes = model.columns.get(column.name)
-        columns.append(Column(column.name, storable(column.type), doc=notes.description if notes else None))
-    return Schema(tuple(columns))
+    given = Schema(tuple(Column(column.name, storable(column.type)) for column in described))
+    refuse(breaches(model, given))
+    return given
 
 
-def prepare(bench: Workbench, stage: Stage, model: Model, schema: Schema, *, afresh: bool) -> bool:
+def prepare(
+    bench: Workbench, session: Session, stage: Stage, model: CompiledModel, schema: Schema, *, afresh: bool
+) -> bool:
     """Make sure that the table is there, empty when `afresh`; whether it may hold rows."""
-    entry = bench.catalog.find(model.table, stage.base)
+    table = model.table
+    entry = bench.catalog.find(table, stage.base)
     if entry is None:
-        stage.create_table(model.table, schema, model.partition)
+        stage.create_table(table, schema, model.model.partition, properties(model.model))
         return False
-    present = bench.catalog.metadata(entry).schema()
     if not afresh:
-        _widen(stage, model, present, schema)
-        stage.repartition(model.table, model.partition)
+        evolve(session, stage, model, schema)
         return True
-    if [(c.name, c.type) for c in present] == [(c.name, c.type) for c in schema]:
-        stage.truncate(model.table)
-        stage.repartition(model.table, model.partition)
+    present = bench.catalog.metadata(entry).schema()
+    if [(c.name, c.type, c.required) for c in present] == [(c.name, c.type, c.required) for c in schema]:
+        stage.truncate(table)
+        _say(stage, model, schema)
     else:
-        stage.drop_table(model.table)
-        stage.create_table(model.table, schema, model.partition)
+        stage.drop_table(table)
+        stage.create_table(table, schema, model.model.partition, properties(model.model))
     return False
 
 
@@ -69,32 +80,32 @@ def prepare_side(stage: Stage, model: Model, schema: Schema | None, *, filled: b
         stage.create_table(side, schema)
 
 
-def _widen(stage: Stage, model: Model, present: Schema, schema: Schema) -> None:
-    """Add the columns that the query gives and the table lacks, as a star does when its input grew.
+def evolve(session: Session, stage: Stage, model: CompiledModel, schema: Schema) -> bool:
+    """Give the table the columns, words and partitioning of the model while its files stay; whether any was new.
 
-    Raises ModelError MP-2042 where the table cannot be brought to the query's columns without building it anew, and
-    MP-2105 where it cannot be built anew either.
+    Raises ModelError MP-2042, MP-2142 or MP-2143 where that cannot be.
     """
-    gone = [column.name for column in present if schema.get(column.name) is None]
-    other = [c.name for c in schema if (there := present.get(c.name)) is not None and there.type != c.type]
-    if (gone or other) and model.kind == "snapshot":
-        raise ModelError(
-            "MP-2105",
-            f"the query of {model.table} no longer gives the columns of its history: {', '.join((*gone, *other))}",
-            next_step="give them again, of the same type; or give the model another name, and a new history begins",
-            where=model.place(),
-        )
-    if gone or other:
-        told = [f"{', '.join(gone)} is gone" if gone else "", f"{', '.join(other)} has another type" if other else ""]
-        raise ModelError(
-            "MP-2042",
-            f"the columns of {model.table} are no longer those of its table: {'; '.join(filter(None, told))}",
-            next_step=f"`millpond run --rebuild {model.table}` builds it and what depends on it anew",
-            where=model.place(),
-        )
-    added = tuple(column for column in schema if present.get(column.name) is None)
-    if added:
-        stage.add_columns(model.table, added)
+    metadata = stage.metadata(model.table)
+    present = metadata.schema()
+    strict = [c for c in schema if c.required and (there := present.get(c.name)) is not None and not there.required]
+    nulls = {column.name: _nulls(session, model, metadata, column.name) for column in strict}
+    refuse(incompatible(model, Built(present, nulls=nulls), schema))
+    return _say(stage, model, schema)
+
+
+def _say(stage: Stage, model: CompiledModel, schema: Schema) -> bool:
+    metadata = stage.metadata(model.table)
+    made = updates(metadata, schema, renames(model.model), properties(model.model))
+    if made:
+        stage.commit((TableChange(model.table, (), made),))
+    return stage.repartition(model.table, model.model.partition) or bool(made)
+
+
+def _nulls(session: Session, model: CompiledModel, metadata: TableMetadata, name: str) -> int:
+    known = statistics(metadata)
+    if known is not None and name in known.nulls:
+        return known.nulls[name]
+    return int(session.rows(count_nulls(model.table, name))[0][0])
 
 
 def ensure_quarantine(bench: Workbench, stage: Stage) -> bool:

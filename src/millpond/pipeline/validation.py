@@ -11,6 +11,7 @@ from millpond.core.schema import Column, Schema
 from millpond.engines.engine import Engine, Session
 from millpond.pipeline.check_validation import check_findings
 from millpond.pipeline.compiled import CompiledModel, compile_model
+from millpond.pipeline.contract import Built, contract_findings
 from millpond.pipeline.graph import ordered
 from millpond.pipeline.roles import role_problems, table_columns
 from millpond.project.model import Model, Project
@@ -19,11 +20,17 @@ from millpond.sql.marks import mark
 from millpond.sql.references import volatile
 
 
-def validate(project: Project, engine: Engine, known: Mapping[TableName, Schema]) -> tuple[Finding, ...]:
+def validate(
+    project: Project,
+    engine: Engine,
+    known: Mapping[TableName, Schema],
+    built: Mapping[TableName, Built] | None = None,
+) -> tuple[Finding, ...]:
     """Every problem of the project's SQL, in the order of file and line.
 
     `known` holds the columns of the tables that models may read: sources with a real, declared or sniffed schema, and
-    tables of the lake that no model makes.
+    tables of the lake that no model makes. `built` are the tables that models were built into, which a change of a
+    model must not break.
     """
     findings: list[Finding] = []
     compiled: list[CompiledModel] = []
@@ -41,7 +48,7 @@ def validate(project: Project, engine: Engine, known: Mapping[TableName, Schema]
     except ModelError as cycle:
         return in_order([*findings, cycle.finding])
     with engine.session() as session:
-        findings += _bind(session, order, known)
+        findings += _bind(session, order, known, built or {})
     return in_order(findings)
 
 
@@ -60,7 +67,12 @@ def _unknown_inputs(model: CompiledModel, makeable: set[TableName]) -> list[Find
     ]
 
 
-def _bind(session: Session, order: tuple[CompiledModel, ...], known: Mapping[TableName, Schema]) -> list[Finding]:
+def _bind(
+    session: Session,
+    order: tuple[CompiledModel, ...],
+    known: Mapping[TableName, Schema],
+    built: Mapping[TableName, Built],
+) -> list[Finding]:
     """Bind each model's query against empty tables; a model whose inputs are not known is left out."""
     findings: list[Finding] = []
     bound = dict(known)
@@ -92,6 +104,7 @@ def _bind(session: Session, order: tuple[CompiledModel, ...], known: Mapping[Tab
         bound[model.table] = kept
         findings += _mark_problems(session, model.model, model.query.text())
         findings += check_findings(session, model, schema, bound)
+        findings += contract_findings(model, schema, built.get(model.table))
     return findings
 
 

@@ -27,6 +27,17 @@ class ColumnEntry(Declared):
     description: str | None = Field(None, description="What the column means.")
     pii: str | None = Field(None, description="What of a person it holds, such as user_id, email or location.")
     tags: OneOrMore[str] = Field((), description="Labels.")
+    type: str | None = Field(
+        None,
+        min_length=1,
+        description="Its type, such as BIGINT; the query must give it, and `check` holds it to that.",
+    )
+    nullable: bool | None = Field(
+        None, description="false: no row may lack a value; such rows go to quarantine, or stop with on_fail: stop."
+    )
+    renamed_from: Column | None = Field(
+        None, description="The name that it had; the table's column is renamed, and its files stay."
+    )
 
 
 class BreakerEntry(Declared):
@@ -93,8 +104,11 @@ class FrontMatter(Declared):
     breaker: BreakerEntry | None = Field(
         None, description="When the model stops taking new input for a while; by default it never does."
     )
-    columns: dict[Column, ColumnEntry] = Field(default_factory=dict, description="What is said of columns.")
+    columns: dict[Column, ColumnEntry] = Field(
+        default_factory=dict, description="What is said of columns: the contract that readers rely on."
+    )
     description: str | None = Field(None, description="What a row of the table is.")
+    owner: str | None = Field(None, min_length=1, description="Who answers for the table.")
     tags: OneOrMore[str] = Field((), description="Labels for --select tag:NAME.")
 
 

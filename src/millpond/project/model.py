@@ -20,11 +20,14 @@ HISTORIES: tuple[ModelKind, ...] = ("scd2", "snapshot")
 
 @dataclass(frozen=True)
 class ColumnNotes:
-    """What the author says of one column."""
+    """What the author says of one column; None where nothing is said."""
 
     description: str | None = None
     pii: str | None = None
     tags: tuple[str, ...] = ()
+    type: str | None = None
+    nullable: bool | None = None
+    renamed_from: str | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ class Model:
     breaker: Breaker | None = None
     columns: dict[str, ColumnNotes] = field(default_factory=dict)
     description: str | None = None
+    owner: str | None = None
     tags: tuple[str, ...] = ()
     places: dict[str, Location] = field(default_factory=dict, compare=False)
     """Where each front-matter entry stands, by dotted path such as `key.0` or `checks.1`."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date, datetime
 
 from millpond.core.clock import naive_utc
 from millpond.core.names import literal, quote
 from millpond.core.schema import Schema
-from millpond.project.check import Check, Target
+from millpond.project.check import Check, CheckSeverity, Target
 from millpond.project.model import Model, ModelKind
 from millpond.sql.casts import SoftCast
 from millpond.sql.row_expression import broken
@@ -33,7 +33,7 @@ _PART_OF_PATTERN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]])*\]|[()]", re.DOTALL)
 
 
 def row_rules(model: Model, casts: tuple[SoftCast, ...], schema: Schema = _UNKNOWN) -> tuple[Rule, ...]:
-    """The rules that judge each staged row by itself: failed casts, NULL in a key, then the checks as declared.
+    """The rules that judge each staged row by itself: failed casts, NULL where none may be, then the checks.
 
     The first rule that a row breaks is the one that quarantine names. Rows that delete their key need not keep to the
     checks: often they have nothing but the key. `schema` has the staged columns; values of a column that is not in it
@@ -44,6 +44,7 @@ def row_rules(model: Model, casts: tuple[SoftCast, ...], schema: Schema = _UNKNO
     timed = (_null(NULL_EVENT_TIME, "event time", (model.event_time,)),) if model.event_time is not None else ()
     marked = (_unmarked(),) if model.delete_when is not None else ()
     declared = tuple(_row_rule(check, schema) for check in model.checks if check.on_rows)
+    declared = (*_required(model), *declared)
     if model.deletes:
         declared = tuple(replace(rule, failing=f"(NOT {GONE} AND ({rule.failing}))") for rule in declared)
     return tuple(_cast_rule(cast) for cast in casts) + keyed + ordered + timed + marked + declared
@@ -72,6 +73,14 @@ def _null(rule: str, role: str, names: tuple[str, ...]) -> Rule:
 
 def _unmarked() -> Rule:
     return Rule(DELETE_WHEN, f"{GONE} IS NULL", "NULL", "delete_when cannot be told of this row", "quarantine")
+
+
+def _required(model: Model) -> Iterator[Rule]:
+    """The rules of columns that are declared as not nullable: their NULLs never reach the table."""
+    severity: CheckSeverity = "stop" if model.on_fail == "stop" else "quarantine"
+    for name, notes in model.columns.items():
+        if notes.nullable is False and not (model.kind in KEYED and name in model.key):
+            yield Rule(f"nullable:{name}", f"{quote(name)} IS NULL", "NULL", f"{name} is missing", severity)
 
 
 def _row_rule(check: Check, schema: Schema) -> Rule:

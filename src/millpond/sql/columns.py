@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from millpond.core.errors import ModelError
+from millpond.core.errors import Location, ModelError
 from millpond.sql.functions import called
 from millpond.sql.parse import Query
 
@@ -27,6 +27,15 @@ def output_columns(query: Query) -> tuple[str, ...] | None:
             )
         names.append(name or "")
     return None if hidden else tuple(names)
+
+
+def column_place(query: Query, name: str) -> Location | None:
+    """Where the outermost select list computes a column, None where a star hides it."""
+    select = _first_select(query.tree)
+    for item in select.expressions if select is not None else ():
+        if (item_name(item) or "").lower() == name.lower():
+            return query.place(item)
+    return None
 
 
 def item_name(item: exp.Expr) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from millpond.core.names import quote
+from millpond.core.names import TableName, quote
 
 
 def count_query(query: str) -> str:
@@ -13,3 +13,8 @@ def count_query(query: str) -> str:
 def count_rows(relation: str) -> str:
     """SELECT of the number of rows of a temporary relation."""
     return f"SELECT count(*) FROM {quote(relation)}"
+
+
+def count_nulls(table: TableName, column: str) -> str:
+    """SELECT of the number of rows of a table that have no value in a column."""
+    return f'SELECT count(*) FROM "lake".{table.quoted} WHERE {quote(column)} IS NULL'
