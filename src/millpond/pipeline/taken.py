@@ -7,6 +7,7 @@ not be built anew.
 from __future__ import annotations
 
 from millpond.catalog.staging import Stage
+from millpond.core.names import side_table
 from millpond.pipeline.append import staging_of
 from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.inputs import InputChanges
@@ -17,7 +18,7 @@ from millpond.sql.staging import count_standing, create_staged
 
 
 def never_taken_in(bench: Workbench, stage: Stage, model: CompiledModel, news: InputChanges) -> tuple[str, ...] | None:
-    """None where a row that went stands in the table; else the ids in quarantine of those that a check rejected."""
+    """None where a row that went stands in the table or aside; else the ids in quarantine of those that broke rules."""
     entry = stage.find(model.table)
     if entry is None:
         return None
@@ -25,7 +26,8 @@ def never_taken_in(bench: Workbench, stage: Stage, model: CompiledModel, news: I
     with bench.engine.session(bench.endpoint, stage.token) as session:
         session.execute(news.view(f"new_{news.table.name}", went=True))
         session.execute(create_staged(staging_of(model, schema, filled=False)))
-        if session.rows(count_standing(model.table, schema.names))[0][0]:
+        held = (table for table in (model.table, side_table(model.table)) if stage.find(table) is not None)
+        if any(session.rows(count_standing(table, schema.names))[0][0] for table in held):
             return None
         session.execute(create_rejected(rejects_of(bench, model.table)))
         return tuple(row[0] for row in session.rows(rejected_ids()))

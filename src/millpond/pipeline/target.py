@@ -5,7 +5,7 @@ from __future__ import annotations
 from millpond.catalog.staging import Stage
 from millpond.catalog.types import storable
 from millpond.core.errors import CatalogError, ModelError
-from millpond.core.names import RESERVED, side_table
+from millpond.core.names import RESERVED, TableName, side_table
 from millpond.core.schema import Column, Schema
 from millpond.ingest.quarantine import open_quarantine
 from millpond.pipeline.workbench import Workbench
@@ -62,6 +62,7 @@ def prepare_side(stage: Stage, model: Model, schema: Schema | None, *, filled: b
                 f"the side table of {model.table}, {side}, is gone",
                 next_step=f"`millpond run --rebuild {model.table}` makes both anew from the inputs",
             )
+        _add_columns(stage, side, schema)
         return
     if there:
         stage.drop_table(side)
@@ -92,9 +93,14 @@ def _widen(stage: Stage, model: Model, present: Schema, schema: Schema) -> None:
             next_step=f"`millpond run --rebuild {model.table}` builds it and what depends on it anew",
             where=model.place(),
         )
+    _add_columns(stage, model.table, schema)
+
+
+def _add_columns(stage: Stage, table: TableName, schema: Schema) -> None:
+    present = stage.metadata(table).schema()
     added = tuple(column for column in schema if present.get(column.name) is None)
     if added:
-        stage.add_columns(model.table, added)
+        stage.add_columns(table, added)
 
 
 def ensure_quarantine(bench: Workbench, stage: Stage) -> bool:

@@ -175,17 +175,6 @@ def reject_field(name: str, as_type: str = "VARCHAR") -> str:
     return f"({REJECT} ->> {literal('$.' + name)})::{as_type}"
 
 
-def reject_later(staging: Staging, rule: Rule) -> str:
-    """The JSON that rejects a row already staged; its origin is there when it was carried."""
-    fields = {"rule": literal(rule.name), "value": rule.value, "reason": literal(rule.reason)}
-    fields["raw"] = as_json(staging.outputs)
-    if staging.identity:
-        fields["same"] = as_json(staging.identity)
-    if staging.carried:
-        fields |= dict(zip(("origin", "position", "load"), CARRIED, strict=True))
-    return _reject_json(fields)
-
-
 def rejected() -> str:
     """The rejected rows, as a parenthesised query."""
     return f"(SELECT {REJECT} FROM {STAGED} WHERE {BAD})"
