@@ -20,7 +20,7 @@ def table() -> TableMetadata:
         location="/lake/t",
         uuid="u",
         now_ms=0,
-        properties={"write.codec": "zstd", "owner": "ann", "millpond.tags": "a"},
+        properties={"write.codec": "zstd", "millpond.cluster": "day", "owner": "ann", "millpond.model.tags": "a"},
     )
 
 
@@ -32,7 +32,7 @@ def evolved(wanted: Schema, renames: dict[str, str] | None = None, **properties:
 
 def test_a_table_that_is_as_wanted_is_left_alone() -> None:
     """No update is made."""
-    assert updates(table(), FIRST, {}, {"owner": "ann", "millpond.tags": "a"}) == ()
+    assert updates(table(), FIRST, {}, {"owner": "ann", "millpond.model.tags": "a"}) == ()
 
 
 def test_columns_keep_their_ids_whatever_they_are_called_and_typed() -> None:
@@ -55,8 +55,9 @@ def test_columns_keep_their_ids_whatever_they_are_called_and_typed() -> None:
 
 def test_words_of_the_author_are_set_and_taken_back() -> None:
     """Properties of others stay."""
-    after = evolved(FIRST, None, comment="rows", **{"millpond.column.id.pii": "id"})
-    assert after.properties == {"write.codec": "zstd", "comment": "rows", "millpond.column.id.pii": "id"}
+    after = evolved(FIRST, None, comment="rows", **{"millpond.model.column.id.pii": "id"})
+    kept = {"write.codec": "zstd", "millpond.cluster": "day"}
+    assert after.properties == {**kept, "comment": "rows", "millpond.model.column.id.pii": "id"}
 
 
 def test_a_rename_that_was_made_already_is_not_made_again() -> None:

@@ -54,7 +54,7 @@ def test_scratch_files_are_gone_when_the_engine_is_closed(tmp_path: Path) -> Non
         (
             'INTERNAL Error: {"exception_message":"Table t is already outdated. Please restart your transaction"}',
             ConflictError,
-            "MP-4005",
+            "MP-3102",
         ),
         ("IO Error: No space left on device", HostError, "MP-9002"),
         ("IO Error: Permission denied", HostError, "MP-9004"),

@@ -246,9 +246,9 @@ def test_what_the_author_says_reaches_the_table() -> None:
         assert told == {
             "owner": "sales",
             "comment": "One row for each order.",
-            "millpond.tags": "daily,money",
-            "millpond.column.day.tags": "time,key",
-            "millpond.column.day.pii": "birthday",
+            "millpond.model.tags": "daily,money",
+            "millpond.model.column.day.tags": "time,key",
+            "millpond.model.column.day.pii": "birthday",
         }
         before = files_of(lake)
         lake.write("models/silver/orders.sql", orders(more="columns:\n  day: {description: When.}\n"))
@@ -260,7 +260,7 @@ def test_what_the_author_says_reaches_the_table() -> None:
         }
         assert documented["id"] == (None, False)
         assert documented["day"] == ("When.", False)
-        assert not {"owner", "comment", "millpond.tags"} & metadata.properties.keys()
+        assert not {"owner", "comment", "millpond.model.tags"} & metadata.properties.keys()
         assert files_of(lake) == before
 
 

@@ -12,7 +12,7 @@ from millpond.core.schema import Column, Schema
 Json = Mapping[str, Any]
 
 OURS = ("owner", "comment")
-PREFIX = "millpond."
+PREFIX = "millpond.model."
 """Properties of these names, or that begin so, are the author's words; the others are left alone."""
 
 

@@ -265,7 +265,7 @@ def _of_the_machine(failed: Exception, text: str, message: str) -> MillpondError
     if any(sign in text for sign in _CONFLICT_SIGNS):
         return ConflictError("MP-3010", "another commit came first", next_step="run the step again")
     if any(sign in text for sign in _CLOCK_SIGNS):
-        return ConflictError("MP-4005", "the clock was set back meanwhile", next_step="run again")
+        return ConflictError("MP-3102", "the clock was set back meanwhile", next_step="run again")
     if "No space left on device" in text:
         return HostError("MP-9002", "the disk is full", next_step="free space where the lake and .millpond/ lie")
     if "Permission denied" in text or "Read-only file system" in text:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from millpond.catalog.commits import Ledger, Verdict
 from millpond.catalog.staging import Stage
+from millpond.core.names import side_table
 from millpond.core.schema import Schema
 from millpond.engines.engine import Session
 from millpond.pipeline.bounding import all_apart, ordered_key, searched, whole_key
@@ -11,17 +14,27 @@ from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.inputs import InputChanges
 from millpond.pipeline.staged import Judged, quarantine_losers, quarantine_rejected, stage_rows
 from millpond.pipeline.target import ensure_quarantine
-from millpond.pipeline.unique import reject_repeats, rejects_repeats
+from millpond.pipeline.unique import (
+    contest,
+    forget_replaced,
+    prepare_aside,
+    rejects_repeats,
+    repeat_verdicts,
+    settle,
+)
 from millpond.pipeline.workbench import Workbench
 from millpond.quality.rules import row_rules
 from millpond.sql.append import (
     DOUBLED,
     Append,
+    beaten_aside,
     contested_counts,
     create_contested,
     create_doubled,
     delete_losers,
     insert_new,
+    new_rows,
+    replaced,
 )
 from millpond.sql.casts import SoftCast, soften
 from millpond.sql.marks import widened
@@ -45,13 +58,14 @@ def append_rows(
     read = _open_input(session, news[0]) if traced else None
     staging = staging_of(model, schema, filled=filled)
     judged = stage_rows(session, model.model, staging)
-    judged = reject_repeats(session, model.model, judged, staging, filled=filled)
+    prepare_aside(stage, model.model, schema, filled=filled)
     append = _append(session, model, schema, filled)
     session.execute(create_doubled(append))
-    ledger = _change(bench, session, stage, model, append, judged)
+    ledger, verdicts = _change(bench, session, stage, model, append, judged)
     if read is not None:
-        ledger = Ledger(**{**vars(ledger), "read": read, "filtered": read - judged.staged})
-    return ledger, judged.verdicts
+        filtered = read - judged.staged
+        ledger = replace(ledger, read=ledger.staged + filtered, filtered=filtered)
+    return ledger, judged.verdicts + verdicts
 
 
 def _open_input(session: Session, news: InputChanges) -> int:
@@ -80,7 +94,7 @@ def staging_of(model: CompiledModel, schema: Schema, *, filled: bool) -> Staging
         row_rules(model.model, casts, schema),
         model.model.key,
         traced=traced,
-        carried=bool(set(schema.names) - set(model.model.key)),
+        carried=rejects_repeats(model.model) or bool(set(schema.names) - set(model.model.key)),
         again=traced and not rejects_repeats(model.model),
         kept=ordered_key(model.model.key, schema) if filled else (),
         whole=whole_key(model.model.key, schema),
@@ -98,32 +112,40 @@ def _append(session: Session, model: CompiledModel, schema: Schema, filled: bool
         model.model.key,
         filled,
         history,
-        carried=CARRIED if payload else (),
+        carried=CARRIED if payload or rejects_repeats(model.model) else (),
         whole=whole,
         apart=whole and all_apart(session),
+        aside=side_table(model.table) if rejects_repeats(model.model) else None,
     )
 
 
 def _change(
     bench: Workbench, session: Session, stage: Stage, model: CompiledModel, append: Append, judged: Judged
-) -> Ledger:
+) -> tuple[Ledger, tuple[Verdict, ...]]:
     contested = session.rows(count_rows(DOUBLED))[0][0] > 0
-    replaced = copies = lost = 0
+    went = copies = lost = outdone = 0
     if contested:
         session.execute(create_contested(append))
-        _, replaced, copies, lost = session.rows(contested_counts())[0]
-    known = ensure_quarantine(bench, stage) if judged.rejected or lost or replaced else False
+        _, went, copies, lost = session.rows(contested_counts())[0]
+        outdone = forget_replaced(session, model.model, beaten_aside(append))
+    known = ensure_quarantine(bench, stage) if judged.rejected or lost or went or outdone else False
     if judged.rejected:
         quarantine_rejected(bench, session, model.table, known=known)
-    if lost or replaced:
+    if lost or went or outdone:
         quarantine_losers(bench, session, model.model, append.outputs, known=known)
-    if replaced:
+    if went:
         session.execute(delete_losers(append))
-    added = session.execute(insert_new(append, contested=contested))
-    return Ledger(
-        staged=judged.staged,
-        inserted=added - replaced,
-        updated=replaced,
-        deduplicated=copies,
-        quarantined=judged.rejected + lost,
-    )
+    ledger = Ledger(staged=judged.staged, updated=went, deduplicated=copies, quarantined=judged.rejected + lost)
+    settled = None
+    if append.aside is not None:
+        columns = (*append.outputs, *append.carried)
+        arriving = new_rows(columns, contested=contested)
+        keys = replaced(append) if contested else ""
+        over = contest(model.model, append.outputs, arriving, keys, append.carried)
+        settled = settle(bench, session, stage, model.model, over)
+    if settled is not None:
+        ledger = settled.ledger(ledger)
+    else:
+        added = session.execute(insert_new(append, contested=contested))
+        ledger = replace(ledger, inserted=added - went)
+    return ledger, repeat_verdicts(model.model, settled, judged.staged)

@@ -13,7 +13,6 @@ from millpond.pipeline.plan import InputRange
 from millpond.pipeline.roles import Roles
 from millpond.pipeline.staged import Judged, quarantine_rejected, stage_rows
 from millpond.pipeline.target import ensure_quarantine
-from millpond.pipeline.unique import reject_repeats, rejects_repeats
 from millpond.quality.rules import row_rules
 from millpond.sql.casts import SoftCast, soften
 from millpond.sql.marks import marked, widened
@@ -101,7 +100,7 @@ def _staging(building: Building, roles: Roles, query: str, casts: tuple[SoftCast
         row_rules(building.model.model, casts, building.schema),
         once,
         traced=traced,
-        again=traced and not rejects_repeats(building.model.model),
+        again=traced,
         kept=(*roles.key, *roles.order),
         marked=roles.mark is not None,
         whole=whole_key(once, building.schema),
@@ -128,7 +127,6 @@ def _everything(building: Building, news: InputChanges) -> InputChanges:
 def judge(building: Building, found: Arrivals) -> Judged:
     """Stage the rows and judge them; those that are rejected go to quarantine."""
     judged = stage_rows(building.session, building.model.model, found.staging)
-    judged = reject_repeats(building.session, building.model.model, judged, found.staging, filled=False)
     if judged.rejected:
         known = ensure_quarantine(building.bench, building.stage)
         quarantine_rejected(building.bench, building.session, building.model.table, known=known)

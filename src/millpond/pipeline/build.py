@@ -28,7 +28,7 @@ from millpond.pipeline.target import evolve, output_schema, prepare
 from millpond.pipeline.upsert import upsert_rows
 from millpond.pipeline.workbench import Workbench
 from millpond.sql.lineage import lineage
-from millpond.sql.quarantine import of_ids
+from millpond.sql.quarantine import either, of_ids
 
 
 def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
@@ -57,7 +57,7 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
             with session.transaction():
                 work = done(building, step)
                 ledger = work.ledger
-                scope = work.scope if mended is None else of_ids(mended)
+                scope = work.scope if mended is None else either(work.scope, of_ids(mended))
                 lives = judged_anew(bench.catalog, session, stage, model.table, scope)
             verdicts = work.verdicts + judge_table(building, ledger.staged)
         circuits = circuit_after(bench, model, step, ledger, stage.base)

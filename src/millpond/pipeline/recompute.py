@@ -11,18 +11,21 @@ from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.inputs import InputChanges
 from millpond.pipeline.staged import Judged, quarantine_rejected, stage_rows
 from millpond.pipeline.target import ensure_quarantine
-from millpond.pipeline.unique import reject_repeats
+from millpond.pipeline.unique import contest, forget_replaced, prepare_aside, rejects_repeats, repeat_verdicts, settle
 from millpond.pipeline.workbench import Workbench
 from millpond.quality.rules import row_rules
 from millpond.sql.difference import (
     Difference,
+    all_rows,
+    changed_rows,
     create_difference,
     create_groups,
     create_narrowed,
     delete_changed,
     difference_counts,
-    insert_all,
-    insert_changed,
+    group_keys,
+    insert_rows,
+    other_keys,
     repeated_key,
     restricted_output,
 )
@@ -49,19 +52,21 @@ def recompute_groups(
         query = replace_inputs(model.query, {groups.input: _NARROWED}).text()
     else:
         query = restricted_output(model.query.text(), model.model.key)
+    prepare_aside(stage, model.model, schema, filled=True)
+    forget_replaced(session, model.model, group_keys(model.model.key))
     judged = _stage(bench, session, stage, model, query, schema)
-    return _apply(session, judged, Difference(model.table, schema.names, model.model.key, grouped=True))
+    difference = Difference(model.table, schema.names, model.model.key, grouped=True)
+    return _apply(bench, session, stage, model, schema, judged, difference)
 
 
 def recompute_whole(
     bench: Workbench, session: Session, stage: Stage, model: CompiledModel, schema: Schema, *, filled: bool
 ) -> tuple[Ledger, tuple[Verdict, ...]]:
     """Compute the query over all of its inputs; add everything to an empty table, or apply what differs."""
+    prepare_aside(stage, model.model, schema, filled=False)
     judged = _stage(bench, session, stage, model, model.query.text(), schema)
-    if filled:
-        return _apply(session, judged, Difference(model.table, schema.names, model.model.key, grouped=False))
-    inserted = session.execute(insert_all(model.table, schema.names))
-    return Ledger(staged=judged.staged, inserted=inserted, quarantined=judged.rejected), judged.verdicts
+    difference = Difference(model.table, schema.names, model.model.key, grouped=False) if filled else None
+    return _apply(bench, session, stage, model, schema, judged, difference)
 
 
 def _stage(
@@ -69,7 +74,7 @@ def _stage(
 ) -> Judged:
     rules = row_rules(model.model, (), schema)
     staging = Staging(query, schema.names, rules, identity=model.model.key)
-    judged = reject_repeats(session, model.model, stage_rows(session, model.model, staging), staging, filled=False)
+    judged = stage_rows(session, model.model, staging)
     _refuse_repeated_key(session, model)
     if judged.rejected:
         known = ensure_quarantine(bench, stage)
@@ -77,13 +82,22 @@ def _stage(
     return judged
 
 
-def _apply(session: Session, judged: Judged, difference: Difference) -> tuple[Ledger, tuple[Verdict, ...]]:
-    session.execute(create_difference(difference))
-    new, other, same, gone = session.rows(difference_counts())[0]
-    if other or gone:
+def _apply(
+    bench: Workbench,
+    session: Session,
+    stage: Stage,
+    model: CompiledModel,
+    schema: Schema,
+    judged: Judged,
+    difference: Difference | None,
+) -> tuple[Ledger, tuple[Verdict, ...]]:
+    """Bring the table to what is staged; without a difference, it is empty."""
+    new, other, same, gone = judged.staged - judged.rejected, 0, 0, 0
+    if difference is not None:
+        session.execute(create_difference(difference))
+        new, other, same, gone = session.rows(difference_counts())[0]
+    if difference is not None and (other or gone):
         session.execute(delete_changed(difference))
-    if new or other:
-        session.execute(insert_changed(difference))
     ledger = Ledger(
         staged=judged.staged + gone,
         inserted=new,
@@ -92,7 +106,17 @@ def _apply(session: Session, judged: Judged, difference: Difference) -> tuple[Le
         deleted=gone,
         quarantined=judged.rejected,
     )
-    return ledger, judged.verdicts
+    outputs = schema.names
+    arriving = all_rows(outputs) if difference is None else changed_rows(difference)
+    settled = None
+    if rejects_repeats(model.model):
+        keys = "" if difference is None else other_keys(difference)
+        settled = settle(bench, session, stage, model.model, contest(model.model, outputs, arriving, keys))
+    if settled is not None:
+        ledger = settled.ledger(ledger)
+    elif new or other:
+        session.execute(insert_rows(model.table, outputs, arriving))
+    return ledger, judged.verdicts + repeat_verdicts(model.model, settled, judged.staged)
 
 
 def _refuse_repeated_key(session: Session, model: CompiledModel) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from millpond.catalog.commits import Verdict
 from millpond.core.clock import naive_utc
@@ -121,25 +121,35 @@ def quarantine_losers(
     bench: Workbench, session: Session, model: Model, outputs: tuple[str, ...], *, known: bool
 ) -> None:
     """Put the rows that lost a key conflict into quarantine."""
-    put_rejects(
-        session,
-        Rejects(
-            relation=losers(),
-            model=model.table,
-            kind="row",
-            rule=value(KEY_CONFLICT),
-            value=key_text(model.key),
-            reason=value("another row of the same key stays, by content"),
-            raw=as_json(outputs),
-            raw_of=value(str(model.table)),
-            content_path="NULL",
-            origin=CARRIED[0],
-            position=CARRIED[1],
-            load=CARRIED[2],
-            step=bench.step_key(model.table),
-            at=value(naive_utc(bench.clock.now())),
-            same=same_row(as_json(outputs)),
-            by_content=True,
-        ),
-        known=known,
+    rejects = losing(bench, model, losers(), outputs, CARRIED)
+    reason = value("another row of the same key stays, by content")
+    told = replace(rejects, rule=value(KEY_CONFLICT), value=key_text(model.key), reason=reason)
+    put_rejects(session, told, known=known)
+
+
+def losing(
+    bench: Workbench, model: Model, relation: str, outputs: tuple[str, ...], carried: tuple[str, ...]
+) -> Rejects:
+    """Rows that broke no rule by themselves and lost to another, as quarantine lists them but for the rule.
+
+    `carried` says that they bear where they came from.
+    """
+    origin, position, load = carried or ("NULL", "NULL", "NULL")
+    return Rejects(
+        relation=relation,
+        model=model.table,
+        kind="row",
+        rule="NULL",
+        value="NULL",
+        reason="NULL",
+        raw=as_json(outputs),
+        raw_of=value(str(model.table)),
+        content_path="NULL",
+        origin=origin,
+        position=position,
+        load=load,
+        step=bench.step_key(model.table),
+        at=value(naive_utc(bench.clock.now())),
+        same=same_row(as_json(outputs)),
+        by_content=True,
     )

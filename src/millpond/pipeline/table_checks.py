@@ -13,7 +13,7 @@ from millpond.engines.engine import Session
 from millpond.pipeline.building import Building
 from millpond.pipeline.roles import table_columns
 from millpond.pipeline.staged import stopped
-from millpond.pipeline.unique import judge_unique
+from millpond.pipeline.unique import judge_unique, rejects_repeats
 from millpond.pipeline.workbench import Workbench
 from millpond.project.check import COUNTED, Check, Target
 from millpond.project.model import Model
@@ -67,10 +67,10 @@ def judge_together(
 def _unique_before(bench: Workbench, stage: Stage, model: Model) -> frozenset[str]:
     """The rules that the table is known to keep as the step found it: the commit that left it so judged it.
 
-    What is repeated now is then among the staged rows.
+    What is repeated now is then among the staged rows, unless rows that stood aside may be back.
     """
     entry = bench.catalog.find(model.table, stage.base)
-    if entry is None or model.kind not in _ADDS_STAGED:
+    if entry is None or model.kind not in _ADDS_STAGED or rejects_repeats(model):
         return frozenset()
     return frozenset(
         verdict.rule

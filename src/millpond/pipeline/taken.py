@@ -13,11 +13,15 @@ from millpond.pipeline.inputs import InputChanges
 from millpond.pipeline.staged import rejects_of
 from millpond.pipeline.workbench import Workbench
 from millpond.sql.quarantine import create_rejected, rejected_ids
-from millpond.sql.staging import count_standing, create_staged
+from millpond.sql.staging import count_good, create_staged
 
 
 def never_taken_in(bench: Workbench, stage: Stage, model: CompiledModel, news: InputChanges) -> tuple[str, ...] | None:
-    """None where a row that went stands in the table; else the ids in quarantine of those that a check rejected."""
+    """None where a row that went had broken no rule; else the ids in quarantine of those that went.
+
+    A row that broke none stands in the table, or it lost to another by content: then only a look at all rows can tell
+    whether one that is equal to it is left.
+    """
     entry = stage.find(model.table)
     if entry is None:
         return None
@@ -25,7 +29,7 @@ def never_taken_in(bench: Workbench, stage: Stage, model: CompiledModel, news: I
     with bench.engine.session(bench.endpoint, stage.token) as session:
         session.execute(news.view(f"new_{news.table.name}", went=True))
         session.execute(create_staged(staging_of(model, schema, filled=False)))
-        if session.rows(count_standing(model.table, schema.names))[0][0]:
+        if session.rows(count_good())[0][0]:
             return None
         session.execute(create_rejected(rejects_of(bench, model.table)))
         return tuple(row[0] for row in session.rows(rejected_ids()))

@@ -73,6 +73,9 @@ def prepare_side(stage: Stage, model: Model, schema: Schema | None, *, filled: b
                 f"the side table of {model.table}, {side}, is gone",
                 next_step=f"`millpond run --rebuild {model.table}` makes both anew from the inputs",
             )
+        made = updates(stage.metadata(side), schema, renames(model), {})
+        if made:
+            stage.commit((TableChange(side, (), made),))
         return
     if there:
         stage.drop_table(side)

@@ -13,7 +13,7 @@
 
 NULL passes every check but `not_null`. Row checks take the model's `on_fail` as severity unless they say another.
 Checks on the table take `stop`, because they cannot tell which row is wrong (`unique` with `quarantine` sends all but
-the first by content there); `freshness` and `distribution` speak of the world more than of the step, and warn.
+the least by content there); `freshness` and `distribution` speak of the world more than of the step, and warn.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ _NEEDS: Mapping[ModelKind, tuple[str, str]] = {
 }
 """What a kind cannot do without besides a key, and what that is."""
 
-VERSIONED: tuple[ModelKind, ...] = ("upsert", "scd2")
-"""Kinds in which a key has several rows in its input, of which the newest or all count."""
+_CONTESTED: tuple[ModelKind, ...] = ("append", "aggregate", "replace")
+"""Kinds whose tables are made of their input's present rows alone, so that one of two that share a value can stay."""
 
 
 def check_kind(matter: FrontMatter, document: Document, findings: Findings) -> None:
@@ -101,9 +101,9 @@ def _roles(matter: FrontMatter) -> Iterator[tuple[str, int, str]]:
 
 
 def check_unique(kind: ModelKind, checks: tuple[Check, ...], findings: Findings) -> None:
-    """Note MP-1103 where a kind that replaces its rows cannot say which of two rows repeats the other."""
+    """Note MP-1103 where a kind in which older rows count cannot say which of two rows repeats the other."""
     for check in checks:
-        if kind in VERSIONED and check.kind == "unique" and check.severity == "quarantine":
+        if kind not in _CONTESTED and check.kind == "unique" and check.severity == "quarantine":
             findings.add(
                 "MP-1103",
                 f"the check {check.rule} cannot quarantine rows of a model of kind {kind}",

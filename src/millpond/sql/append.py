@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from millpond.core.names import TableName
@@ -18,7 +19,7 @@ class Append:
 
     `history` is a condition over the table's rows that no staged row's key can lie outside of (bounds), or empty;
     `exists` is False for a table without rows. `whole` says that the key is one whole number, `apart` that no two good
-    staged rows have the same.
+    staged rows have the same. `aside` is the table of rows that won their keys and that a check keeps out of the table.
     """
 
     table: TableName
@@ -29,6 +30,7 @@ class Append:
     carried: tuple[str, ...] = ()
     whole: bool = False
     apart: bool = False
+    aside: TableName | None = None
 
     @property
     def payload(self) -> tuple[str, ...]:
@@ -52,19 +54,19 @@ def create_contested(append: Append) -> str:
     """Temp table of every row, staged or in the table, whose key hash is doubled, ranked.
 
     `_mp_rank` orders the different payloads of a key by content (1 stays), `_mp_copy` the equal rows of one payload
-    (the table's row first). Both are independent of the order of arrival.
+    (the table's row first). Both are independent of the order of arrival. `_mp_aside` says that a row stands aside.
     """
     columns = names(append.outputs)
     carried = "".join(f", {name}" for name in append.carried)
     nothing = "".join(f", NULL AS {name}" for name in append.carried)
     staged = (
-        f"SELECT {columns}{carried}, TRUE AS _mp_staged FROM {STAGED} "
+        f"SELECT {columns}{carried}, TRUE AS _mp_staged, FALSE AS _mp_aside FROM {STAGED} "
         f"WHERE {good()} AND {HASH} IN (SELECT {HASH} FROM {DOUBLED})"
     )
     rows = staged
     if append.exists:
         table = (
-            f"SELECT {columns}{nothing}, FALSE AS _mp_staged FROM {_history(append)} AS h "
+            f"SELECT {columns}{nothing}, FALSE AS _mp_staged, _mp_aside FROM {_history(append)} AS h "
             f"WHERE {_hashed(append)} IN (SELECT {HASH} FROM {DOUBLED})"
         )
         rows = f"{staged} UNION ALL {table}"
@@ -79,11 +81,14 @@ def contested_counts() -> str:
     """SELECT of one row: winners to insert, winners that replace a row of the table, copies dropped, losers staged."""
     return (
         "SELECT count(*) FILTER (WHERE _mp_rank = 1 AND _mp_copy = 1 AND _mp_staged), "
-        "count(*) FILTER (WHERE _mp_rank > 1 AND _mp_copy = 1 AND NOT _mp_staged), "
+        f"count(*) FILTER (WHERE {_REPLACED}), "
         "count(*) FILTER (WHERE _mp_copy > 1 AND _mp_staged), "
         "count(*) FILTER (WHERE _mp_rank > 1 AND _mp_copy = 1 AND _mp_staged) "
         f"FROM {CONTESTED}"
     )
+
+
+_REPLACED = "_mp_rank > 1 AND _mp_copy = 1 AND NOT _mp_staged AND NOT _mp_aside"
 
 
 def losers() -> str:
@@ -91,25 +96,39 @@ def losers() -> str:
     return f"(SELECT * FROM {CONTESTED} WHERE _mp_rank > 1 AND _mp_copy = 1)"
 
 
+def replaced(append: Append) -> str:
+    """SELECT of the keys of which the table's row lost."""
+    return f"SELECT {names(append.key)} FROM {CONTESTED} WHERE {_REPLACED}"
+
+
+def beaten_aside(append: Append) -> str:
+    """SELECT of the keys of which the row that stands aside lost."""
+    return f"SELECT {names(append.key)} FROM {CONTESTED} WHERE _mp_rank > 1 AND _mp_aside"
+
+
 def delete_losers(append: Append) -> str:
     """Take the rows of the table that lost out of it."""
-    lost = "_mp_rank > 1 AND _mp_copy = 1 AND NOT _mp_staged"
-    doomed = f"(SELECT DISTINCT {names(append.key)} FROM {CONTESTED} WHERE {lost})"
     return (
-        f'MERGE INTO "lake".{append.table.quoted} AS t USING {doomed} AS d '
+        f'MERGE INTO "lake".{append.table.quoted} AS t USING ({replaced(append)}) AS d '
         f"ON {same('t', 'd', append.key)} WHEN MATCHED THEN DELETE"
     )
 
 
 def insert_new(append: Append, *, contested: bool) -> str:
-    """Add the rows that nobody contests, and the winners of those that were."""
+    """Add the new rows."""
     columns = names(append.outputs)
+    return f'INSERT INTO "lake".{append.table.quoted} ({columns}) {new_rows(append.outputs, contested=contested)}'
+
+
+def new_rows(given: Sequence[str], *, contested: bool) -> str:
+    """SELECT of some columns of the rows that nobody contests, and of the winners of those that were."""
+    columns = names(given)
     alone = f"SELECT {columns} FROM {STAGED} WHERE {good()}"
     if not contested:
-        return f'INSERT INTO "lake".{append.table.quoted} ({columns}) {alone}'
+        return alone
     alone = f"{alone} AND {HASH} NOT IN (SELECT {HASH} FROM {DOUBLED})"
     winners = f"SELECT {columns} FROM {CONTESTED} WHERE _mp_rank = 1 AND _mp_copy = 1 AND _mp_staged"
-    return f'INSERT INTO "lake".{append.table.quoted} ({columns}) {alone} UNION ALL {winners}'
+    return f"{alone} UNION ALL {winners}"
 
 
 def _hashed(append: Append) -> str:
@@ -117,5 +136,10 @@ def _hashed(append: Append) -> str:
 
 
 def _history(append: Append) -> str:
-    table = f'"lake".{append.table.quoted}'
-    return f"(SELECT * FROM {table} WHERE {append.history})" if append.history else table
+    columns = names(append.outputs)
+    known = f'SELECT {columns}, FALSE AS _mp_aside FROM "lake".{append.table.quoted}'
+    if append.history:
+        known += f" WHERE {append.history}"
+    if append.aside is not None:
+        known += f' UNION ALL SELECT {columns}, TRUE FROM "lake".{append.aside.quoted}'
+    return f"({known})"

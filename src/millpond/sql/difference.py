@@ -86,21 +86,33 @@ def delete_changed(difference: Difference) -> str:
     )
 
 
-def insert_changed(difference: Difference) -> str:
-    """Put the rows that are new or other into the table."""
-    columns = names(difference.outputs)
+def insert_rows(table: TableName, outputs: tuple[str, ...], rows: str) -> str:
+    """Put the rows of a query into the table."""
+    return f'INSERT INTO "lake".{table.quoted} ({names(outputs)}) {rows}'
+
+
+def changed_rows(difference: Difference) -> str:
+    """SELECT of the staged rows that are new or other."""
     return (
-        f'INSERT INTO "lake".{difference.table.quoted} ({columns}) '
-        f"SELECT {columns} FROM {STAGED} AS s SEMI JOIN "
+        f"SELECT {names(difference.outputs)} FROM {STAGED} AS s SEMI JOIN "
         f"(SELECT * FROM {DIFFERENCE} WHERE _mp_change IN ('new', 'other')) AS d ON {same('s', 'd', difference.key)} "
         f"WHERE {good()}"
     )
 
 
-def insert_all(table: TableName, outputs: tuple[str, ...]) -> str:
-    """Put every good staged row into the table."""
-    columns = names(outputs)
-    return f'INSERT INTO "lake".{table.quoted} ({columns}) SELECT {columns} FROM {STAGED} WHERE {good()}'
+def other_keys(difference: Difference) -> str:
+    """SELECT of the keys whose row is another now."""
+    return f"SELECT {names(difference.key)} FROM {DIFFERENCE} WHERE _mp_change = 'other'"
+
+
+def group_keys(key: tuple[str, ...]) -> str:
+    """SELECT of the keys whose groups changed."""
+    return f"SELECT {', '.join(f'_mp_g{i} AS {quote(name)}' for i, name in enumerate(key))} FROM {GROUPS}"
+
+
+def all_rows(outputs: tuple[str, ...]) -> str:
+    """SELECT of every good staged row."""
+    return f"SELECT {names(outputs)} FROM {STAGED} WHERE {good()}"
 
 
 def _in_groups(left: str, key: tuple[str, ...]) -> str:

@@ -170,6 +170,16 @@ def files_by_id() -> str:
     )
 
 
+def of_rules(rules: Sequence[str]) -> str:
+    """The scope of the records that some rules rejected."""
+    return f"r.rule IN ({', '.join(map(literal, rules))})"
+
+
+def either(one: str | None, other: str | None) -> str | None:
+    """The scope of two scopes, None being that of nothing."""
+    return f"(({one}) OR ({other}))" if one is not None and other is not None else one or other
+
+
 EVERYTHING = "TRUE"
 """The scope of a step that judged all that its table is made of."""
 

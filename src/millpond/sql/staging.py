@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from millpond.core.names import TableName, literal, quote
+from millpond.core.names import literal, quote
 from millpond.project.check import CheckSeverity, Limit
 from millpond.sql.values import value
 
@@ -175,17 +175,6 @@ def reject_field(name: str, as_type: str = "VARCHAR") -> str:
     return f"({REJECT} ->> {literal('$.' + name)})::{as_type}"
 
 
-def reject_later(staging: Staging, rule: Rule) -> str:
-    """The JSON that rejects a row already staged; its origin is there when it was carried."""
-    fields = {"rule": literal(rule.name), "value": rule.value, "reason": literal(rule.reason)}
-    fields["raw"] = as_json(staging.outputs)
-    if staging.identity:
-        fields["same"] = as_json(staging.identity)
-    if staging.carried:
-        fields |= dict(zip(("origin", "position", "load"), CARRIED, strict=True))
-    return _reject_json(fields)
-
-
 def rejected() -> str:
     """The rejected rows, as a parenthesised query."""
     return f"(SELECT {REJECT} FROM {STAGED} WHERE {BAD})"
@@ -201,10 +190,9 @@ def as_json(outputs: tuple[str, ...]) -> str:
     return f"to_json({_packed(outputs)})::VARCHAR"
 
 
-def count_standing(table: TableName, outputs: tuple[str, ...]) -> str:
-    """SELECT of how many good staged rows stand in the table as they are."""
-    same = " AND ".join(f"s.{quote(name)} IS NOT DISTINCT FROM t.{quote(name)}" for name in outputs)
-    return f'SELECT count(*) FROM {STAGED} AS s SEMI JOIN "lake".{table.quoted} AS t ON {same} WHERE {good()}'
+def count_good() -> str:
+    """SELECT of how many staged rows no rule rejected."""
+    return f"SELECT count(*) FROM {STAGED} WHERE {good()}"
 
 
 def raw_row(packed: str) -> str:
