@@ -58,11 +58,12 @@ def test_a_commit_that_is_in_is_found_although_the_disk_complained(
             yield connection
         raise BROKEN
 
-    monkeypatch.setattr(Store, "write", complaining)
     for key in ("a", ""):
         stage = catalog.begin(key)
         stage.create_table(NAME if key else OTHER, SCHEMA)
-        assert stage.publish(step(key)).number == catalog.head()
+        with monkeypatch.context() as patch:
+            patch.setattr(Store, "write", complaining)
+            assert stage.publish(step(key)).number == catalog.head()
     assert len(metadata_files(catalog)) == 2
 
 

@@ -14,7 +14,8 @@ from millpond.sql.row_expression import broken, tables_of
     [
         ("x > '1'", ["0", "much"]),
         ("x::INTEGER > 0", ["0", "much"]),
-        ("CAST(x AS INTEGER) > 0 OR x = 'much'", ["0"]),
+        ("CAST(x AS INTEGER) > 0 OR x = 'much'", ["0", "much"]),
+        ("x = 'much' OR CAST(x AS INTEGER) > 0", ["0"]),
         ("CASE WHEN x = 'much' THEN TRUE ELSE x::INT > 0 END", ["0"]),
         ("coalesce(TRY_CAST(x AS INTEGER), 5) > 0 -- a comment", ["0"]),
         ("x IS NOT NULL", [None]),

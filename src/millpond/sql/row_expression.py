@@ -13,7 +13,7 @@ from millpond.sql.references import base_tables
 
 
 def broken(text: str) -> str:
-    """The condition of a row that breaks an expression: it is false there, or a cast or parse in it fails.
+    """The condition of a row that breaks an expression: it is false there, or a cast or parse fails that it comes to.
 
     The condition is NULL where the expression is. Text that is no expression comes back in brackets, for the engine
     to say what is wrong with it.
@@ -21,7 +21,8 @@ def broken(text: str) -> str:
     tree = _read(text)
     if tree is None or not any(can_fail(node) for node in tree.walk()):
         return f"NOT ({text}\n)"
-    fails = [f"({render(failure.condition)})" for failure in failures(tree, {})]
+    judged = exp.Case().when(tree.copy(), exp.true())  # a condition is read from left to right until it is decided
+    fails = [f"({render(failure.condition)})" for failure in failures(judged, {})]
     return " OR ".join([f"NOT ({render(softened(tree))})", *fails])
 
 
