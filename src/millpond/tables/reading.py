@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from millpond.catalog.files import local
 from millpond.core.errors import CatalogError
 from millpond.core.names import closest, literal, quote
 from millpond.tables.changes import Changes
 from millpond.tables.slices import FileSlice, Layout, Reading
+
+NOTHING = str(Path(__file__).with_name("nothing.parquet"))
+"""A file without rows. DuckDB 1.5.5 reads one file with a given schema by one thread, several by all of them."""
 
 ORIGIN = "_origin"
 POSITION = "_position"
@@ -95,7 +99,8 @@ def _select(slices: Sequence[FileSlice], layout: Layout, chosen: Sequence[str], 
         members = ["2147483000: {name: 'f0', type: 'BOOLEAN', default_value: NULL}"]
     # `filename` and `file_row_number` are DuckDB's virtual columns: its options of the same names refuse files that
     # have such a column themselves.
-    source = f"read_parquet({_list(paths)}, schema = MAP {{{', '.join(members)}}}, hive_partitioning = false) AS r"
+    files = [*paths, NOTHING] if len(paths) == 1 else paths
+    source = f"read_parquet({_list(files)}, schema = MAP {{{', '.join(members)}}}, hive_partitioning = false) AS r"
     return f"SELECT {', '.join(parts) or '1 AS one'} FROM {source}{_joins(slices)}"
 
 
