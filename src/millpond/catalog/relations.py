@@ -2,7 +2,9 @@
 
 History is rows: nothing that a commit wrote is changed by a later one, except `pointers`, which is the newest row of
 `commit_tables` for each name and only there so that a commit can compare and swap it. Tables that are changed (tags,
-tokens, namespaces) have an index over whole rows besides: SQLite's integrity check compares the two.
+tokens, namespaces) have an index over whole rows besides: SQLite's integrity check compares the two. What an
+index is on Postgres only (a hash, a part) is said in its migration: said here, every command would load all that
+SQLAlchemy knows of Postgres.
 """
 
 from __future__ import annotations
@@ -104,7 +106,6 @@ commit_tables_ends = Index(
     "commit_tables_ends",
     *(commit_tables.c[column] for column in ("environment", "layer", "name", "commit")),
     sqlite_where=ends(commit_tables),
-    postgresql_where=ends(commit_tables),
 )
 
 namespaces = Table(
@@ -114,7 +115,7 @@ namespaces = Table(
     Column("name", String, nullable=False),
     Column("properties", Text, nullable=False, comment="JSON"),
     PrimaryKeyConstraint("environment", "name", name="namespaces_key"),
-    Index("namespaces_properties", "properties", postgresql_using="hash"),
+    Index("namespaces_properties", "properties"),
 )
 
 cursors = Table(
