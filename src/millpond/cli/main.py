@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from millpond.cli.options import Context, Records, command
+from millpond.cli.options import Context, Records, TableOrVerb, command
 from millpond.core.plugins import lookup
 
 app = typer.Typer(
@@ -27,6 +27,11 @@ quarantine = typer.Typer(help="Records that were rejected, kept as they came.", 
 app.add_typer(quarantine, name="quarantine")
 token = typer.Typer(help="Tokens for other programs that use the catalog.", no_args_is_help=True)
 app.add_typer(token, name="token")
+
+quality = typer.Typer(cls=TableOrVerb, help="How good and how fresh the tables are: `quality [TABLE]`.")
+app.add_typer(quality, name="quality")
+importing = typer.Typer(help="Take over what other tools check.", no_args_is_help=True)
+app.add_typer(importing, name="import")
 
 Select = Annotated[
     list[str] | None,
@@ -249,6 +254,44 @@ def quarantine_discard(
 ) -> int | None:
     """Give records up: they stay in quarantine, and are never opened again."""
     return int(lookup("millpond.cli.quarantine:discard")(context, records, because))
+
+
+@command(quality, "show")
+def quality_show(
+    context: Context,
+    table: Annotated[str | None, typer.Argument(help="A table; without one, all of them in a line each.")] = None,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="How many of the newest steps a score looks at.")] = 10,
+    at: At = None,
+) -> int | None:
+    """Show scores of checks, what holds tables back, and (of one table) its profile; `quality [TABLE]` will do."""
+    return int(lookup("millpond.cli.quality:quality")(context, table, steps, at))
+
+
+@command(quality, "suggest")
+def quality_suggest(
+    context: Context, table: Annotated[str, typer.Argument(help="A table.")], at: At = None
+) -> int | None:
+    """Print checks that every row of a table passes, to be pasted into a model's front matter."""
+    return int(lookup("millpond.cli.quality:suggest")(context, table, at))
+
+
+Model = Annotated[str | None, typer.Option("--model", help="The model that they are for, where the file does not say.")]
+
+
+@command(importing, "gx")
+def import_gx(
+    context: Context, files: Annotated[list[Path], typer.Argument(help="Suites in JSON.")], model: Model = None
+) -> int | None:
+    """Print Great Expectations suites as checks; what cannot be translated is listed."""
+    return int(lookup("millpond.cli.importing:gx")(context, tuple(files), model))
+
+
+@command(importing, "dbt-tests")
+def import_dbt_tests(
+    context: Context, files: Annotated[list[Path], typer.Argument(help="Property files such as schema.yml.")]
+) -> int | None:
+    """Print dbt data tests as checks; what cannot be translated is listed."""
+    return int(lookup("millpond.cli.importing:dbt_tests")(context, tuple(files)))
 
 
 @command(app, "test")

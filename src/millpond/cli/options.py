@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
+from typer.core import TyperGroup
 
 from millpond.cli.edge import guarded
 from millpond.core.errors import Finding, ProjectError
@@ -89,6 +90,15 @@ class Records:
         typer.Option("--status", help="Only open, fixed, replayed, discarded or healed ones."),
     ] = None
     overdue: Annotated[bool, typer.Option("--overdue", help="Only records whose review is overdue.")] = False
+
+
+class TableOrVerb(TyperGroup):
+    """A group whose first word may be a table in place of a verb: it then means `show`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put `show` before what is no verb."""
+        verb = bool(args) and (args[0] in self.commands or args[0] == "--help")
+        return super().parse_args(ctx, args if verb else ["show", *args])
 
 
 def command(app: typer.Typer, name: str) -> Callable[[Callable[..., int | None]], Callable[..., None]]:

@@ -9,7 +9,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,6 +39,16 @@ class Run:
     environment: str
     steps: int
     failed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StepEnd:
+    """How the newest step of a table ended."""
+
+    run: str
+    at: datetime
+    failed: bool
+    fields: Mapping[str, object]
 
 
 class RunLog:
@@ -107,6 +117,21 @@ class RunLog:
             elif name == "step_finished":
                 done.add(str(fields["table"]))
         return tuple(table for table in planned if table not in done)
+
+    def last_steps(self, environment: str) -> dict[str, StepEnd]:
+        """How the newest step of each table ended, by the table's name; one that was skipped did not begin."""
+        query = (
+            "SELECT run, at, name, fields FROM events WHERE rowid IN (SELECT max(e.rowid) FROM events e "
+            "JOIN runs r ON r.id = e.run WHERE e.name IN ('step_finished', 'step_failed') AND r.environment = ? "
+            "GROUP BY json_extract(e.fields, '$.table'))"
+        )
+        with self._open() as db:
+            rows = db.execute(query, (environment,)).fetchall()
+        ends = [(json.loads(fields), run, at, name) for run, at, name, fields in rows]
+        return {
+            str(fields["table"]): StepEnd(run, datetime.fromisoformat(at), name == "step_failed", fields)
+            for fields, run, at, name in ends
+        }
 
     def _run(self, db: sqlite3.Connection, row: tuple[str, str, str | None, str, str, int]) -> Run:
         identity, started, ended, status, environment, pid = row

@@ -40,7 +40,7 @@ def expressions(check: Check, schema: Schema, rows: int | None = None) -> tuple[
     if check.kind == "completeness":
         return ("count(*)", f"count({column})")
     if check.kind == "freshness":
-        return (f"max({_moment(column, schema, check.columns[0])})",)
+        return (f"max({as_moment(column, schema, check.columns[0])})",)
     if check.kind == "sum_equals":
         other = check.values[0]
         return (f"sum({column})", f"sum({quote(other)})") if isinstance(other, str) else (f"sum({column})",)
@@ -61,7 +61,7 @@ def measured(table: TableName, asked: Sequence[str]) -> str:
 def recent(check: Check, table: TableName, schema: Schema, now: datetime) -> str:
     """SELECT of the newest time that is young enough, NULL for none. Files whose bounds are older are not read."""
     name = check.columns[0]
-    moment = _moment(quote(name), schema, name)
+    moment = as_moment(quote(name), schema, name)
     oldest = naive_utc(now) - timedelta(seconds=_seconds(check))
     bound = f"{quote(name)} >= {_of_type(oldest, _type(schema, name))}"
     if _type(schema, name) == "VARCHAR":
@@ -146,8 +146,8 @@ def _equal(check: Check, answer: Sequence[Any]) -> Judgement:
     return Judgement(holds, float(ours), f"the sum of {name} is {ours}, asked for is {wanted}")
 
 
-def _moment(column: str, schema: Schema, name: str) -> str:
-    """The column as a TIMESTAMP in UTC."""
+def as_moment(column: str, schema: Schema, name: str) -> str:
+    """The column (quoted, or an expression) as a TIMESTAMP in UTC, by the type that it has under its name."""
     kind = _type(schema, name)
     if kind == "TIMESTAMP WITH TIME ZONE":
         return f"({column} AT TIME ZONE 'UTC')"
