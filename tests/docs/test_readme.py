@@ -11,7 +11,7 @@ from scripts.tour import comparable, play, rewritten, steps
 ROOT = Path(__file__).parents[2]
 TOURS = (
     ROOT / "README.md",
-    *(ROOT / "docs" / "guides" / name for name in ("quarantine.md", "testing.md", "time-travel.md")),
+    *(ROOT / "docs" / "guides" / name for name in ("quality.md", "quarantine.md", "testing.md", "time-travel.md")),
 )
 PAGE = """Text
 

@@ -43,9 +43,15 @@ def _tell(context: Context, results: list[Result], project: Project | None = Non
         mine = [result for result in made if result.model == model]
         if context.json:
             for result in mine:
-                place = {"file": str(result.where.path), "line": result.where.line or None, "note": result.note}
+                place: dict[str, object] = {
+                    "file": str(result.where.path),
+                    "line": result.where.line or None,
+                    "note": result.note,
+                }
                 name = str(table) if table else model
-                json_line({"event": "check", "model": name, "check": dict(result.entry), "from": result.origin} | place)
+                json_line(
+                    {"event": "check", "model": name, "check": dict(result.entry), "from": result.origin, **place}
+                )
             continue
         if model is not None:
             line(f"# {table or f'{model}: the project has no model of this name'}")

@@ -109,7 +109,7 @@ def _one_as_json(
     for check in told.checks if told else ():
         points = [point.as_json() for point in check.points]
         last = check.last
-        shown = {"event": "check", "table": str(wanted), "rule": check.rule, "outcome": last.outcome}
+        shown: dict[str, object] = {"event": "check", "table": str(wanted), "rule": check.rule, "outcome": last.outcome}
         json_line({**shown, "score": check.score, "last": last.score, "steps": points})
     for part in newest:
         shown = {"event": "newest", "table": str(wanted), "partition": dict(part.partition)}
@@ -179,7 +179,9 @@ def _show_checks(told: TableScore | None) -> None:
     if told is None:
         line("  no check has judged it")
         return
-    table(("check", "score", "last", "failed", "judged", "steps"), [_check(check) for check in told.checks], indent="  ")
+    table(
+        ("check", "score", "last", "failed", "judged", "steps"), [_check(check) for check in told.checks], indent="  "
+    )
     line(f"  score {_percent(told.score)}; each step by its sign: . pass, w warn, q quarantine")
 
 

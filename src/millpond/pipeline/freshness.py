@@ -161,7 +161,9 @@ def _causes(lake: _Lake, table: TableName) -> Iterator[Cause]:
         yield from _pending(lake, step)
     if table in lake.waiting:
         absent = lake.waiting[table]
-        yield Cause("input", table, f"it waits for {absent}, which has no table", f"`millpond run` once {absent} is fed")
+        yield Cause(
+            "input", table, f"it waits for {absent}, which has no table", f"`millpond run` once {absent} is fed"
+        )
     if table in lake.held:
         yield _held(lake, table)
 

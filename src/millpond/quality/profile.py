@@ -107,7 +107,9 @@ def compute(
     return Profile.of(encoded(made.as_json()))
 
 
-def distinct(gate: Gate, principal: str, table: TableName, schema: Schema, names: Sequence[str], commit: int) -> dict[str, int]:
+def distinct(
+    gate: Gate, principal: str, table: TableName, schema: Schema, names: Sequence[str], commit: int
+) -> dict[str, int]:
     """How many distinct values columns have, exact."""
     wanted = [Described(place, column) for place, column in enumerate(schema.of(names))]
     if not wanted:

@@ -57,7 +57,10 @@ def measures(table: TableName, columns: Sequence[Described], *, exact: bool) -> 
         asked.append(f"approx_count_distinct({one.name}) AS distinct_{one.place}")
         asked += [f"min({one.name}) AS least_{one.place}", f"max({one.name}) AS most_{one.place}"]
         if one.text:
-            asked += [f"min(length({one.name})) AS shortest_{one.place}", f"max(length({one.name})) AS longest_{one.place}"]
+            asked += [
+                f"min(length({one.name})) AS shortest_{one.place}",
+                f"max(length({one.name})) AS longest_{one.place}",
+            ]
         if one.number:
             number = _finite(one)
             called = "quantile_cont" if exact else "approx_quantile"

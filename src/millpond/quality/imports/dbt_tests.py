@@ -25,7 +25,9 @@ _RESOURCES = ("models", "snapshots", "seeds")
 _CONFIG = ("severity", "where", "error_if", "warn_if", "enabled", "fail_calc")
 _IDLE = ("limit", "store_failures", "store_failures_as", "tags", "meta", "group", "alias", "database", "schema")
 _ABOUT = ("name", "description", "config", "arguments", "test_name")
-_REFERENCE = re.compile(r"""(?:\{\{\s*)?(ref|source)\(\s*(?:['"][\w.-]+['"]\s*,\s*)?['"]([\w.-]+)['"]\s*\)(?:\s*\}\})?\Z""")
+_REFERENCE = re.compile(
+    r"""(?:\{\{\s*)?(ref|source)\(\s*(?:['"][\w.-]+['"]\s*,\s*)?['"]([\w.-]+)['"]\s*\)(?:\s*\}\})?\Z"""
+)
 _MORE_THAN = re.compile(r"\s*(>=?)\s*(\d+)\s*\Z")
 _AGES = {"day": ("d", 1), "hour": ("h", 1), "minute": ("m", 1), "week": ("d", 7)}
 
@@ -105,7 +107,7 @@ def _items(given: Any, place: Entry) -> Iterator[tuple[Entry, dict[str, Any]]]:
 
 def _tests(document: Document, place: Entry, said: dict[str, Any], model: str) -> Iterator[_Test | Left]:
     """The tests of a model and of its columns; constraints are told of, for they are no tests here."""
-    owners = [(place, said, None)]
+    owners: list[tuple[Entry, dict[str, Any], str | None]] = [(place, said, None)]
     owners += [
         (inner, column, str(column.get("name"))) for inner, column in _items(said.get("columns"), (*place, "columns"))
     ]
@@ -116,10 +118,14 @@ def _tests(document: Document, place: Entry, said: dict[str, Any], model: str) -
                 yield _read(document, (*inner, key, number), test, model, column)
         if owner.get("constraints"):
             reason = "constraints are a contract: write `nullable: false` under `columns:`, or a `key`"
-            yield Left(model, f"constraints of {column or model}", reason, document.value_place((*inner, "constraints")))
+            yield Left(
+                model, f"constraints of {column or model}", reason, document.value_place((*inner, "constraints"))
+            )
     for inner, version in _items(said.get("versions"), (*place, "versions")):
         if any(version.get(key) for key in (*_TESTS, "columns")):
-            yield Left(model, f"version {version.get('v')}", "models have no versions here", document.value_place(inner))
+            yield Left(
+                model, f"version {version.get('v')}", "models have no versions here", document.value_place(inner)
+            )
 
 
 def _read(document: Document, place: Entry, said: Any, model: str, column: str | None) -> _Test | Left:
@@ -132,13 +138,15 @@ def _read(document: Document, place: Entry, said: Any, model: str, column: str |
         name, given = str(said["test_name"]), dict(said)
     else:
         name = next(iter(said))
-        inside = said[name] if isinstance(said[name], dict) else {}
-        given = {**{key: rest for key, rest in said.items() if key != name}, **inside}
-    config = given.get("config") if isinstance(given.get("config"), dict) else {}
-    config = {**{key: given[key] for key in (*_CONFIG, *_IDLE) if key in given}, **config}
-    arguments = given.get("arguments") if isinstance(given.get("arguments"), dict) else {}
+        given = {**{key: rest for key, rest in said.items() if key != name}, **_mapping(said[name])}
+    config = {**{key: given[key] for key in (*_CONFIG, *_IDLE) if key in given}, **_mapping(given.get("config"))}
+    arguments = _mapping(given.get("arguments"))
     rest = {key: one for key, one in given.items() if key not in (*_ABOUT, *_CONFIG, *_IDLE)}
     return _Test(model, column, name, {**rest, **arguments}, config, where)
+
+
+def _mapping(given: Any) -> dict[str, Any]:
+    return given if isinstance(given, dict) else {}
 
 
 def _translate(test: _Test, resolve: Resolve) -> Result:

@@ -74,13 +74,9 @@ def told_apart(results: Iterable[Result]) -> tuple[Result, ...]:
         if result.entry in known.values():
             found.append(Left(result.model, result.origin, "the same check came before", result.where, "nothing to do"))
             continue
-        if known.keys() & set(result.rules):
-            named = {**result.entry, "name": f"imported_{len(known) + 1}"}
-            again = checked(result.model, named, result.origin, result.where, result.note)
-            assert isinstance(again, Translated)  # noqa: S101 - a name makes no check wrong
-            result = again
-        known |= dict.fromkeys(result.rules, result.entry)
-        found.append(result)
+        apart = _named(result, len(known) + 1) if known.keys() & set(result.rules) else result
+        known |= dict.fromkeys(apart.rules, result.entry)
+        found.append(apart)
     return tuple(found)
 
 
@@ -101,3 +97,10 @@ def bounds(given: Mapping[str, Any], low: str = "min_value", high: str = "max_va
     if any(isinstance(bound, Mapping | list) for bound in found):
         raise UntranslatableError("its bounds are computed when it runs")
     return found
+
+
+def _named(result: Translated, number: int) -> Translated:
+    named = {**result.entry, "name": f"imported_{number}"}
+    again = checked(result.model, named, result.origin, result.where, result.note)
+    assert isinstance(again, Translated)  # noqa: S101 - a name makes no check wrong
+    return again
