@@ -146,7 +146,8 @@ def _column(
         name=one.column.name,
         type=one.column.type,
         nulls=found["rows"] - said("known"),
-        distinct=groups if counted else said("distinct"),
+        # An estimate may be higher than what is possible.
+        distinct=groups if counted else said("distinct") and min(said("distinct"), said("known")),
         exact=counted,
         shortest=said("shortest"),
         longest=said("longest"),
