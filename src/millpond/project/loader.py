@@ -15,6 +15,7 @@ from millpond.project.findings import Findings
 from millpond.project.model import Model, Project, Source
 from millpond.project.model_file import read_model
 from millpond.project.secrets import check_catalog
+from millpond.project.seed import check_seed, settings
 from millpond.project.settings import FORMAT_VERSION, ProjectSettings
 from millpond.project.source import FilesSource
 from millpond.project.text_file import read
@@ -26,6 +27,7 @@ PROJECT_FILE = "millpond.yaml"
 DEFAULT_ENVIRONMENT = "prod"
 
 _YAML = (".yaml", ".yml")
+_SEEDS = (".csv",)
 
 
 def find(start: Path) -> Path:
@@ -107,14 +109,14 @@ class _Loading:
 
     def survey(self, settings_only: bool = False) -> tuple[Project | None, tuple[Finding, ...]]:
         """What could be read, and everything that is wrong."""
-        settings = self._settings()
-        sources = () if settings_only else tuple(self._sources())
+        declared = self._settings()
+        sources = () if settings_only else (*self._sources(), *self._seeds())
         models = () if settings_only else tuple(self._models())
         resolved = self._resolved()
         findings = self._findings.ordered()
-        if settings is None:
+        if declared is None:
             return None, findings
-        return Project(self._folder, settings, self._environment, resolved, sources, models), findings
+        return Project(self._folder, declared, self._environment, resolved, sources, models), findings
 
     def _settings(self) -> ProjectSettings | None:
         tree = self._compose(self._file)
@@ -152,6 +154,20 @@ class _Loading:
             self._note_maker(table, path, document.value_place(("table",)) if validated.part.table else Location(path))
             if validated.record is not None:
                 yield Source(path.stem, path, table, validated.record, document.places())
+
+    def _seeds(self) -> Iterator[Source]:
+        for path in _files(self._folder / "seeds", _SEEDS):
+            if not _check_name(path, self._findings):
+                continue
+            table = TableName("bronze", path.stem)
+            self._note_maker(table, path, Location(path))
+            try:
+                sound = check_seed(path, self._findings)
+            except ProjectError as error:
+                self._findings.take(error)
+            else:
+                if sound:
+                    yield Source(path.stem, path, table, settings(path, self._folder))
 
     def _models(self) -> Iterator[Model]:
         root = self._folder / "models"
@@ -195,7 +211,7 @@ class _Loading:
                 next_step="rename or remove one of the two files",
                 where=where,
             )
-        if path.suffix.lower() in _YAML and self._makers.setdefault(path.stem, path) != path:
+        if path.suffix.lower() in (*_YAML, *_SEEDS) and self._makers.setdefault(path.stem, path) != path:
             self._findings.add(
                 "MP-1038",
                 f'a second source is called "{path.stem}"',
