@@ -418,3 +418,30 @@ def test_a_test_of_the_project_tells_which_rows_stand_aside() -> None:
         house = lake.lakehouse
         (proof,) = prove(house.project, house.runner.graph(), house.engine, read_tests(lake.folder)[0])
         assert proof.outcome == "passed", proof
+
+
+def test_rows_that_stand_aside_follow_a_renamed_column() -> None:
+    """They come back under its new name, also where the author has forgotten the old one since."""
+    head = "/*---\nkind: append\nkey: [id]\nchecks:\n  - unique: NAME\n    severity: quarantine\n"
+    query = "---*/\nSELECT id::INTEGER AS id, email AS NAME FROM bronze.people\n"
+    small = {key: PROJECT[key] for key in ("millpond.yaml", "sources/people.yaml")}
+    with temporary_lake({**small, "models/silver/people.sql": (head + query).replace("NAME", "email")}) as lake:
+        lake.deliver("data/a.csv", "id,email\n1,a\n")
+        lake.deliver("data/b.csv", "id,email\n2,a\n3,b\n")
+        assert lake.run().ok
+        for words in ("columns:\n  mail: {renamed_from: email}\n", "columns:\n  mail: {description: where to}\n"):
+            lake.write("models/silver/people.sql", (head + words + query).replace("NAME", "mail"))
+            assert lake.run().ok
+        lake.deliver("data/c.csv", "id,email\n4,b\n")
+        assert lake.run().ok
+        assert lake.rows("SELECT id, mail FROM silver.people ORDER BY id") == [
+            {"id": 1, "mail": "a"},
+            {"id": 3, "mail": "b"},
+        ]
+        lake.deliver("data/a.csv", "id,email\n1,c\n")
+        assert lake.run().ok
+        assert lake.rows("SELECT id, mail FROM silver.people ORDER BY id") == [
+            {"id": 1, "mail": "c"},
+            {"id": 2, "mail": "a"},
+            {"id": 3, "mail": "b"},
+        ]

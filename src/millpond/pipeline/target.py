@@ -101,7 +101,21 @@ def _say(stage: Stage, model: CompiledModel, schema: Schema) -> bool:
     made = updates(metadata, schema, renames(model.model), properties(model.model))
     if made:
         stage.commit((TableChange(model.table, (), made),))
+        _say_beside(stage, model, schema)
     return stage.repartition(model.table, model.model.partition) or bool(made)
+
+
+def _say_beside(stage: Stage, model: CompiledModel, schema: Schema) -> None:
+    """Give the columns that the side table shares their new names and types: what stands there may come back."""
+    side = side_table(model.table)
+    if stage.find(side) is None:
+        return
+    metadata, old = stage.metadata(side), renames(model.model)
+    present = {name.lower() for name in metadata.schema().names}
+    shared = [column for column in schema if {column.name.lower(), old.get(column.name, "").lower()} & present]
+    wanted = Schema(tuple(Column(column.name, column.type) for column in shared))
+    if made := updates(metadata, wanted, old, {}):
+        stage.commit((TableChange(side, (), made),))
 
 
 def _nulls(session: Session, model: CompiledModel, metadata: TableMetadata, name: str) -> int:
