@@ -20,7 +20,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, Table, and_, delete, insert, or_, select, update
 
 from millpond.catalog.catalog import Catalog
-from millpond.catalog.recording import EPOCH, micros
+from millpond.catalog.recording import from_micros, micros
 from millpond.catalog.relations import access_tokens, client_tokens
 from millpond.catalog.tokens import PREFIX
 from millpond.core.errors import CatalogError
@@ -243,16 +243,12 @@ def _listed(connection: Connection, *where: Any) -> tuple[ClientToken, ...]:
             row.environment,
             row.scope,
             row.made_by,
-            _moment(row.made),
-            None if row.expires is None else _moment(row.expires),
-            None if row.revoked is None else _moment(row.revoked),
+            from_micros(row.made),
+            None if row.expires is None else from_micros(row.expires),
+            None if row.revoked is None else from_micros(row.revoked),
         )
         for row in connection.execute(query)
     )
-
-
-def _moment(when: int) -> datetime:
-    return EPOCH + timedelta(microseconds=when)
 
 
 def _narrowed(scope: str, wished: Sequence[str]) -> str:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
 from millpond.catalog.commits import Circuit, LifeEvent, LifeStatus
-from millpond.catalog.recording import ASKED_AT_ONCE, EPOCH
+from millpond.catalog.recording import ASKED_AT_ONCE, from_micros
 from millpond.catalog.records import kept
 from millpond.catalog.relations import circuits, commit_tables, commits, quarantine_events, quarantine_openings
 from millpond.catalog.timeline import timeline
@@ -131,7 +131,7 @@ def circuit_states(catalog: Catalog, at: int | None = None) -> dict[TableName, C
         rows = connection.execute(query).all()
     newest = {TableName(row.layer, row.name): row for row in rows}
     return {
-        table: Circuit(table, row.state, row.judged, row.failed, _moment(row.since), row.reason)
+        table: Circuit(table, row.state, row.judged, row.failed, from_micros(row.since), row.reason)
         for table, row in newest.items()
     }
 
@@ -153,10 +153,6 @@ def next_change(catalog: Catalog, table: TableName, since: int, until: int) -> i
     with catalog.store.read() as connection:
         number: int | None = connection.scalar(query)
         return number
-
-
-def _moment(micros: int) -> datetime:
-    return EPOCH + timedelta(microseconds=micros)
 
 
 def _counts(connection: Connection, environment: str, until: int) -> ColumnElement[bool]:
@@ -191,7 +187,7 @@ def _lives(connection: Connection, environment: str, until: int, wanted: Sequenc
         if row is None:
             yield Life(record, last=number)
         else:
-            since = _moment(row.at)
+            since = from_micros(row.at)
             yield Life(record, row.status, number, row.opened, row.revision, row.reason, since)
 
 
@@ -210,13 +206,13 @@ def _open(connection: Connection, environment: str, until: int, table: TableName
     rows = {row.commit: row for row in connection.execute(query)}
     told, again = _told(connection, environment, until)
     found = [
-        Open(TableName(row.layer, row.name), _moment(row.at), row.records - told[number], number, row.step_key)
+        Open(TableName(row.layer, row.name), from_micros(row.at), row.records - told[number], number, row.step_key)
         for number, row in rows.items()
     ]
     for (number, since), records in again.items():
         if number in rows:
             row = rows[number]
-            found.append(Open(TableName(row.layer, row.name), _moment(since), records, number, row.step_key))
+            found.append(Open(TableName(row.layer, row.name), from_micros(since), records, number, row.step_key))
     yield from sorted((one for one in found if one.records > 0), key=lambda one: one.since)
 
 

@@ -21,7 +21,7 @@ from millpond.catalog import files, manifests, records
 from millpond.catalog.commits import TABLE, VIEW
 from millpond.catalog.files import local
 from millpond.catalog.metadata import TableMetadata
-from millpond.catalog.recording import EPOCH
+from millpond.catalog.recording import from_micros
 from millpond.catalog.relations import commit_tables, commits, cursors, forks, pointers, restores, tags
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
@@ -262,7 +262,7 @@ def _versions(connection: Connection, uuids: Collection[str] | None) -> Iterator
 def _points(connection: Connection, keep: Keep, now: datetime) -> tuple[int, ...]:
     """The numbers that the lake must be readable at, in order."""
     rows = connection.execute(select(commits.c.number, commits.c.at).order_by(commits.c.number))
-    moments = [(row.number, EPOCH + timedelta(microseconds=row.at)) for row in rows]
+    moments = [(row.number, from_micros(row.at)) for row in rows]
     return tuple(sorted({*keep(moments, now), *connection.scalars(select(tags.c.number))}))
 
 

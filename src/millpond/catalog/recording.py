@@ -53,6 +53,11 @@ def micros(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(microseconds=1)
 
 
+def from_micros(count: int) -> datetime:
+    """The moment so many microseconds after 1970 began, aware, in UTC."""
+    return EPOCH + timedelta(microseconds=count)
+
+
 def record(connection: Connection, author: Author, commit: Commit, moves: Sequence[Move], opened: int = 0) -> Published:
     """Write one commit and give it its number. `opened` counts the records that it put into quarantine.
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, Table, and_, exists, func, select
 
 from millpond.catalog import relations
 from millpond.catalog.commits import TABLE, CommitRecord, Edge, Ledger, ModelState, SeenFile, TableEntry, Verdict
-from millpond.catalog.recording import EPOCH, Move, micros
+from millpond.catalog.recording import Move, from_micros, micros
 from millpond.catalog.relations import (
     commit_tables,
     commits,
@@ -320,7 +320,7 @@ def _went_back(connection: Connection, first: int, last: int) -> dict[int, int]:
 def _commit(row: Row[Any], moved: tuple[TableName, ...], restored: int | None) -> CommitRecord:
     return CommitRecord(
         number=row.number,
-        at=EPOCH + timedelta(microseconds=row.at),
+        at=from_micros(row.at),
         kind=row.kind,
         principal=row.principal,
         client=row.client,

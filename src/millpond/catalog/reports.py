@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, insert, select
 
-from millpond.catalog.recording import EPOCH, micros
+from millpond.catalog.recording import from_micros, micros
 from millpond.catalog.relations import reports
 from millpond.core.names import TableName
 
@@ -64,8 +64,6 @@ def of_table(connection: Connection, environment: str, table: TableName, limit: 
         .limit(limit)
     )
     return tuple(
-        Report(
-            table, EPOCH + timedelta(microseconds=row.at), row.client, row.kind, row.snapshot, json.loads(row.content)
-        )
+        Report(table, from_micros(row.at), row.client, row.kind, row.snapshot, json.loads(row.content))
         for row in connection.execute(query)
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select
 
-from millpond.catalog.recording import EPOCH, micros
+from millpond.catalog.recording import from_micros, micros
 from millpond.catalog.relations import tags
 from millpond.core.errors import CatalogError
 from millpond.core.names import closest
@@ -40,7 +40,7 @@ class Tags:
         """Every tag, by number and name."""
         with self._catalog.store.read() as connection:
             rows = connection.execute(select(tags).order_by(tags.c.number, tags.c.name)).all()
-        return tuple(Tag(row.name, row.number, EPOCH + timedelta(microseconds=row.at), row.principal) for row in rows)
+        return tuple(Tag(row.name, row.number, from_micros(row.at), row.principal) for row in rows)
 
     def find(self, name: str) -> Tag | None:
         """The tag of a name, None when there is none."""

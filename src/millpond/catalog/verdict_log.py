@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, func, select
 
 from millpond.catalog.commits import Verdict
-from millpond.catalog.recording import EPOCH
+from millpond.catalog.recording import from_micros
 from millpond.catalog.records import kept
 from millpond.catalog.relations import commit_tables, commits, verdicts
 from millpond.catalog.timeline import timeline
@@ -66,7 +66,7 @@ def verdict_log(
         return tuple(
             Told(
                 row.commit,
-                _moment(row.at),
+                from_micros(row.at),
                 Verdict(TableName(row.layer, row.name), row.rule, row.outcome, row.failed, row.judged),
             )
             for row in connection.execute(query)
@@ -84,7 +84,8 @@ def last_changes(catalog: Catalog) -> dict[TableName, Changed]:
     )
     with catalog.store.read() as connection:
         return {
-            TableName(row.layer, row.name): Changed(row.commit, _moment(row.at)) for row in connection.execute(query)
+            TableName(row.layer, row.name): Changed(row.commit, from_micros(row.at))
+            for row in connection.execute(query)
         }
 
 
@@ -92,8 +93,4 @@ def moment_of(catalog: Catalog, number: int) -> datetime | None:
     """When a commit was made; None where there is no such number."""
     with catalog.store.read() as connection:
         at = connection.scalar(select(commits.c.at).where(commits.c.number == number))
-    return None if at is None else _moment(at)
-
-
-def _moment(micros: int) -> datetime:
-    return EPOCH + timedelta(microseconds=micros)
+    return None if at is None else from_micros(at)
