@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from millpond.catalog.gateway.server import Gateway
-from millpond.core.errors import AccessError, CatalogError
+from millpond.core.errors import AccessError, CatalogError, EngineError, Location
 from millpond.core.names import TableName
 from millpond.governance.audit import Audit
 from millpond.testing import TemporaryLake, temporary_lake
@@ -80,6 +80,15 @@ def check(written: Written, at: int, to: int) -> None:
     assert not alone & {row["before"]["k"] for row in keyed if row["change"] == "deleted"}
 
 
+def asked(written: Written, since: int, until: int) -> tuple[Counter[Row], Counter[Row]]:
+    """The rows that came and went, as a query of changes() gives them."""
+    rows = written.lake.rows(f"SELECT _change, k, v FROM changes('silver.t', since => {since}, until => {until})")
+    sides = (Counter[Row](), Counter[Row]())
+    for row in rows:
+        sides[("inserted", "deleted").index(row["_change"])][_row(row)] += 1
+    return sides
+
+
 def _row(side: dict[str, Any]) -> Row:
     return (side["k"], side["v"])
 
@@ -111,6 +120,9 @@ def test_a_difference_is_a_full_comparison(work: list[str]) -> None:
                 (numbers[len(numbers) // 2], numbers[-1]),
             }:
                 check(written, at, to)
+                since, until = sorted((at, to))
+                old, new = written.held[since], written.held[until]
+                assert asked(written, since, until) == (new - old, old - new)
         finally:
             written.close()
 
@@ -208,3 +220,77 @@ def test_what_is_no_longer_kept_is_said_to_be(written: Written) -> None:
             ask()
         assert refused.value.code == "MP-3076"
     assert len(written.lake.rows("FROM silver.t")) == 2
+
+
+def test_changes_are_a_relation_like_any_other(written: Written) -> None:
+    """They are joined, named, filtered and read twice in one query; text around them keeps its places."""
+    written.do("CREATE TABLE lake.silver.t AS SELECT i AS k, 'v' AS v FROM range(3) AS r(i)")
+    first = written.catalog.head()
+    written.do("UPDATE lake.silver.t SET v = 'w' WHERE k = 1")
+    second = written.catalog.head()
+    rows = written.lake.rows(
+        f"WITH c0 AS (SELECT 1 AS k) SELECT changes.v, c.v AS old, t.v AS now "
+        f"FROM changes('silver.t', since => {first}) "
+        f"JOIN changes ( 'silver.t' , SINCE := {first}, until => '{second}' ) AS c USING (k) "
+        "JOIN silver.t USING (k) JOIN c0 USING (k) WHERE changes._change = 'inserted' AND c._change = 'deleted'"
+    )
+    assert rows == [{"v": "w", "old": "v", "now": "w"}]
+    with pytest.raises(EngineError) as refused:
+        written.lake.rows(f"SELECT *\nFROM changes('silver.t',\n since => {first})\nWHERE nope")
+    assert refused.value.finding.where == Location(Path("<query>"), 4, 7, 4)
+
+
+def test_changes_of_a_compacted_table_are_none(written: Written) -> None:
+    """Files that were only rewritten are not read, and the rows that came before and after are exact."""
+    written.do("CREATE TABLE lake.silver.t AS SELECT 0 AS k, 'v' AS v")
+    first = written.catalog.head()
+    for number in range(1, 6):
+        written.do(f"INSERT INTO lake.silver.t VALUES ({number}, 'v')")
+    written.do("DELETE FROM lake.silver.t WHERE k = 3")
+    before = written.catalog.head()
+    written.lake.lakehouse.upkeep.run()
+    written.note()
+    after = written.catalog.head()
+    assert after > before
+    assert asked(written, before, after) == (Counter(), Counter())
+    assert asked(written, first, after) == (Counter({(k, "v"): 1 for k in (1, 2, 4, 5)}), Counter())
+
+
+@pytest.mark.parametrize(
+    ("call", "code"),
+    [
+        ("changes('silver.t', since => 99)", "MP-8016"),
+        ("changes('silver.t', since => 'never')", "MP-8010"),
+        ("changes('silver.t', since => 1, until => 0)", "MP-8020"),
+        ("changes('silver.t')", "MP-8019"),
+        ("changes(silver.t, since => 1)", "MP-8019"),
+        ("changes('silver.t', since => 1 + 1)", "MP-8019"),
+        ("changes('silver.t', /* a */ since => 1)", "MP-8019"),
+        ("changes('sil' || 'ver.t', since => 1)", "MP-8019"),
+        ("\"changes\"('silver.t', since => 1)", "MP-8019"),
+        ("changes('main.t', since => 1)", "MP-8004"),
+        ("changes('t', since => 1)", "MP-8004"),
+        ("changes('silver.nothing', since => 1)", "MP-8005"),
+        ("(SELECT changes('silver.t', since => 1))", "MP-8006"),
+    ],
+)
+def test_changes_of_another_form_are_refused_at_their_place(written: Written, call: str, code: str) -> None:
+    """What is no moment, no table, or not written out; the error stands at the call and gives the next step."""
+    written.do("CREATE TABLE lake.silver.t AS SELECT 0 AS k, 'v' AS v")
+    with pytest.raises(AccessError) as refused:
+        written.lake.rows(f"SELECT * FROM {call}")
+    assert (refused.value.code, bool(refused.value.finding.next_step)) == (code, True)
+
+
+def test_changes_of_a_query_of_the_past_end_there(written: Written) -> None:
+    """`at` is the end of what is seen; what came later is refused."""
+    written.do("CREATE TABLE lake.silver.t AS SELECT 0 AS k, 'v' AS v")
+    first = written.catalog.head()
+    written.do("INSERT INTO lake.silver.t VALUES (1, 'v')")
+    second = written.catalog.head()
+    written.do("INSERT INTO lake.silver.t VALUES (2, 'v')")
+    tables = written.lake.lakehouse.tables
+    assert tables.query(f"SELECT k FROM changes('silver.t', since => {first})", at=second).rows() == [{"k": 1}]
+    with pytest.raises(AccessError) as refused:
+        tables.query(f"FROM changes('silver.t', since => {first}, until => {second + 1})", at=second)
+    assert refused.value.code == "MP-8020"

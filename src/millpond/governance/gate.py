@@ -27,6 +27,7 @@ from millpond.core.schema import Schema
 from millpond.engines.engine import Engine, Session
 from millpond.governance.audit import Audit, AuditRecord, Outcome
 from millpond.governance.decision import Decision
+from millpond.governance.feeds import Feed, commits, placed, relations
 from millpond.governance.guard import QUERY, Guarded, guard
 from millpond.governance.moments import Moment, check_kept, commit_number
 from millpond.governance.policy import Policy
@@ -58,6 +59,11 @@ class Request:
     def tables(self) -> tuple[TableName, ...]:
         """The tables that the statement reads."""
         return self.guarded.tables if self.guarded is not None else ()
+
+    @property
+    def feeds(self) -> tuple[Feed, ...]:
+        """The changes of tables that the statement reads."""
+        return self.guarded.feeds if self.guarded is not None else ()
 
     @property
     def policy_hash(self) -> str:
@@ -112,7 +118,8 @@ def decide(request: Request, policy: Policy) -> Request:
 
 
 def relate(request: Request, policy: Policy) -> Request:  # noqa: ARG001 - all steps are called alike
-    """Relate: where nothing is hidden, names mean the tables themselves and the text stays the one that was guarded.
+    """Relate: where nothing is hidden, names mean the tables themselves and the text stays the one that was guarded,
+    but for its changes(), which become relations of their own.
 
     Raises AccessError MP-8017 for a decision that hides a part of a table: it could not be kept here.
     """
@@ -123,7 +130,7 @@ def relate(request: Request, policy: Policy) -> Request:  # noqa: ARG001 - all s
                 f"{decision.table} is only partly visible to {request.principal}, and parts cannot be hidden yet",
                 next_step="read it as a principal who sees the whole table",
             )
-    return replace(request, text=request.sql)
+    return replace(request, text=placed(request.sql, request.feeds))
 
 
 STEPS: tuple[Step, ...] = (check, decide, relate)
@@ -166,12 +173,15 @@ class Gate:
                 request = step(request, self._policy)
             if at is not None:
                 check_kept(self._catalog, request.tables, request.commit)
+            views = self._feeds(request)
         except MillpondError as refusal:
             reading.begin(request, "refused", refusal.code)
             raise
         reading.begin(request)
         try:
             with self._session(request.commit) as session, _explained(request.text):
+                for view in views:
+                    session.execute(view)
                 stream = session.stream(request.text, request.parameters)
                 counted = reading.counted(stream.reader, request.text)
                 yield Answer(stream.schema, counted, request.commit, request.tables)
@@ -242,6 +252,14 @@ class Gate:
             request = step(request, self._policy)
         check_kept(self._catalog, request.tables, request.commit)
         return request
+
+    def _feeds(self, request: Request) -> tuple[str, ...]:
+        """Statements that make the relations of changes; what is asked must be wholly visible at both of its ends."""
+        for feed in request.feeds:
+            for number in commits(self._catalog, feed, request.commit):
+                ends = replace(request, commit=number, guarded=Guarded("", (feed.table,), {feed.table: feed.where}))
+                relate(decide(ends, self._policy), self._policy)
+        return relations(self._catalog, request.feeds, request.commit, request.known)
 
     def _at(self, request: Request, at: Moment | None) -> Request:
         """The request with its commit, and the tables that there are at it. Raises AccessError MP-8010 and MP-8016."""

@@ -19,6 +19,7 @@ import duckdb
 
 from millpond.core.errors import AccessError, Location
 from millpond.core.names import LAYERS, QUARANTINE, TableName, closest, is_plain, literal
+from millpond.governance.feeds import FUNCTION, Feed, read_feed
 from millpond.governance.grammar import CONTAINERS, NODES
 
 MAX_BYTES = 256 * 1024
@@ -43,11 +44,12 @@ _LOCKED: dict[str, str | bool | int | float | list[str]] = {
 
 @dataclass(frozen=True)
 class Guarded:
-    """A statement that passed: its exact text, the tables it reads, and where it names each first."""
+    """A statement that passed: its exact text, the tables it reads, where it names each first, and its changes()."""
 
     sql: str
     tables: tuple[TableName, ...]
     places: Mapping[TableName, Location] = field(default_factory=dict, compare=False)
+    feeds: tuple[Feed, ...] = field(default=(), compare=False)
 
 
 def guard(sql: str, known: Collection[TableName] | None = None) -> Guarded:
@@ -55,7 +57,7 @@ def guard(sql: str, known: Collection[TableName] | None = None) -> Guarded:
 
     Raises AccessError MP-8001 (no SQL), MP-8002 (not a SELECT), MP-8003 (not one statement), MP-8004 (not layer.name),
     MP-8005 (no such table), MP-8006 (function), MP-8007 (not understood), MP-8008 (too large or too deep), MP-8009
-    (time travel), MP-8012 (DESCRIBE, SUMMARIZE, SHOW), MP-8013 (hidden column).
+    (time travel), MP-8012 (DESCRIBE, SUMMARIZE, SHOW), MP-8013 (hidden column), MP-8019 (changes() of another form).
     """
     walk = _Walk(sql)
     walk.visit(_statement(sql), frozenset(), 0)
@@ -63,7 +65,7 @@ def guard(sql: str, known: Collection[TableName] | None = None) -> Guarded:
         for table, where in walk.tables.items():
             if table not in known:
                 raise unknown_table(table, known, where)
-    return Guarded(sql, tuple(walk.tables), walk.tables)
+    return Guarded(sql, tuple(walk.tables), walk.tables, tuple(walk.feeds))
 
 
 def unknown_table(table: TableName, known: Collection[TableName], where: Location | None = None) -> AccessError:
@@ -184,7 +186,11 @@ def _place(sql: str, position: Any, length: int = 1) -> Location:
     """Where a node stands: the tree counts bytes (the parser's own errors count characters)."""
     if not isinstance(position, int) or position == _NOWHERE:
         return Location(QUERY)
-    return _at(sql, len(sql.encode("utf-8")[:position].decode("utf-8", "ignore")), length)
+    return _at(sql, _offset(sql, position), length)
+
+
+def _offset(sql: str, position: int) -> int:
+    return len(sql.encode("utf-8")[:position].decode("utf-8", "ignore"))
 
 
 def _at(sql: str, offset: int, length: int = 1) -> Location:
@@ -206,6 +212,7 @@ class _Walk:
     def __init__(self, sql: str) -> None:
         self._sql = sql
         self.tables: dict[TableName, Location] = {}
+        self.feeds: list[Feed] = []
 
     def visit(self, value: Any, scope: Scope, depth: int) -> None:
         """Check a value of the tree and everything under it."""
@@ -237,7 +244,7 @@ class _Walk:
         if kind == "BASE_TABLE":
             self._table(node, scope)
         elif kind == "TABLE_FUNCTION":
-            self._table_function(node["function"])
+            self._table_function(node["function"], bool(node["alias"]))
         elif kind == "FUNCTION:FUNCTION" or kind.startswith("WINDOW:"):
             self._function(node, "row")
         elif kind == "COLUMN_REF:COLUMN_REF":
@@ -291,10 +298,17 @@ class _Walk:
             )
         self.tables.setdefault(table, where)
 
-    def _table_function(self, function: dict[str, Any]) -> None:
+    def _table_function(self, function: dict[str, Any], named: bool) -> None:
         kind = f"{function.get('class')}:{function.get('type')}"
         if kind != "FUNCTION:FUNCTION" or not function.keys() <= NODES[kind]:
             raise self._not_understood(function)
+        position = function.get("query_location")
+        if _fold(str(function["function_name"])) == FUNCTION and isinstance(position, int) and position != _NOWHERE:
+            where = _place(self._sql, position, len(FUNCTION))
+            feed = read_feed(self._sql, where, _offset(self._sql, position), named)
+            self.tables.setdefault(feed.table, feed.where)
+            self.feeds.append(feed)
+            return
         self._function(function, "table")
 
     def _function(self, node: dict[str, Any], kind: str) -> None:

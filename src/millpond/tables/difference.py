@@ -10,7 +10,11 @@ from millpond.core.names import literal, quote
 from millpond.core.schema import Column, Schema
 from millpond.tables.changes import between, whole
 from millpond.tables.reading import rows_sql
+from millpond.tables.rewrites import Rewrite
 from millpond.tables.slices import Reading
+
+CHANGE = "_change"
+"""The column that says of a row of `changes_sql` what became of it."""
 
 _CANCELLED = "_mp_cancelled"
 _DIFFERENCE = "_mp_difference"
@@ -38,30 +42,54 @@ def difference(before: TableMetadata | None, after: TableMetadata | None, key: S
     differ are compared as text. A key that is not among the columns counts as none. Raises CatalogError MP-3036 and
     MP-3038 as `changes` does.
     """
-    columns, gained, lost = _sides(before, after)
+    sides = _sides(before, after)
+    columns = sides.columns
     known = tuple(name for name in key if columns.get(name) is not None)
     paired = known if len(known) == len(key) else ()
     names = [quote(name) for name in columns.names]
     row = "{" + ", ".join(f"{literal(name)}: {quote(name)}" for name in columns.names) + "}"
     return Difference(
         columns,
-        (_cancelled(gained, lost, names), _matched([quote(name) for name in paired], row)),
+        (_cancelled(sides.gained, sides.lost, names), _matched([quote(name) for name in paired], row)),
         f"SELECT change, before, after FROM {_DIFFERENCE} ORDER BY coalesce(after, before), change",
         f"SELECT change, count(*) FROM {_DIFFERENCE} GROUP BY change",
     )
 
 
-def _sides(before: TableMetadata | None, after: TableMetadata | None) -> tuple[Schema, str, str]:
-    """The columns, and queries of the rows that came and went; a row that was rewritten may be in both."""
+def changes_sql(before: TableMetadata | None, after: TableMetadata | None, rewritten: Sequence[Rewrite] = ()) -> str:
+    """A query of the rows that came and went: `_change` (inserted or deleted) and the columns of `after`.
+
+    A row that is on both sides cancels. `rewritten` are the steps from one version to the other that changed files
+    and no rows: those files are not read. Raises as `difference` does.
+    """
+    sides = _sides(before, after, rewritten)
+    gained, lost = f"FROM ({sides.gained})", f"FROM ({sides.lost})"
+    if sides.both:
+        gained, lost = f"FROM ({gained} EXCEPT ALL {lost})", f"FROM ({lost} EXCEPT ALL {gained})"
+    return f"SELECT 'inserted' AS {CHANGE}, * {gained} UNION ALL SELECT 'deleted' AS {CHANGE}, * {lost}"
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """The columns, queries of the rows that came and that went; where there are `both`, a row may be in both."""
+
+    columns: Schema
+    gained: str
+    lost: str
+    both: bool = True
+
+
+def _sides(before: TableMetadata | None, after: TableMetadata | None, rewritten: Sequence[Rewrite] = ()) -> _Sides:
     if before is not None and after is not None and before.uuid == after.uuid:
-        found = between(before, after)
+        found = between(before, after, rewritten)
         columns = found.schema
         came, went = Reading(found.inserted, found.layout), Reading(found.deleted, found.layout)
-        return columns, rows_sql(came, columns.names), rows_sql(went, columns.names)
+        both = bool(found.inserted and found.deleted)
+        return _Sides(columns, rows_sql(came, columns.names), rows_sql(went, columns.names), both)
     old = whole(before) if before is not None else None
     new = whole(after) if after is not None else None
     columns = _common(old, new)
-    return columns, _aligned(new, columns), _aligned(old, columns)
+    return _Sides(columns, _aligned(new, columns), _aligned(old, columns), bool(old and new))
 
 
 def _common(old: Reading | None, new: Reading | None) -> Schema:
