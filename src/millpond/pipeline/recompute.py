@@ -27,7 +27,6 @@ from millpond.sql.difference import (
     insert_rows,
     other_keys,
     repeated_key,
-    restricted_output,
 )
 from millpond.sql.groups import GroupKey
 from millpond.sql.rewrite import replace_inputs
@@ -47,11 +46,8 @@ def recompute_groups(
 ) -> tuple[Ledger, tuple[Verdict, ...]]:
     """Recompute the groups that the input's changed rows belong to, or belonged to, and apply what differs."""
     session.execute(create_groups(groups.expressions, news.queries()))
-    if groups.pushable:
-        session.execute(create_narrowed(_NARROWED, groups.input, groups.expressions))
-        query = replace_inputs(model.query, {groups.input: _NARROWED}).text()
-    else:
-        query = restricted_output(model.query.text(), model.model.key)
+    session.execute(create_narrowed(_NARROWED, groups.input, groups.expressions))
+    query = replace_inputs(model.query, {groups.input: _NARROWED}).text()
     prepare_aside(stage, model.model, schema, filled=True)
     forget_replaced(session, model.model, group_keys(model.model.key))
     judged = _stage(bench, session, stage, model, query, schema)

@@ -39,11 +39,6 @@ def create_groups(expressions: tuple[str, ...], changed: tuple[str, ...]) -> str
     return f"CREATE TEMP TABLE {GROUPS} AS SELECT DISTINCT * FROM ({union}) AS keys"
 
 
-def restricted_output(query: str, key: tuple[str, ...]) -> str:
-    """The query's rows that belong to changed groups, as a query."""
-    return f"SELECT q.* FROM ({query}) AS q SEMI JOIN {GROUPS} AS g ON {_in_groups('q', key)}"
-
-
 def repeated_key(key: tuple[str, ...]) -> str:
     """SELECT of one key that stands for several staged rows; no row when the key is one."""
     return f"SELECT {names(key)} FROM {STAGED} WHERE {good()} GROUP BY ALL HAVING count(*) > 1 LIMIT 1"

@@ -1,4 +1,4 @@
-"""How the key of an aggregate is computed from its input's rows, so that only the groups that changed are redone."""
+"""How the key of an aggregate is computed from its input's rows, where a row bears on the groups of its key alone."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ from millpond.sql.trace import Trace, determined
 class GroupKey:
     """The key over the input's columns.
 
-    `expressions` are SQL over one row of `input`, one for each key column. `pushable` says that running the query
-    over only those input rows whose key is among given values gives exactly the groups with these values.
+    `expressions` are SQL over one row of `input`, one for each key column. Running the query over only those input
+    rows whose key is among given values gives exactly the groups with these values.
     """
 
     input: TableName
     expressions: tuple[str, ...]
-    pushable: bool
 
 
-_FILTERABLE = frozenset({"with_", "expressions", "from_", "where", "group", "having", "qualify", "order", "windows"})
+_FILTERABLE = frozenset(
+    {"with_", "expressions", "from_", "where", "group", "having", "qualify", "order", "windows", "distinct"}
+)
 
 
 def group_expressions(query: Query, key: Sequence[str], columns: Collection[str] | None = None) -> GroupKey | None:
-    """Trace the key columns to the one input table; None where that cannot be proven.
+    """Trace the key columns to the one input table; None where that cannot be proven, or where groups meet.
 
     `columns` are the input's columns where they are known: they tell an alias from a column of the same name.
     """
@@ -53,8 +54,9 @@ def group_expressions(query: Query, key: Sequence[str], columns: Collection[str]
     found = [expression for expression in traced if expression is not None]
     if len(found) < len(key):
         return None
-    pushable = all(_keeps_groups(trace, index, level, found) for index, level in enumerate(chain))
-    return GroupKey(name, tuple(render(expression) for expression in found), pushable)
+    if not all(_keeps_groups(trace, index, level, found) for index, level in enumerate(chain)):
+        return None
+    return GroupKey(name, tuple(render(expression) for expression in found))
 
 
 def _keeps_groups(trace: Trace, index: int, level: Level, key: Sequence[exp.Expr]) -> bool:
@@ -67,6 +69,9 @@ def _keeps_groups(trace: Trace, index: int, level: Level, key: Sequence[exp.Expr
         partition = _partition(window, select)
         if partition is None or not _determines(trace, index, partition, key):
             return False
+    distinct = select.args.get("distinct")
+    if distinct is not None and not _determines(trace, index, _told_apart(select, distinct), key, aliases_first=True):
+        return False
     group = select.args.get("group")
     if group is None:
         return not any(_aggregates(part) for part in _parts(level))
@@ -92,6 +97,12 @@ def _partition(window: exp.Window, select: exp.Select) -> list[exp.Expr] | None:
         if named.this.name.lower() == name.name.lower():
             return _partition(named, select)
     return None
+
+
+def _told_apart(select: exp.Select, distinct: exp.Distinct) -> list[exp.Expr]:
+    """What rows must differ in for DISTINCT to keep both of them."""
+    on = distinct.args.get("on")
+    return list(on.expressions) if on is not None else [item.unalias() for item in select.expressions]
 
 
 def _grouped(select: exp.Select, group: exp.Group) -> list[exp.Expr] | None:
