@@ -98,7 +98,7 @@ def restore(context: Context, name: str | None, to: str, *, every: bool, dry_run
         number = commit_number(lake.catalog, to)
         wanted = None if name is None else named(lake, name, number)
         planned = plan_restore(lake.catalog, number, wanted)
-        moving = [item for item in planned.tables if item.work != "keep"]
+        moving = [item for item in planned.tables if item.work != "keep" and item.table.layer != STATE]
         if not context.quiet and not context.json:
             _show(planned)
         if dry_run:
@@ -119,6 +119,7 @@ def _show(planned: Restore) -> None:
     rows = [
         (str(item.table), item.work, item.now.commit if item.now else None, item.then.commit if item.then else None)
         for item in planned.tables
+        if item.table.layer != STATE  # side tables go along with their tables
     ]
     if rows:
         table(("table", "work", "is of commit", "will be of"), rows)

@@ -16,6 +16,7 @@ from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.contract import declared
 from millpond.pipeline.healing import judged_scope
 from millpond.pipeline.inputs import InputChanges, read_changes
+from millpond.pipeline.merging import has_states, merging_of
 from millpond.pipeline.outcome import Outcome
 from millpond.pipeline.plan import BuildStep, InputRange
 from millpond.pipeline.recompute import recompute_groups, recompute_whole
@@ -28,6 +29,7 @@ from millpond.pipeline.target import evolve, output_schema, prepare
 from millpond.pipeline.upsert import upsert_rows
 from millpond.pipeline.workbench import Workbench
 from millpond.sql.lineage import lineage
+from millpond.sql.merging import Merging
 from millpond.sql.quarantine import either, of_ids
 
 
@@ -53,7 +55,10 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
         mended = _mended(bench, stage, model, step, news)
         step, news = (step, news) if mended is not None else _fitting(bench, step, news, until)
         with bench.engine.session(bench.endpoint, stage.token) as session:
-            building = begun(bench, session, stage, model, step, news)
+            merging = merging_of(session, model)
+            if step.mode == "groups" and merging is not None and not has_states(stage, merging):
+                step, news = replace(step, mode="whole", note="computes all groups, to keep a state of each"), ()
+            building = begun(bench, session, stage, model, step, news, merging)
             with session.transaction():
                 work = done(building, step)
                 ledger = work.ledger
@@ -78,6 +83,7 @@ def begun(
     model: CompiledModel,
     step: BuildStep,
     news: tuple[InputChanges, ...],
+    merging: Merging | None = None,
 ) -> Building:
     """The build of a model, with its table made ready."""
     described = session.describe(model.query.text())
@@ -86,7 +92,7 @@ def begun(
     filled = prepare(bench, session, stage, model, kept, afresh=_afresh(model, step))
     widened = tuple(now for was, now in zip(described, schema, strict=True) if was.type != now.type)
     whole = step.mode not in ("increment", "groups")
-    return Building(bench, session, stage, model, news, schema, widened, whole, filled)
+    return Building(bench, session, stage, model, news, schema, widened, whole, filled, merging)
 
 
 def _alter(bench: Workbench, stage: Stage, model: CompiledModel, step: BuildStep) -> Outcome:
@@ -163,8 +169,8 @@ def done(building: Building, step: BuildStep) -> Work:
     if model.model.kind == "append":
         return Work(*append_rows(bench, session, stage, model, news, schema, filled=filled), scope)
     if step.mode == "groups" and model.groups is not None and filled:
-        return Work(*recompute_groups(bench, session, stage, model, model.groups, news[0], schema), scope)
-    return Work(*recompute_whole(bench, session, stage, model, schema, filled=filled), scope)
+        return Work(*recompute_groups(building, model.groups), scope)
+    return Work(*recompute_whole(building), scope)
 
 
 def _commit(bench: Workbench, model: CompiledModel, base: int, ledger: Ledger, verdicts: tuple[Verdict, ...]) -> Commit:

@@ -11,6 +11,7 @@ from millpond.engines.engine import Session
 from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.inputs import InputChanges
 from millpond.pipeline.workbench import Workbench
+from millpond.sql.merging import Merging
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Building:
     `schema` are the query's columns, as tables hold them; `widened` those of them that the query itself gives another
     type. `news` are the input's changes, empty where the query reads its inputs itself. `whole` says that `news`, or
     the query, is all there is, and that the table must be what it says. `filled` says that the table may hold rows.
+    `merging` is how the groups are kept as states, None where they are not.
     """
 
     bench: Workbench
@@ -31,6 +33,7 @@ class Building:
     widened: tuple[Column, ...]
     whole: bool
     filled: bool
+    merging: Merging | None = None
 
 
 @dataclass(frozen=True)

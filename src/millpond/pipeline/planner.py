@@ -7,15 +7,17 @@ from dataclasses import dataclass, field, replace
 
 from millpond.catalog.commits import ModelState, TableEntry
 from millpond.core.errors import RunError
-from millpond.core.names import TableName
+from millpond.core.names import TableName, side_table
 from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.contract import renames
 from millpond.pipeline.evolution import Change, change
 from millpond.pipeline.graph import Graph
 from millpond.pipeline.plan import BuildMode, BuildStep, DropStep, InputRange, LandStep, Plan, ReplayStep, Step
+from millpond.pipeline.unique import rejects_repeats
 from millpond.project.model import ModelKind
 from millpond.sql.evolution import UNCHANGED
 
+_KEEPS = "adds the changes to the states of their groups"
 _TRIAL = "its circuit is open: tries one increment"
 
 
@@ -85,7 +87,8 @@ def _build(
     model: CompiledModel, graph: Graph, state: LakeState, moving: set[TableName], rebuild: bool
 ) -> BuildStep | None:
     kind = model.model.kind
-    note = _note(model)
+    keeps = side_table(model.table) in state.tables and not rejects_repeats(model.model)
+    note = _KEEPS if kind == "aggregate" and model.incremental and keeps else _note(model)
     every = tuple(InputRange(name, None) for name in model.inputs)
     if model.table not in state.models:
         if model.table in state.tables and not rebuild:

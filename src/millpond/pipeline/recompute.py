@@ -7,10 +7,11 @@ from millpond.catalog.staging import Stage
 from millpond.core.errors import ModelError
 from millpond.core.schema import Schema
 from millpond.engines.engine import Session
+from millpond.pipeline.building import Building
 from millpond.pipeline.compiled import CompiledModel
-from millpond.pipeline.inputs import InputChanges
+from millpond.pipeline.merging import merge_states, state_all
 from millpond.pipeline.staged import Judged, quarantine_rejected, stage_rows
-from millpond.pipeline.target import ensure_quarantine
+from millpond.pipeline.target import ensure_quarantine, prepare_side
 from millpond.pipeline.unique import contest, forget_replaced, prepare_aside, rejects_repeats, repeat_verdicts, settle
 from millpond.pipeline.workbench import Workbench
 from millpond.quality.rules import row_rules
@@ -35,34 +36,40 @@ from millpond.sql.staging import Staging
 _NARROWED = "narrowed"
 
 
-def recompute_groups(
-    bench: Workbench,
-    session: Session,
-    stage: Stage,
-    model: CompiledModel,
-    groups: GroupKey,
-    news: InputChanges,
-    schema: Schema,
-) -> tuple[Ledger, tuple[Verdict, ...]]:
-    """Recompute the groups that the input's changed rows belong to, or belonged to, and apply what differs."""
-    session.execute(create_groups(groups.expressions, news.queries()))
-    session.execute(create_narrowed(_NARROWED, groups.input, groups.expressions))
-    query = replace_inputs(model.query, {groups.input: _NARROWED}).text()
-    prepare_aside(stage, model.model, schema, filled=True)
+def recompute_groups(building: Building, groups: GroupKey) -> tuple[Ledger, tuple[Verdict, ...]]:
+    """Bring the groups that the input's changed rows belong to, or belonged to, up to date, and apply what differs."""
+    session, model, schema, (news,) = building.session, building.model, building.schema, building.news
+    _prepare_beside(building, filled=True)
+    if building.merging is not None:
+        query = merge_states(session, model, building.merging, news, schema)
+    else:
+        session.execute(create_groups(groups.expressions, news.queries()))
+        session.execute(create_narrowed(_NARROWED, groups.input, groups.expressions))
+        query = replace_inputs(model.query, {groups.input: _NARROWED}).text()
     forget_replaced(session, model.model, group_keys(model.model.key))
-    judged = _stage(bench, session, stage, model, query, schema)
+    judged = _stage(building.bench, session, building.stage, model, query, schema)
     difference = Difference(model.table, schema.names, model.model.key, grouped=True)
-    return _apply(bench, session, stage, model, schema, judged, difference)
+    return _apply(building.bench, session, building.stage, model, schema, judged, difference)
 
 
-def recompute_whole(
-    bench: Workbench, session: Session, stage: Stage, model: CompiledModel, schema: Schema, *, filled: bool
-) -> tuple[Ledger, tuple[Verdict, ...]]:
+def recompute_whole(building: Building) -> tuple[Ledger, tuple[Verdict, ...]]:
     """Compute the query over all of its inputs; add everything to an empty table, or apply what differs."""
-    prepare_aside(stage, model.model, schema, filled=False)
-    judged = _stage(bench, session, stage, model, model.query.text(), schema)
-    difference = Difference(model.table, schema.names, model.model.key, grouped=False) if filled else None
-    return _apply(bench, session, stage, model, schema, judged, difference)
+    session, model, schema = building.session, building.model, building.schema
+    _prepare_beside(building, filled=False)
+    query = model.query.text()
+    if building.merging is not None:
+        query = state_all(session, building.merging, schema)
+    judged = _stage(building.bench, session, building.stage, model, query, schema)
+    difference = Difference(model.table, schema.names, model.model.key, grouped=False) if building.filled else None
+    return _apply(building.bench, session, building.stage, model, schema, judged, difference)
+
+
+def _prepare_beside(building: Building, *, filled: bool) -> None:
+    """Make sure of the side table: for the states of groups, for rows that stand aside, or none."""
+    if building.merging is not None:
+        prepare_side(building.stage, building.model.model, building.merging.schema, filled=filled)
+    else:
+        prepare_aside(building.stage, building.model.model, building.schema, filled=filled)
 
 
 def _stage(

@@ -74,8 +74,8 @@ def _keeps_groups(trace: Trace, index: int, level: Level, key: Sequence[exp.Expr
         return False
     group = select.args.get("group")
     if group is None:
-        return not any(_aggregates(part) for part in _parts(level))
-    given = _grouped(select, group)
+        return not any(aggregates(part) for part in _parts(level))
+    given = grouped(select, group)
     return given is not None and _determines(trace, index, given, key, aliases_first=True)
 
 
@@ -105,13 +105,13 @@ def _told_apart(select: exp.Select, distinct: exp.Distinct) -> list[exp.Expr]:
     return list(on.expressions) if on is not None else [item.unalias() for item in select.expressions]
 
 
-def _grouped(select: exp.Select, group: exp.Group) -> list[exp.Expr] | None:
+def grouped(select: exp.Select, group: exp.Group) -> list[exp.Expr] | None:
     """The expressions that rows are grouped by; None for grouping sets, which mix groups."""
     if any(value for part, value in group.args.items() if part not in ("expressions", "all")):
         return None
     items = select.expressions
     if group.args.get("all"):
-        return [item.unalias() for item in items if not _aggregates(item)]
+        return [item.unalias() for item in items if not aggregates(item)]
     found = []
     for node in group.expressions:
         if isinstance(node, (exp.Rollup, exp.Cube, exp.GroupingSets)):
@@ -123,7 +123,7 @@ def _grouped(select: exp.Select, group: exp.Group) -> list[exp.Expr] | None:
     return found
 
 
-def _aggregates(part: exp.Expr) -> bool:
+def aggregates(part: exp.Expr) -> bool:
     """Whether many rows become one here (a window keeps its rows)."""
     return any(is_aggregate(node) and not _windowed(node) for node in part.walk())
 

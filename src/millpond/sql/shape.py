@@ -50,13 +50,14 @@ def shape(query: Query) -> Shape:
     except ModelError:
         return Shape(False, "its input is not a table of the lake", None)
     for level in chain:
-        reason = _many_rows(level)
+        reason = many_rows(level)
         if reason:
             return Shape(False, reason, name)
     return Shape(True, "projection and filter over one table", name)
 
 
-def _many_rows(level: Level) -> str | None:
+def many_rows(level: Level) -> str | None:
+    """Why a SELECT of a chain does more than choose rows and compute from each; None where it does not."""
     for clause, value in level.select.args.items():
         if value and clause not in _ROWWISE:
             return f"{_CLAUSES.get(clause, clause)} looks at more than one row"

@@ -18,3 +18,8 @@ def count_rows(relation: str) -> str:
 def count_nulls(table: TableName, column: str) -> str:
     """SELECT of the number of rows of a table that have no value in a column."""
     return f'SELECT count(*) FROM "lake".{table.quoted} WHERE {quote(column)} IS NULL'
+
+
+def every_row(table: TableName) -> str:
+    """SELECT of all that a table holds."""
+    return f'SELECT * FROM "lake".{table.quoted}'

@@ -138,10 +138,10 @@ class Trace:
 
 def determined(wanted: exp.Expr, given: Sequence[exp.Expr]) -> bool:
     """Whether equal values of the given expressions mean an equal value of the wanted one."""
-    texts = {_folded(expression) for expression in given}
+    texts = {folded(expression) for expression in given}
 
     def follows(node: exp.Expr) -> bool:
-        if _folded(node) in texts:
+        if folded(node) in texts:
             return True
         if isinstance(node, (exp.Column, exp.Lambda, exp.Comprehension)):
             return False
@@ -171,7 +171,8 @@ def _paren(node: exp.Expr) -> exp.Expr:
     return node if isinstance(node, (exp.Literal, exp.Cast, exp.Paren)) else exp.Paren(this=node)
 
 
-def _folded(node: exp.Expr) -> str:
+def folded(node: exp.Expr) -> str:
+    """The expression as text in which names differ only where they mean different columns or functions."""
     copy = node.copy()
     for identifier in copy.find_all(exp.Identifier):
         identifier.set("this", identifier.name.lower())
