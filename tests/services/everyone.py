@@ -26,13 +26,28 @@ class Everyone:
 
     def __init__(self, lake: TemporaryLake, endpoint: str, spark: Any) -> None:
         self.lake, self.endpoint, self._spark = lake, endpoint, spark
-        self.catalog = f"lake{next(_names)}"
-        for name, value in settings(endpoint).items():
-            if name.startswith("spark.sql.catalog.lake"):
-                spark.conf.set(name.replace("catalog.lake", f"catalog.{self.catalog}"), value)
+        self.catalog = self._named()
         self.iceberg: Any = load_catalog("lake", type="rest", uri=endpoint, warehouse="prod")
         self.duckdb: duckdb.DuckDBPyConnection = loaded_duckdb()
         attach(self.duckdb, endpoint, None)
+
+    def _named(self, **words: str) -> str:
+        """A catalog of the Spark session by what `connect` prints, with other words in it; its name."""
+        name = f"lake{next(_names)}"
+        for key, value in settings(self.endpoint).items():
+            if key.startswith("spark.sql.catalog.lake"):
+                self._spark.conf.set(key.replace("catalog.lake", f"catalog.{name}"), value)
+        for key, value in words.items():
+            self._spark.conf.set(f"spark.sql.catalog.{name}.{key.replace('_', '-')}", value)
+        return name
+
+    @contextmanager
+    def remembering(self, table: str) -> Iterator[None]:
+        """Inside, Spark goes by what it was told of a table at the beginning, as a session with a cache does."""
+        own, self.catalog = self.catalog, self._named(cache_enabled="true")
+        self.spark(f"SELECT count(*) FROM lake.{table}")
+        yield
+        self.catalog = own
 
     def spark(self, sql: str) -> Rows:
         """Rows of a statement in Spark, where `lake.` is this lake."""
