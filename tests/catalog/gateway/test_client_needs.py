@@ -118,7 +118,8 @@ def test_a_sort_order_with_a_taken_id_gets_the_next_one(web: httpx.Client) -> No
         metadata = commit(web, order(direction), last).json()["metadata"]
         assert metadata["default-sort-order-id"] == number
     assert [row["order-id"] for row in metadata["sort-orders"]] == [0, 1, 2]
-    stray = {"action": "add-sort-order", "sort-order": {"order-id": 3, "fields": [{"source-id": 9}]}}
+    field = {**order("asc")["sort-order"]["fields"][0], "source-id": 9}
+    stray = {"action": "add-sort-order", "sort-order": {"order-id": 3, "fields": [field]}}
     refused(commit(web, stray), 400, "BadRequestException", "Cannot find source column")
     nothing = {"action": "add-sort-order", "sort-order": {"order-id": 3, "fields": None}}
     refused(commit(web, nothing), 400, "BadRequestException")

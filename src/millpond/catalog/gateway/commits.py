@@ -83,7 +83,10 @@ class Commits:
         wanted = requests.rows(call.body(), "table-changes")
         if not wanted:
             raise malformed("table-changes must be a list with at least one change")
-        changes = tuple(requests.change(change, requests.identifier(change, "identifier")) for change in wanted)
+        changes = tuple(
+            requests.change(change, requests.identifier(change, "identifier"), f"table-changes[{place}].")
+            for place, change in enumerate(wanted)
+        )
         self._commit(seat, call, changes)
         return done()
 

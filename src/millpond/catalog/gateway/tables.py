@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from starlette.responses import Response
 
-from millpond.catalog import files, manifests, reports, times
+from millpond.catalog import files, manifests, reports, shapes, times
 from millpond.catalog import metadata as documents
 from millpond.catalog.commits import TABLE, VIEW, TableEntry
 from millpond.catalog.gateway import layers, requests
@@ -143,12 +143,12 @@ def _first(seat: Seat, name: TableName, body: Json) -> TableMetadata:
     if not version.isdigit():
         raise malformed(f"format-version must be a number, not {version!r}")
     return documents.create(
-        requests.mapping(body, "schema"),
+        requests.shaped(body, "schema", shapes.SCHEMA),
         location=location,
         uuid=identity,
         now_ms=micros(seat.catalog.clock.now()) // 1000,
-        spec=requests.optional_mapping(body, "partition-spec"),
-        sort_order=requests.optional_mapping(body, "write-order"),
+        spec=requests.optional_shaped(body, "partition-spec", shapes.SPEC),
+        sort_order=requests.optional_shaped(body, "write-order", shapes.ORDER),
         properties=words,
         format_version=int(version),
     )
@@ -216,7 +216,7 @@ def metrics(seat: Seat, call: Call) -> Response:
         at=seat.catalog.clock.now(),
         client=call.headers.get("user-agent", "")[:200],
         kind=kind[:50],
-        snapshot=snapshot if isinstance(snapshot, int) else None,
+        snapshot=snapshot if isinstance(snapshot, int) and abs(snapshot) < 2**63 else None,
         content=body,
     )
     with seat.catalog.store.write() as connection:
