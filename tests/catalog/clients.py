@@ -14,6 +14,9 @@ from millpond.core.schema import Column, Schema
 
 NAME = TableName("silver", "positions")
 OTHER = TableName("gold", "trips")
+KEPT = {"gc.enabled": "false"}
+"""What clients are shown of every table beside its own properties."""
+
 SCHEMA = Schema((Column("id", "BIGINT"), Column("word", "VARCHAR")))
 
 

@@ -19,7 +19,7 @@ from millpond.catalog.gateway.server import Gateway, serve
 from millpond.core.errors import CatalogError, HostError
 from millpond.core.names import TableName
 
-from .clients import NAME, SCHEMA, step
+from .clients import KEPT, NAME, SCHEMA, step
 
 COLUMNS = {
     "type": "struct",
@@ -297,12 +297,12 @@ def test_transactions_are_all_or_nothing(web: httpx.Client, catalog: Catalog) ->
     refused(web.post("/transactions/commit", json=wrong), 409, "CommitFailedException", "UUID does not match")
     gone = {"table-changes": [change("a", "1"), change("nowhere", "2")]}
     refused(web.post("/transactions/commit", json=gone), 404, "NoSuchTableException")
-    assert web.get("/namespaces/s/tables/a").json()["metadata"]["properties"] == {}
+    assert web.get("/namespaces/s/tables/a").json()["metadata"]["properties"] == KEPT
     good = {"table-changes": [change("a", "1"), change("b", "2"), change("a", "3")]}
     before = catalog.head()
     assert web.post("/transactions/commit", json=good).status_code == 204
     assert catalog.head() == before + 1
-    assert web.get("/namespaces/s/tables/a").json()["metadata"]["properties"] == {"k1": "1", "k3": "3"}
+    assert web.get("/namespaces/s/tables/a").json()["metadata"]["properties"] == KEPT | {"k1": "1", "k3": "3"}
 
 
 def test_commits_to_missing_tables_are_not_found(web: httpx.Client) -> None:
@@ -323,7 +323,7 @@ def test_the_same_request_is_answered_again_only_while_nothing_moved(web: httpx.
     assert put("1") == put("1")
     assert put("2") == 3
     assert put("1") == 4
-    assert web.get("/namespaces/s/tables/t").json()["metadata"]["properties"] == {"a": "1"}
+    assert web.get("/namespaces/s/tables/t").json()["metadata"]["properties"] == KEPT | {"a": "1"}
 
 
 def test_renaming_has_the_texts_that_clients_compare(web: httpx.Client) -> None:

@@ -97,7 +97,7 @@ def test_needed_snapshots_cannot_be_removed(lake: duckdb.DuckDBPyConnection, cat
     first, *_ = ids(catalog)
     removal = [{"action": "remove-snapshots", "snapshot-ids": [first]}]
     with pytest.raises(CatalogError) as refused:
-        check_removal(catalog, NAME, removal)
+        check_removal(catalog, NAME, removal, recent)
     assert refused.value.code == "MP-3075"
     check_removal(catalog, NAME, removal, nothing)
     assert rows(lake, "SELECT count(*) FROM lake.silver.positions") == [(3,)]

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from millpond.catalog.retention import Retention
 from tests.cli.conftest import Type
 from tests.services.postgres import ENCODED, Server
 
@@ -99,6 +100,18 @@ def test_an_open_door_is_for_loopback_only(empty: Path, type_: Type) -> None:
     assert (refused.code, "MP-9024" in refused.err) == (1, True)
     with serving("--open", "--host", "127.0.0.1") as endpoint:
         assert status(endpoint) == 200
+
+
+def test_the_projects_retention_binds_whoever_is_served(
+    empty: Path, monkeypatch: pytest.MonkeyPatch, type_: Type
+) -> None:
+    """The gateway is given the rule of `millpond.yaml`."""
+    given: list[object] = []
+    monkeypatch.setattr("millpond.catalog.gateway.server.serve", lambda *words: given.append(words[-1]))
+    with (empty / "millpond.yaml").open("a") as file:
+        file.write("retention: {all: 1h, hourly: 2h, daily: 3d}\n")
+    assert type_("serve", "--open", "--no-upkeep").code == 0
+    assert given == [Retention(timedelta(hours=1), timedelta(hours=2), timedelta(days=3))]
 
 
 def test_a_project_keeps_its_pointers_in_postgres(

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.services.everyone import Everyone, everyone_together
 from tests.services.spark import settings
 
 _REQUIRED = os.environ.get("MILLPOND_REQUIRE_SERVICES") == "1"
@@ -50,3 +51,10 @@ def spark_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     os.chdir(here)
     yield session
     session.stop()
+
+
+@pytest.fixture
+def everyone(spark_server: Any) -> Iterator[Everyone]:
+    """A new lake for four readers."""
+    with everyone_together(spark_server) as together:
+        yield together

@@ -3,99 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from itertools import count
-from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pytest
-from pyiceberg.catalog import load_catalog
 
-from millpond.catalog.gateway.server import Gateway
-from millpond.testing import FakeClock, TemporaryLake, temporary_lake
-from tests.catalog.clients import attach, loaded_duckdb
-from tests.services.spark import settings
+from tests.services.everyone import Everyone, made_by_spark
 
 pytestmark = [
     pytest.mark.services,
     pytest.mark.timeout(600),
     pytest.mark.filterwarnings("ignore:Merge on read is not yet supported:UserWarning"),
 ]
-
-_names = count(1)
-Rows = list[tuple[Any, ...]]
-
-
-class Everyone:
-    """One lake behind one gateway, and its four readers."""
-
-    def __init__(self, lake: TemporaryLake, endpoint: str, spark: Any) -> None:
-        self.lake, self.endpoint, self._spark = lake, endpoint, spark
-        self.catalog = f"lake{next(_names)}"
-        for name, value in settings(endpoint).items():
-            if name.startswith("spark.sql.catalog.lake"):
-                spark.conf.set(name.replace("catalog.lake", f"catalog.{self.catalog}"), value)
-        self.iceberg: Any = load_catalog("lake", type="rest", uri=endpoint, warehouse="prod")
-        self.duckdb: duckdb.DuckDBPyConnection = loaded_duckdb()
-        attach(self.duckdb, endpoint, None)
-
-    def spark(self, sql: str) -> Rows:
-        """Rows of a statement in Spark, where `lake.` is this lake."""
-        return [tuple(row) for row in self._spark.sql(sql.replace("lake.", f"{self.catalog}.")).collect()]
-
-    def rows(self, table: str) -> Rows:
-        """The rows of a table, after it was shown that all four readers see the same."""
-        columns = self.iceberg.load_table(table).schema().column_names
-        chosen = ", ".join(columns)
-        seen = {
-            "spark": self.spark(f"SELECT {chosen} FROM lake.{table}"),
-            "duckdb": self.duckdb.execute(f"SELECT {chosen} FROM lake.{table}").fetchall(),
-            "pyiceberg": [
-                tuple(row.values())
-                for row in self.iceberg.load_table(table).scan().to_arrow().select(columns).to_pylist()
-            ],
-            "millpond": [tuple(row.values()) for row in self.lake.rows(f"SELECT {chosen} FROM {table}")],
-        }
-        ordered = {name: sorted(rows, key=repr) for name, rows in seen.items()}
-        assert len({repr(rows) for rows in ordered.values()}) == 1, ordered
-        return ordered["spark"]
-
-
-FILES = {
-    "millpond.yaml": "version: 1\nname: together\n",
-    "models/gold/totals.sql": (
-        "/*---\nkind: aggregate\nkey: [word]\n---*/\n"
-        "SELECT word, count(*) AS rows, sum(id)::BIGINT AS ids FROM silver.events GROUP BY word\n"
-    ),
-}
-
-
-@pytest.fixture
-def everyone(spark_server: Any) -> Iterator[Everyone]:
-    """A new lake for four readers."""
-    with temporary_lake(FILES, clock=FakeClock(datetime.now(UTC))) as lake:
-        gateway = Gateway(lake.lakehouse.catalog, open_access=True)
-        together = Everyone(lake, gateway.start(), spark_server)
-        together.spark("CREATE NAMESPACE lake.silver")
-        yield together
-        together.duckdb.close()
-        gateway.stop()
-
-
-def made_by_spark(everyone: Everyone, *, merge_on_read: bool) -> None:
-    how = "merge-on-read" if merge_on_read else "copy-on-write"
-    everyone.spark(
-        "CREATE TABLE lake.silver.events (id BIGINT, word STRING, ts TIMESTAMP_NTZ, price DECIMAL(9, 2)) USING iceberg "
-        f"PARTITIONED BY (days(ts)) TBLPROPERTIES ('write.delete.mode' = '{how}', 'write.update.mode' = '{how}', "
-        f"'write.merge.mode' = '{how}')"
-    )
-    everyone.spark(
-        "INSERT INTO lake.silver.events SELECT id, concat('w', id % 3), "
-        "TIMESTAMP_NTZ '2026-03-01 00:00:00' + make_dt_interval(0, CAST(id AS INT)), CAST(id AS DECIMAL(9, 2)) / 4 "
-        "FROM range(100)"
-    )
 
 
 @pytest.mark.parametrize("merge_on_read", [True, False])

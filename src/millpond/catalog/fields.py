@@ -41,17 +41,17 @@ def fresh(schema: Json) -> tuple[dict[str, Any], dict[int, int], int]:
     return struct | {"schema-id": 0, "identifier-field-ids": identifiers}, renumbered, last
 
 
+def struct(schema: Json) -> dict[str, Any]:
+    """A client's schema as it is kept: a struct, without what the client left null."""
+    return {member: value for member, value in schema.items() if value is not None} | {"type": "struct"}
+
+
 def validate(schema: Json) -> None:
     """Pass when every type is known, and no name stands twice in one struct and no id twice.
 
     Raises CatalogError MP-3037 for an unknown type, MP-3030 otherwise.
     """
     schema_of(schema)
-    check_names(schema)
-
-
-def check_names(schema: Json) -> None:
-    """Pass when no name stands twice in one struct and no id twice. Raises CatalogError MP-3030 otherwise."""
     numbers = list(ids(schema))
     if not all(isinstance(number, int) for number in numbers):
         raise _invalid("an id is no number")

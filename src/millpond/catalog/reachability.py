@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, and_, func, select
 
 from millpond.catalog import files, manifests, records
-from millpond.catalog.commits import TABLE, VIEW
+from millpond.catalog.commits import TABLE, VIEW, TableEntry
 from millpond.catalog.files import local
 from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.recording import from_micros
@@ -28,6 +28,9 @@ from millpond.core.names import TableName
 
 if TYPE_CHECKING:
     from millpond.catalog.catalog import Catalog
+
+COLLECTS = "gc.enabled"
+"""The table property by which Iceberg's Java library is told whether it may delete files that a table names no more."""
 
 Moment = tuple[int, datetime]
 """A commit's number and time."""
@@ -150,7 +153,16 @@ def snapshot_files(catalog: Catalog, snapshots: Iterable[Mapping[str, Any]]) -> 
                 yield from (local(entry.path) for entry in manifests.files(manifest))
 
 
-def check_removal(catalog: Catalog, name: TableName, updates: Sequence[Mapping[str, Any]], keep: Keep = recent) -> None:
+def alone(catalog: Catalog, entry: TableEntry) -> bool:
+    """Whether only the present pointer needs files of a table: no tag, fork, other environment or reader of changes."""
+    with catalog.store.read() as connection:
+        related = family(connection, entry.uuid)
+    present = (catalog.environment, entry.name)
+    needed = needed_versions(catalog, related, lambda _moments, _now: ())
+    return all(version.until is None and (version.environment, version.name) == present for version in needed)
+
+
+def check_removal(catalog: Catalog, name: TableName, updates: Sequence[Mapping[str, Any]], keep: Keep) -> None:
     """Pass when the snapshots that a client's updates remove carry nothing that is needed.
 
     The client may delete their files itself after the commit, as Spark does. Raises CatalogError MP-3075 otherwise.

@@ -47,6 +47,10 @@ class Retention:
         return frozenset(kept)
 
 
+DEFAULT = Retention()
+"""The rule of a project that says nothing."""
+
+
 def _boundaries(now: datetime, span: timedelta, step: timedelta) -> Iterator[datetime]:
     """The full hours or days of the last time."""
     boundary = now - (now - _MIDNIGHT) % step

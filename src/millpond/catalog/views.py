@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from millpond.catalog import fields, requirements
+from millpond.catalog import fields, requirements, shapes
 from millpond.catalog.metadata import damaged
 from millpond.core.errors import CatalogError
 
@@ -185,9 +185,12 @@ def _upgrade(draft: _Draft, change: Json) -> None:
 
 
 def _add_schema(draft: _Draft, change: Json) -> None:
-    schema = {**change["schema"], "type": "struct"}
+    told = shapes.SCHEMA(change["schema"], "schema")
+    if told is not None:
+        raise invalid(f"Invalid view: {told}")
+    schema = fields.struct(change["schema"])
     try:
-        fields.check_names(schema)
+        fields.validate(schema)
     except CatalogError as wrong:
         raise invalid(wrong.finding.message) from wrong
     rows = draft.document["schemas"]
@@ -256,6 +259,9 @@ def _sound(version: Json, now_ms: int) -> dict[str, Any]:
         if dialect in seen:
             raise invalid(f"Invalid view version: Cannot add multiple queries for dialect {dialect}")
         seen.add(dialect)
+    told = shapes.VERSION(whole, "version")
+    if told is not None:
+        raise invalid(f"Invalid view version: {told}")
     return whole
 
 

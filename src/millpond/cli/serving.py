@@ -32,5 +32,6 @@ def serve(context: Context, host: str, port: int, open_access: bool, upkeep: boo
         if upkeep:
             lake.tender.start()
         committed = lake.tender.committed if upkeep else None
-        lookup("millpond.catalog.gateway.server:serve")(lake.catalog, host, port, open_access, ready, committed)
+        rule = lookup("millpond.pipeline.upkeep:retention")(lake.project)
+        lookup("millpond.catalog.gateway.server:serve")(lake.catalog, host, port, open_access, ready, committed, rule)
     return 0

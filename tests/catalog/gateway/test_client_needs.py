@@ -13,6 +13,7 @@ from millpond.catalog.catalog import Catalog
 from millpond.catalog.gateway import tables
 from millpond.core.errors import CatalogError, HostError
 from tests.architecture.source import ROOT
+from tests.catalog.clients import KEPT
 
 from .talk import COLUMNS, MORE_COLUMNS, made, properties, refused
 
@@ -117,7 +118,8 @@ def test_a_sort_order_with_a_taken_id_gets_the_next_one(web: httpx.Client) -> No
         metadata = commit(web, order(direction), last).json()["metadata"]
         assert metadata["default-sort-order-id"] == number
     assert [row["order-id"] for row in metadata["sort-orders"]] == [0, 1, 2]
-    stray = {"action": "add-sort-order", "sort-order": {"order-id": 3, "fields": [{"source-id": 9}]}}
+    field = {**order("asc")["sort-order"]["fields"][0], "source-id": 9}
+    stray = {"action": "add-sort-order", "sort-order": {"order-id": 3, "fields": [field]}}
     refused(commit(web, stray), 400, "BadRequestException", "Cannot find source column")
     nothing = {"action": "add-sort-order", "sort-order": {"order-id": 3, "fields": None}}
     refused(commit(web, nothing), 400, "BadRequestException")
@@ -170,7 +172,7 @@ def test_requirements_that_do_not_hold_are_conflicts(demand: dict[str, Any], wor
     answer = commit(web, ASSIGNED, needs=[demand])
     refused(answer, 409, "CommitFailedException", words)
     assert answer.json()["error"]["message"].startswith("Requirement failed: ")
-    assert web.get("/namespaces/s/tables/t").json()["metadata"]["properties"] == {}
+    assert web.get("/namespaces/s/tables/t").json()["metadata"]["properties"] == KEPT
 
 
 def test_requirements_that_hold_let_the_commit_in(web: httpx.Client) -> None:
@@ -185,7 +187,7 @@ def test_requirements_that_hold_let_the_commit_in(web: httpx.Client) -> None:
         {"type": "assert-default-spec-id", "default-spec-id": 0},
         {"type": "assert-default-sort-order-id", "default-sort-order-id": 0},
     ]
-    assert commit(web, ASSIGNED, needs=needs).json()["metadata"]["properties"] == {"a": "b"}
+    assert commit(web, ASSIGNED, needs=needs).json()["metadata"]["properties"] == KEPT | {"a": "b"}
 
 
 def test_a_requirement_or_update_that_nobody_knows_is_a_bad_request(web: httpx.Client) -> None:
@@ -212,7 +214,7 @@ def test_updates_that_spark_sends_without_files(web: httpx.Client) -> None:
         {"action": "remove-properties", "removals": ["a"]},
     ).json()["metadata"]
     assert (metadata["current-schema-id"], metadata["default-spec-id"], metadata["last-column-id"]) == (1, 1, 3)
-    assert metadata["properties"] == {"b": "2"}
+    assert metadata["properties"] == KEPT | {"b": "2"}
     metadata = commit(
         web,
         {"action": "remove-schemas", "schema-ids": [0]},
@@ -252,7 +254,7 @@ def test_a_table_may_be_named_twice_in_a_transaction(web: httpx.Client) -> None:
     assert web.get("/namespaces/s/tables/t").json()["metadata"]["current-schema-id"] == 0
     assert web.post("/transactions/commit", json={"table-changes": [first, second]}).status_code == 204
     metadata = web.get("/namespaces/s/tables/t").json()["metadata"]
-    assert (metadata["current-schema-id"], metadata["properties"]) == (1, {"a": "b"})
+    assert (metadata["current-schema-id"], metadata["properties"]) == (1, KEPT | {"a": "b"})
 
 
 def test_a_transaction_creates_and_changes_together(web: httpx.Client, catalog: Catalog) -> None:
@@ -310,5 +312,5 @@ def test_no_failure_after_a_commit_looks_like_a_refusal(
             refused(answer, 500, "CommitStateUnknownException")
             assert catalog.head() == number + 1
     answer = web.post("/namespaces/s/tables/t", json=update, headers=headers)
-    assert answer.json()["metadata"]["properties"] == {"a": "1"}
+    assert answer.json()["metadata"]["properties"] == KEPT | {"a": "1"}
     assert catalog.head() == number + 1

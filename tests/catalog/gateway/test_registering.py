@@ -17,7 +17,7 @@ from pyiceberg.catalog.sql import SqlCatalog
 from millpond.catalog import manifests
 from millpond.catalog.catalog import Catalog
 from millpond.core.names import TableName
-from tests.catalog.clients import rows
+from tests.catalog.clients import KEPT, rows
 
 from .talk import made, refused
 
@@ -143,7 +143,7 @@ def test_overwrite_moves_a_name_to_other_metadata(web: httpx.Client) -> None:
     first = made(web, "r")["metadata-location"]
     web.post("/namespaces/s/tables/r", json={"updates": [{"action": "set-properties", "updates": {"a": "b"}}]})
     refused(register(web, first), 409, "AlreadyExistsException", "Table already exists: s.r")
-    assert register(web, first, overwrite=True).json()["metadata"]["properties"] == {}
+    assert register(web, first, overwrite=True).json()["metadata"]["properties"] == KEPT
     other = made(web, "other")["metadata-location"]
     web.delete("/namespaces/s/tables/other")
     assert register(web, other, overwrite=True).json()["metadata-location"] == other

@@ -21,6 +21,7 @@ from millpond.catalog.gateway.commits import Commits, Committed
 from millpond.catalog.gateway.once import LIFETIME, once
 from millpond.catalog.gateway.requests import Call
 from millpond.catalog.keeper import Keeper
+from millpond.catalog.retention import DEFAULT, Retention
 from millpond.core.errors import MillpondError
 
 LOG = logging.getLogger("millpond.gateway")
@@ -45,9 +46,9 @@ class Endpoint:
     again: Callable[[Seat, Call, int], Response] = _done_before
 
 
-def endpoints(committed: Committed | None = None) -> tuple[Endpoint, ...]:
+def endpoints(committed: Committed | None = None, rule: Retention = DEFAULT) -> tuple[Endpoint, ...]:
     """Everything under a prefix, as the REST catalog specification names it."""
-    commits = Commits(committed)
+    commits = Commits(committed, rule)
     space = "/namespaces/{namespace}"
     table = space + "/tables/{table}"
     view = space + "/views/{view}"
@@ -81,11 +82,15 @@ def endpoints(committed: Committed | None = None) -> tuple[Endpoint, ...]:
 
 
 def application(
-    catalog: Catalog, keeper: Keeper | None, open_access: bool, committed: Committed | None = None
+    catalog: Catalog,
+    keeper: Keeper | None,
+    open_access: bool,
+    committed: Committed | None = None,
+    rule: Retention = DEFAULT,
 ) -> Starlette:
     """The application for one catalog. With `open_access`, programs on this machine need no token."""
     door = Door(catalog, keeper, open_access)
-    offered = endpoints(committed)
+    offered = endpoints(committed, rule)
     shown = [f"{point.method} /v1/{{prefix}}{point.path}" for point in offered]
 
     def config(request: Request) -> Response:

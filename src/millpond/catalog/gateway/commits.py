@@ -15,6 +15,7 @@ from millpond.catalog.gateway import requests, tables
 from millpond.catalog.gateway.access import Seat
 from millpond.catalog.gateway.answers import done
 from millpond.catalog.gateway.requests import Call, malformed, no_such_namespace
+from millpond.catalog.retention import Retention, keeping
 from millpond.catalog.staging import TableChange
 from millpond.core.names import TableName
 
@@ -64,11 +65,12 @@ class Answered:
 
 
 class Commits:
-    """The two endpoints, with their memory of answers."""
+    """The two endpoints, with their memory of answers. Past states that `rule` keeps no client may take away."""
 
-    def __init__(self, committed: Committed | None) -> None:
+    def __init__(self, committed: Committed | None, rule: Retention) -> None:
         self._answered = Answered()
         self._committed = committed
+        self._rule = rule
 
     def one(self, seat: Seat, call: Call) -> Response:
         """POST one table: requirements and updates; the answer is the new metadata."""
@@ -81,7 +83,10 @@ class Commits:
         wanted = requests.rows(call.body(), "table-changes")
         if not wanted:
             raise malformed("table-changes must be a list with at least one change")
-        changes = tuple(requests.change(change, requests.identifier(change, "identifier")) for change in wanted)
+        changes = tuple(
+            requests.change(change, requests.identifier(change, "identifier"), f"table-changes[{place}].")
+            for place, change in enumerate(wanted)
+        )
         self._commit(seat, call, changes)
         return done()
 
@@ -99,8 +104,7 @@ class Commits:
         if seat.direct and self._committed is not None:
             self._committed(seat.catalog.environment, names)
 
-    @staticmethod
-    def _change(seat: Seat, changes: Sequence[TableChange], names: Sequence[TableName]) -> None:
+    def _change(self, seat: Seat, changes: Sequence[TableChange], names: Sequence[TableName]) -> None:
         created = {change.name for change in changes if _creates(change)}
         for name in names:
             if seat.stage.find(name) is None:
@@ -109,14 +113,19 @@ class Commits:
                 requests.new_name(name.name, "table")
                 if not seat.may_hold(name.layer):
                     raise no_such_namespace(name.layer)
-        for change in changes:
-            reachability.check_removal(seat.catalog, change.name, change.updates)
+        removing = [change for change in changes if _removes(change)]
+        for change in removing:
+            reachability.check_removal(seat.catalog, change.name, change.updates, keeping(seat.catalog, self._rule))
         if not seat.change(lambda stage: stage.commit(changes)):
             seat.repeated(names)
 
 
 def _creates(change: TableChange) -> bool:
     return any(requirement.get("type") == "assert-create" for requirement in change.requirements)
+
+
+def _removes(change: TableChange) -> bool:
+    return any(update.get("action") == "remove-snapshots" for update in change.updates)
 
 
 def _made_before(seat: Seat, changes: Sequence[TableChange]) -> bool:

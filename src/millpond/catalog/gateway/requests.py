@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from millpond.catalog import shapes
 from millpond.catalog.staging import TableChange
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
@@ -187,14 +188,26 @@ def identifier(body: Json, member: str) -> TableName:
     return TableName(namespace_of(named), text(named, "name"))
 
 
-def change(body: Json, name: TableName) -> TableChange:
-    """A commit on one table. Raises CatalogError MP-3020."""
-    updates = rows(body, "updates")
-    for update in updates:
-        if update.get("action") == "add-snapshot":
-            snapshot = mapping(update, "snapshot")
-            if not isinstance(snapshot.get("snapshot-id"), int):
-                raise malformed("snapshot-id must be a whole number")
-        if update.get("action") == "set-properties":
-            properties(update, "updates")
-    return TableChange(name, rows(body, "requirements"), updates)
+def change(body: Json, name: TableName, at: str = "") -> TableChange:
+    """A commit on one table; `at` is where it stands in the request. Raises CatalogError MP-3020."""
+    demands, updates = rows(body, "requirements"), rows(body, "updates")
+    told = [shapes.requirement(demand, f"{at}requirements[{place}]") for place, demand in enumerate(demands)]
+    told += [shapes.update(update, f"{at}updates[{place}]") for place, update in enumerate(updates)]
+    wrong = next(filter(None, told), None)
+    if wrong is not None:
+        raise malformed(wrong)
+    return TableChange(name, demands, updates)
+
+
+def shaped(body: Json, member: str, check: shapes.Check) -> Json:
+    """A member that must be an object of a shape. Raises CatalogError MP-3020."""
+    value = mapping(body, member)
+    wrong = check(value, member)
+    if wrong is not None:
+        raise malformed(wrong)
+    return value
+
+
+def optional_shaped(body: Json, member: str, check: shapes.Check) -> Json | None:
+    """A member that may be absent or null and else is an object of a shape. Raises CatalogError MP-3020."""
+    return None if body.get(member) is None else shaped(body, member, check)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from typing import Any
 
 from starlette.responses import Response
 
-from millpond.catalog import files, manifests, reports, times
+from millpond.catalog import files, manifests, reports, shapes, times
 from millpond.catalog import metadata as documents
 from millpond.catalog.commits import TABLE, VIEW, TableEntry
 from millpond.catalog.gateway import layers, requests
@@ -17,6 +16,7 @@ from millpond.catalog.gateway.answers import document, done, refusal, unchanged,
 from millpond.catalog.gateway.pages import page
 from millpond.catalog.gateway.requests import Call, Json, malformed, no_such_namespace
 from millpond.catalog.metadata import TableMetadata
+from millpond.catalog.reachability import COLLECTS, alone
 from millpond.catalog.recording import micros, same_name
 from millpond.catalog.reports import Report
 from millpond.catalog.reserving import prepare
@@ -69,7 +69,7 @@ def load(seat: Seat, call: Call) -> Response:
         # An answer of 404, as the specification wants it, would tell our engine that there is no such table.
         return refusal(400, "BadRequestException", damage.finding.message, damage.code)
     check_manifests(seat, metadata)
-    return document(loaded(entry, metadata, part == "refs"), tag)
+    return _told(seat, entry, metadata, part)
 
 
 def check_manifests(seat: Seat, metadata: TableMetadata) -> None:
@@ -87,18 +87,26 @@ def check_manifests(seat: Seat, metadata: TableMetadata) -> None:
         manifests.check_readable(metadata)
 
 
-def answer(entry: TableEntry, metadata: TableMetadata) -> Response:
+def answer(seat: Seat, entry: TableEntry, metadata: TableMetadata) -> Response:
     """A table as the answer to a change of it."""
-    return document(loaded(entry, metadata), version_tag(entry.metadata_location))
+    return _told(seat, entry, metadata, "all")
 
 
-def loaded(entry: TableEntry, metadata: TableMetadata, refs_only: bool = False) -> dict[str, Any]:
-    """A table as clients load it. They go by their own clocks, so no time is shown that is yet to come by ours."""
+def _told(seat: Seat, entry: TableEntry, metadata: TableMetadata, part: str) -> Response:
+    """A table as clients load it. They go by their own clocks, so no time is shown that is yet to come by ours.
+
+    With `part` refs, the snapshots that no branch or tag names are left out.
+    """
     content = dict(times.shown(metadata.document, micros(SystemClock().now()) // 1000))
-    if refs_only:
+    if part == "refs":
         named = {ref["snapshot-id"] for ref in (content.get("refs") or {}).values()}
         content["snapshots"] = [row for row in content.get("snapshots") or () if row["snapshot-id"] in named]
-    return {"metadata-location": entry.metadata_location, "metadata": content, "config": {}}
+    wanted = metadata.properties.get(COLLECTS, "").lower() == "true"
+    collects = wanted and alone(seat.catalog, entry)
+    content["properties"] = {**metadata.properties, COLLECTS: str(collects).lower()}
+    # What is shown of a table that wants it depends on more than its metadata, and so may not be kept by a client.
+    tag = None if wanted else version_tag(entry.metadata_location, part)
+    return document({"metadata-location": entry.metadata_location, "metadata": content, "config": {}}, tag)
 
 
 def exists(seat: Seat, call: Call) -> Response:
@@ -135,12 +143,12 @@ def _first(seat: Seat, name: TableName, body: Json) -> TableMetadata:
     if not version.isdigit():
         raise malformed(f"format-version must be a number, not {version!r}")
     return documents.create(
-        requests.mapping(body, "schema"),
+        requests.shaped(body, "schema", shapes.SCHEMA),
         location=location,
         uuid=identity,
         now_ms=micros(seat.catalog.clock.now()) // 1000,
-        spec=requests.optional_mapping(body, "partition-spec"),
-        sort_order=requests.optional_mapping(body, "write-order"),
+        spec=requests.optional_shaped(body, "partition-spec", shapes.SPEC),
+        sort_order=requests.optional_shaped(body, "write-order", shapes.ORDER),
         properties=words,
         format_version=int(version),
     )
@@ -208,7 +216,7 @@ def metrics(seat: Seat, call: Call) -> Response:
         at=seat.catalog.clock.now(),
         client=call.headers.get("user-agent", "")[:200],
         kind=kind[:50],
-        snapshot=snapshot if isinstance(snapshot, int) else None,
+        snapshot=snapshot if isinstance(snapshot, int) and abs(snapshot) < 2**63 else None,
         content=body,
     )
     with seat.catalog.store.write() as connection:
@@ -227,7 +235,7 @@ def as_committed(seat: Seat, call: Call, number: int) -> Response:
     path = call.path.get("table")
     name = call.table() if path else TableName(call.namespace(), requests.text(call.body(), "name"))
     entry = seat.catalog.table(name, number)
-    return answer(entry, seat.catalog.metadata(entry))
+    return answer(seat, entry, seat.catalog.metadata(entry))
 
 
 def check_free(stage: Stage, name: TableName, kind: str) -> None:
@@ -272,6 +280,6 @@ def _folded(name: TableName) -> tuple[str, str]:
 def present(seat: Seat, name: TableName) -> Response:
     """The table as it stands after a change."""
     if not seat.direct:
-        return answer(seat.stage.table(name), seat.stage.metadata(name))
+        return answer(seat, seat.stage.table(name), seat.stage.metadata(name))
     entry = seat.catalog.table(name)
-    return answer(entry, seat.catalog.metadata(entry))
+    return answer(seat, entry, seat.catalog.metadata(entry))
