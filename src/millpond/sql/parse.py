@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import sqlglot
@@ -13,6 +13,7 @@ from sqlglot.errors import ParseError, SqlglotError, UnsupportedError
 from millpond.core.errors import Location, ModelError
 from millpond.core.names import closest
 from millpond.sql.dialect import Verbatim, render
+from millpond.sql.written import Written, locate
 
 _CAST_HEAD = re.compile(r"\b(?:try_)?cast\s*\(\s*\Z", re.IGNORECASE)
 _CAST_TAIL = re.compile(r"[\s)]*\bas\s+[\w ]+(?:\([^()]*\))?\s*\)", re.IGNORECASE)
@@ -24,11 +25,15 @@ _STATEMENTS = (exp.Select, exp.SetOperation, exp.Subquery)
 
 @dataclass(frozen=True)
 class Query:
-    """One SELECT. `tree` belongs to this folder alone and is never changed; `sql` is the author's text."""
+    """One SELECT. `tree` belongs to this folder alone and is never changed; `sql` is the text that it was read from.
+
+    `written` knows where the author wrote each word of it; without, the text is a file's own.
+    """
 
     tree: exp.Query
     path: Path
     sql: str
+    written: Written | None = field(default=None, compare=False, repr=False)
 
     def text(self) -> str:
         """The query as DuckDB SQL."""
@@ -36,7 +41,7 @@ class Query:
 
     def with_tree(self, tree: exp.Query) -> Query:
         """The same model with a rewritten tree."""
-        return Query(tree, self.path, self.sql)
+        return replace(self, tree=tree)
 
     def place(self, node: exp.Expr) -> Location:
         """Where the author wrote the node; the whole file when no word of it is the author's."""
@@ -48,7 +53,23 @@ class Query:
         end = max(last for _, last in spans)
         if isinstance(node, exp.Cast):
             start, end = _whole_cast(self.sql, start, end)
-        return locate(self.sql, self.path, start, end + 1 - start)
+        return self.located(start, end + 1 - start)
+
+    def located(self, offset: int, length: int) -> Location:
+        """Where a part of the text was written."""
+        if self.written is not None:
+            return self.written.place(offset, length)
+        return locate(self.sql, self.path, offset, length)
+
+
+def parse_written(written: Written, path: Path) -> Query:
+    """`parse` of a text whose words stand elsewhere: errors and places are those of the author."""
+    try:
+        return replace(parse(written.sql, path), written=written)
+    except ModelError as wrong:
+        if wrong.finding.where is not None:
+            wrong.finding = replace(wrong.finding, where=written.authored(wrong.finding.where))
+        raise
 
 
 def parse(sql: str, path: Path) -> Query:
@@ -132,15 +153,6 @@ def _loose(arrow: exp.Expr) -> bool:
 
 def _scalar(arrow: exp.Expr) -> bool:
     return isinstance(arrow, exp.JSONExtractScalar)
-
-
-def locate(sql: str, path: Path, offset: int, length: int = 1) -> Location:
-    """The place of an offset in a text; a length never reaches over the end of its line."""
-    line = sql.count("\n", 0, offset) + 1
-    begin = sql.rfind("\n", 0, offset) + 1
-    end = sql.find("\n", offset)
-    room = (len(sql) if end < 0 else end) - offset
-    return Location(path, line, offset - begin + 1, max(1, min(length, room)))
 
 
 def _whole_cast(sql: str, start: int, end: int) -> tuple[int, int]:
