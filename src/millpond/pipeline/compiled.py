@@ -17,7 +17,7 @@ from millpond.sql.parse import Query, parse_written
 from millpond.sql.references import Reference, inputs
 from millpond.sql.row_expression import tables_of
 from millpond.sql.shape import Shape, shape
-from millpond.sql.written import Written
+from millpond.sql.transpile import transpile
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,13 @@ OF_SOME_KINDS = ("order", "event_time", "delete_when", "tombstones", "exclude")
 
 
 def compile_model(model: Model, library: Library = NO_MACROS) -> CompiledModel:
-    """Parse a model's SQL, with its macros expanded, and prove what can be proved.
+    """Parse a model's SQL, translated to DuckDB's and with its macros expanded, and prove what can be proved.
 
-    Raises ModelError at the author's line and column, ProjectError MP-1309 and MP-1310 for calls of macros.
+    Raises ModelError at the author's line and column, ProjectError MP-1311 for what cannot be translated, MP-1309 and
+    MP-1310 for calls of macros.
     """
-    query = parse_written(expand(Written.of(model.file), model.path, library), model.path)
+    written = expand(transpile(model.file, model.dialect), model.path, library)
+    query = parse_written(written, model.path)
     references = inputs(query)
     model = _without_macros(model, library)
     groups = group_expressions(query, model.key) if model.kind == "aggregate" and model.key else None

@@ -15,6 +15,26 @@ from millpond.project.sql_file import Shift, SqlFile
 
 ModelKind = Literal["append", "upsert", "scd2", "snapshot", "aggregate", "replace"]
 
+Dialect = Literal[
+    "duckdb",
+    "athena",
+    "bigquery",
+    "clickhouse",
+    "databricks",
+    "hive",
+    "mysql",
+    "oracle",
+    "postgres",
+    "presto",
+    "redshift",
+    "snowflake",
+    "spark",
+    "sqlite",
+    "teradata",
+    "trino",
+    "tsql",
+]
+
 HISTORIES: tuple[ModelKind, ...] = ("scd2", "snapshot")
 """Kinds whose tables hold what was beside what is."""
 
@@ -65,6 +85,7 @@ class Model:
     kind: ModelKind
     path: Path
     sql: str
+    dialect: Dialect = "duckdb"
     key: tuple[str, ...] = ()
     order: tuple[str, ...] = ()
     event_time: str | None = None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ParseError, SqlglotError, UnsupportedError
 
 from millpond.core.errors import Location, ModelError
@@ -64,8 +67,15 @@ class Query:
 
 def parse_written(written: Written, path: Path) -> Query:
     """`parse` of a text whose words stand elsewhere: errors and places are those of the author."""
-    try:
+    with authored(written):
         return replace(parse(written.sql, path), written=written)
+
+
+@contextmanager
+def authored(written: Written) -> Iterator[None]:
+    """Errors of a text at the places where its words were written."""
+    try:
+        yield
     except ModelError as wrong:
         if wrong.finding.where is not None:
             wrong.finding = replace(wrong.finding, where=written.authored(wrong.finding.where))
@@ -78,8 +88,13 @@ def parse(sql: str, path: Path) -> Query:
     Raises ModelError MP-2001 where the text is no SQL, MP-2003 where it is not exactly one SELECT,
     MP-2008 where a part could not be written again as it was read.
     """
+    return _whole(read(sql, path, Verbatim))
+
+
+def read(sql: str, path: Path, dialect: type[Dialect] | str) -> Query:
+    """Read the one SELECT of a text in a dialect. Raises ModelError MP-2001 and MP-2003."""
     try:
-        trees = [tree for tree in sqlglot.parse(sql, dialect=Verbatim) if not _empty(tree)]
+        trees = [tree for tree in sqlglot.parse(sql, dialect=dialect) if not _empty(tree)]
     except SqlglotError as failure:
         raise _syntax(failure, sql, path) from None
     except RecursionError:
@@ -90,7 +105,7 @@ def parse(sql: str, path: Path) -> Query:
             where=Location(path),
         ) from None
     if len(trees) == 1 and isinstance(trees[0], _STATEMENTS):
-        return _whole(Query(trees[0], path, sql))
+        return Query(trees[0], path, sql)
     if len(trees) > 1:
         # A statement's own place is its first word after the semicolon; the second statement is the one too many.
         where = Query(exp.select("*"), path, sql).place(trees[1]) if trees[1] is not None else Location(path)
