@@ -83,7 +83,7 @@ class Lakehouse:
         """The only way in which people read."""
         policy = lookup("millpond.governance.policy:OwnerPolicy")()
         made = lookup("millpond.governance.gate:Gate")(
-            self.catalog, self.engine, self.endpoint, policy, self._audit, self.clock
+            self.catalog, self.engine, self.endpoint, policy, self._audit, self.clock, self.project.macros
         )
         return cast("Gate", made)
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from millpond.core.errors import Location
 from millpond.core.names import TableName
 from millpond.project.findings import Findings
-from millpond.project.model import ColumnNotes, Model, Partition, Shift
+from millpond.project.model import ColumnNotes, Model, Partition
 from millpond.project.model_file import read_model
+from millpond.project.sql_file import Shift
 from millpond.project.variables import Declaration, Variables
 
 TABLE = TableName("silver", "m")
@@ -72,9 +73,9 @@ def test_variables_are_replaced_in_front_matter_and_sql(tmp_path: Path) -> None:
     assert model.checks[1].values == (7,)
     assert model.sql.endswith("SELECT 'a long value' AS b")
     assert model.shifts == (Shift(8, 9, 7, 12),)
-    assert model.authored(Location(model.path, 8, 23)) == Location(model.path, 8, 18)
-    assert model.authored(Location(model.path, 8, 12)) == Location(model.path, 8, 9, 7)
-    assert model.authored(Location(model.path, 7, 23)) == Location(model.path, 7, 23)
+    assert model.file.authored(Location(model.path, 8, 23)) == Location(model.path, 8, 18)
+    assert model.file.authored(Location(model.path, 8, 12)) == Location(model.path, 8, 9, 7)
+    assert model.file.authored(Location(model.path, 7, 23)) == Location(model.path, 7, 23)
 
 
 def test_windows_line_ends_and_a_byte_order_mark_make_no_difference(tmp_path: Path) -> None:

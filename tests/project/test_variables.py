@@ -127,7 +127,7 @@ def test_every_place_in_sql_leads_back_to_the_author(parts: list[str], a: str, b
     assert sql.count("\n") == len(lines) - 1
     for number, line in enumerate(sql.split("\n"), 1):
         for column, sign in enumerate(line, 1):
-            where = model.authored(Location(PATH, number, column))
+            where = model.file.authored(Location(PATH, number, column))
             there = lines[number - 1][where.column - 1 :]
             if sign in "xy= ":
                 assert there.startswith(sign)

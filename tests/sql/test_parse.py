@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 from millpond.core.errors import Location, ModelError
-from millpond.sql.parse import locate, parse
+from millpond.sql.parse import parse
+from millpond.sql.written import locate
 
 MODEL = Path("models/silver/m.sql")
 WORDS = st.sampled_from(

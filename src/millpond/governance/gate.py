@@ -29,20 +29,24 @@ from millpond.governance.audit import Audit, AuditRecord, Outcome
 from millpond.governance.decision import Decision
 from millpond.governance.feeds import Feed, commits, placed, relations
 from millpond.governance.guard import QUERY, Guarded, guard
+from millpond.governance.macros import QueryMacros, authored
 from millpond.governance.moments import Moment, check_kept, commit_number
 from millpond.governance.policy import Policy
+from millpond.project.sql_file import SqlFile
 from millpond.tables.difference import difference
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from millpond.sql.written import Written
 
 
 @dataclass(frozen=True)
 class Request:
     """A read on its way through the gate; each step fills in its part.
 
-    `commit` is the number that every table is read at; `known` the tables there are at that commit; `text` the SQL
-    that will run.
+    `commit` is the number that every table is read at; `known` the tables there are at that commit; `written` the
+    statement with its macros expanded, where it calls any; `text` the SQL that will run.
     """
 
     sql: str
@@ -51,9 +55,15 @@ class Request:
     parameters: tuple[object, ...]
     commit: int
     known: Collection[TableName] = ()
+    written: Written | None = None
     guarded: Guarded | None = None
     decisions: tuple[Decision, ...] = ()
     text: str = ""
+
+    @property
+    def plain(self) -> str:
+        """The statement without macros."""
+        return self.written.sql if self.written is not None else self.sql
 
     @property
     def tables(self) -> tuple[TableName, ...]:
@@ -100,7 +110,7 @@ Step = Callable[[Request, Policy], Request]
 
 def check(request: Request, policy: Policy) -> Request:  # noqa: ARG001 - all steps are called alike
     """Guard: refuse all but one SELECT over known tables."""
-    return replace(request, guarded=guard(request.sql, request.known))
+    return replace(request, guarded=guard(request.plain, request.known))
 
 
 def decide(request: Request, policy: Policy) -> Request:
@@ -130,7 +140,7 @@ def relate(request: Request, policy: Policy) -> Request:  # noqa: ARG001 - all s
                 f"{decision.table} is only partly visible to {request.principal}, and parts cannot be hidden yet",
                 next_step="read it as a principal who sees the whole table",
             )
-    return replace(request, text=placed(request.sql, request.feeds))
+    return replace(request, text=placed(request.plain, request.feeds))
 
 
 STEPS: tuple[Step, ...] = (check, decide, relate)
@@ -141,7 +151,14 @@ class Gate:
     """Answers the questions of people, whatever door they come through."""
 
     def __init__(
-        self, catalog: Catalog, engine: Engine, endpoint: str, policy: Policy, audit: Audit, clock: Clock
+        self,
+        catalog: Catalog,
+        engine: Engine,
+        endpoint: str,
+        policy: Policy,
+        audit: Audit,
+        clock: Clock,
+        macros: Sequence[SqlFile] = (),
     ) -> None:
         self._catalog = catalog
         self._engine = engine
@@ -149,6 +166,7 @@ class Gate:
         self._policy = policy
         self._audit = audit
         self._clock = clock
+        self._macros = QueryMacros(macros)
 
     @contextmanager
     def query(
@@ -168,7 +186,7 @@ class Gate:
         reading = _Reading(self._audit, self._clock.now())
         request = Request(sql, principal, door, tuple(parameters), self._catalog.head())
         try:
-            request = self._at(request, at)
+            request = replace(self._at(request, at), written=self._macros.expand(sql))
             for step in STEPS:
                 request = step(request, self._policy)
             if at is not None:
@@ -176,14 +194,14 @@ class Gate:
             views = self._feeds(request)
         except MillpondError as refusal:
             reading.begin(request, "refused", refusal.code)
-            raise
+            raise authored(refusal, request.written) from refusal.__cause__
         reading.begin(request)
         try:
-            with self._session(request.commit) as session, _explained(request.text):
+            with self._session(request.commit) as session, _explained(request.text, request.written):
                 for view in views:
                     session.execute(view)
                 stream = session.stream(request.text, request.parameters)
-                counted = reading.counted(stream.reader, request.text)
+                counted = reading.counted(stream.reader, request.text, request.written)
                 yield Answer(stream.schema, counted, request.commit, request.tables)
         except MillpondError as failure:
             reading.failed(failure)
@@ -305,11 +323,11 @@ class _Reading:
             )
         )
 
-    def counted(self, reader: pa.RecordBatchReader, text: str) -> pa.RecordBatchReader:
+    def counted(self, reader: pa.RecordBatchReader, text: str, written: Written | None = None) -> pa.RecordBatchReader:
         """The same batches, counted as they are handed over."""
 
         def batches() -> Iterator[Any]:
-            with _explained(text):
+            with _explained(text, written):
                 for batch in reader:
                     self.rows += batch.num_rows
                     yield batch
@@ -329,14 +347,14 @@ class _Reading:
 
 
 @contextmanager
-def _explained(text: str) -> Iterator[None]:
+def _explained(text: str, written: Written | None = None) -> Iterator[None]:
     """Engine errors with their place in the statement, and without the names of the engine's inside."""
     try:
         yield
     except EngineError as failure:
         if failure.finding.where is not None:
             raise
-        raise explained(failure, text) from failure
+        raise authored(explained(failure, text), written) from failure
 
 
 _INSIDE = re.compile(r'"?\blake"?\.(?="?(?:bronze|silver|gold|platinum|quarantine)\b)')

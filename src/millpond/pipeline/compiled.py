@@ -7,16 +7,17 @@ import json
 from dataclasses import asdict, dataclass, replace
 
 from millpond.catalog.commits import ModelState
-from millpond.core.errors import ModelError
 from millpond.core.names import TableName
 from millpond.project.check import Check
 from millpond.project.model import ColumnNotes, Model
+from millpond.sql.expansion import NO_MACROS, Library, expand, expand_text
 from millpond.sql.fingerprint import canonical
 from millpond.sql.groups import GroupKey, group_expressions
-from millpond.sql.parse import Query, parse
+from millpond.sql.parse import Query, parse_written
 from millpond.sql.references import Reference, inputs
 from millpond.sql.row_expression import tables_of
 from millpond.sql.shape import Shape, shape
+from millpond.sql.transpile import transpile
 
 
 @dataclass(frozen=True)
@@ -73,18 +74,32 @@ class CompiledModel:
 OF_SOME_KINDS = ("order", "event_time", "delete_when", "tombstones", "exclude")
 
 
-def compile_model(model: Model) -> CompiledModel:
-    """Parse a model's SQL and prove what can be proved. Raises ModelError at the author's line and column."""
-    try:
-        query = parse(model.sql, model.path)
-        references = inputs(query)
-    except ModelError as wrong:
-        if wrong.finding.where is not None:
-            wrong.finding = replace(wrong.finding, where=model.authored(wrong.finding.where))
-        raise
+def compile_model(model: Model, library: Library = NO_MACROS) -> CompiledModel:
+    """Parse a model's SQL, translated to DuckDB's and with its macros expanded, and prove what can be proved.
+
+    Raises ModelError at the author's line and column, ProjectError MP-1311 for what cannot be translated, MP-1309 and
+    MP-1310 for calls of macros.
+    """
+    written = expand(transpile(model.file, model.dialect), model.path, library)
+    query = parse_written(written, model.path)
+    references = inputs(query)
+    model = _without_macros(model, library)
     groups = group_expressions(query, model.key) if model.kind == "aggregate" and model.key else None
-    placed = tuple(replace(reference, where=model.authored(reference.where)) for reference in references)
-    return CompiledModel(model, query, placed, shape(query), groups, _compared(model))
+    return CompiledModel(model, query, references, shape(query), groups, _compared(model))
+
+
+def _without_macros(model: Model, library: Library) -> Model:
+    """The model with macros expanded in the expressions of its front matter."""
+    checks = tuple(
+        replace(check, values=(expand_text(str(check.values[0]), check.where, library, query=check.is_query),))
+        if check.kind == "sql"
+        else check
+        for check in model.checks
+    )
+    marked = model.delete_when
+    if marked is not None:
+        marked = expand_text(marked, model.place("delete_when"), library, query=False)
+    return replace(model, checks=checks, delete_when=marked)
 
 
 def nothing_said() -> dict[str, object]:

@@ -170,8 +170,8 @@ def refuse(findings: Iterator[Finding]) -> None:
 def _place(model: CompiledModel, name: str) -> Location:
     """Where the query computes a column; where it begins when a star gives it."""
     where = column_place(model.query, name)
-    return model.model.authored(where) if where is not None else _query(model)
+    return where if where is not None else _query(model)
 
 
 def _query(model: CompiledModel) -> Location:
-    return model.model.authored(model.query.place(model.query.tree))
+    return model.query.place(model.query.tree)

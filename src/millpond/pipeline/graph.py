@@ -6,8 +6,9 @@ import fnmatch
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from millpond.core.errors import ModelError, RunError
+from millpond.core.errors import FindingsError, ModelError, RunError
 from millpond.core.names import TableName, closest
+from millpond.governance.macros import library
 from millpond.pipeline.compiled import CompiledModel, compile_model
 from millpond.project.model import Project, Source
 
@@ -54,8 +55,14 @@ class Graph:
 
 
 def build_graph(project: Project) -> Graph:
-    """Compile every model and put them in order. Raises ModelError, MP-2020 for a cycle."""
-    return Graph(project.sources, ordered(tuple(compile_model(model) for model in project.models)))
+    """Compile every model and put them in order.
+
+    Raises ModelError, MP-2020 for a cycle, and FindingsError for what is wrong with macros.
+    """
+    macros = library(project.macros)
+    if macros.findings:
+        raise FindingsError(macros.findings)
+    return Graph(project.sources, ordered(tuple(compile_model(model, macros) for model in project.models)))
 
 
 def ordered(models: tuple[CompiledModel, ...]) -> tuple[CompiledModel, ...]:

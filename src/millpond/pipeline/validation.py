@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from millpond.catalog.types import portable_problem
-from millpond.core.errors import EngineError, Finding, Location, ModelError, in_order
+from millpond.core.errors import EngineError, Finding, Location, ModelError, ProjectError, in_order
 from millpond.core.names import RESERVED, TableName, closest
 from millpond.core.schema import Column, Schema
 from millpond.engines.engine import Engine, Session
+from millpond.governance.macros import library
 from millpond.pipeline.check_validation import check_findings
 from millpond.pipeline.compiled import CompiledModel, compile_model
 from millpond.pipeline.contract import Built, contract_findings
@@ -32,12 +33,13 @@ def validate(
     tables of the lake that no model makes. `built` are the tables that models were built into, which a change of a
     model must not break.
     """
-    findings: list[Finding] = []
+    macros = library(project.macros)
+    findings: list[Finding] = [*macros.findings]
     compiled: list[CompiledModel] = []
     for model in project.models:
         try:
-            compiled.append(compile_model(model))
-        except ModelError as wrong:
+            compiled.append(compile_model(model, macros))
+        except (ModelError, ProjectError) as wrong:
             findings.append(wrong.finding)
     sources = {source.table for source in project.sources}
     makeable = sources | {model.table for model in project.models} | set(known)
@@ -88,9 +90,9 @@ def _bind(
             bound.pop(model.table, None)
             continue
         try:
-            schema = session.describe(model.model.sql)
+            schema = session.describe(model.query.sql)
         except EngineError as wrong:
-            findings.append(_engine_finding(model.model, wrong))
+            findings.append(_engine_finding(model, wrong))
             bound.pop(model.table, None)
             continue
         problems = _outputs(model.model, schema) + _volatile(model)
@@ -108,22 +110,17 @@ def _bind(
     return findings
 
 
-def _engine_finding(model: Model, wrong: EngineError) -> Finding:
+def _engine_finding(model: CompiledModel, wrong: EngineError) -> Finding:
     lines = wrong.finding.message.splitlines()
     message = lines[0]
-    where = Location(model.path)
-    if wrong.position is not None:
-        where = location_at(model.sql, wrong.position - len("DESCRIBE "), model)
+    where = Location(model.model.path)
+    if wrong.position is not None and model.query.written is not None:
+        where = model.query.written.place_of_byte(wrong.position - len("DESCRIBE "))
+    if where.path != model.model.path:
+        message += f" (in the query of {model.table})"
     candidates = [line.partition(":")[2].strip() for line in lines[1:] if "andidate" in line]
     suggestion = candidates[0].split(",")[0].strip(' "') if candidates else None
     return Finding("MP-2011", message, "correct the query", where, suggestion)
-
-
-def location_at(text: str, offset: int, model: Model) -> Location:
-    """The author's line and column of an offset in a model's SQL, in bytes of UTF-8 as the engine's binder counts."""
-    before = text.encode()[: max(offset, 0)].decode(errors="ignore")
-    line = before.count("\n") + 1
-    return model.authored(Location(model.path, line, len(before) - (before.rfind("\n") + 1) + 1))
 
 
 def _outputs(model: Model, schema: Schema) -> list[Finding]:
@@ -175,7 +172,7 @@ def _volatile(model: CompiledModel) -> list[Finding]:
             "MP-2041",
             f"{name} gives another value in each run, so {model.table} would {meaning}",
             "take the value from the data, or make the model a replace",
-            model.model.authored(where),
+            where,
             severity="warning",
         )
         for name, where in volatile(model.query)

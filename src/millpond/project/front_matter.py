@@ -12,7 +12,7 @@ from pydantic import Field
 from millpond.core.errors import Location, ProjectError
 from millpond.project.check import CheckSeverity
 from millpond.project.check_entry import CheckEntry, Column
-from millpond.project.model import ModelKind
+from millpond.project.model import Dialect, ModelKind
 from millpond.project.settings import Declared, Duration, OneOrMore
 from millpond.project.text_file import line_and_column
 
@@ -63,6 +63,10 @@ class FrontMatter(Declared):
         "key), scd2 (every change of each key, from when until when it held), snapshot (the same for an input that "
         "does not tell its changes), aggregate (groups that changed are computed again), replace (the whole table each "
         "time).",
+    )
+    dialect: Dialect = Field(
+        "duckdb",
+        description="Whose SQL the query is written in; it is translated to DuckDB's. Checks and macros are DuckDB's.",
     )
     key: OneOrMore[Column] = Field((), description="Columns that name one row; every kind but replace needs them.")
     order: OneOrMore[Column] = Field(

@@ -18,6 +18,7 @@ from millpond.project.secrets import check_catalog
 from millpond.project.seed import check_seed, settings
 from millpond.project.settings import FORMAT_VERSION, ProjectSettings
 from millpond.project.source import FilesSource
+from millpond.project.sql_file import SqlFile
 from millpond.project.text_file import read
 from millpond.project.validation import Validated, validate
 from millpond.project.variables import Declaration, Variables
@@ -47,7 +48,8 @@ def load(
     environ: Mapping[str, str],
     settings_only: bool = False,
 ) -> Project:
-    """Read a project; with `settings_only`, as one without sources and models, whose files are then not looked at.
+    """Read a project; with `settings_only`, its settings alone: sources and models are then not looked at, and
+    nothing is said of macros.
 
     `variables` come from the command line, `environ` is the process's environment. Raises ProjectError MP-1001 when
     the folder holds no project, else FindingsError with every problem of every file, by file and line.
@@ -112,11 +114,12 @@ class _Loading:
         declared = self._settings()
         sources = () if settings_only else (*self._sources(), *self._seeds())
         models = () if settings_only else tuple(self._models())
+        macros = tuple(self._macros(Findings() if settings_only else self._findings))
         resolved = self._resolved()
         findings = self._findings.ordered()
         if declared is None:
             return None, findings
-        return Project(self._folder, declared, self._environment, resolved, sources, models), findings
+        return Project(self._folder, declared, self._environment, resolved, sources, models, macros), findings
 
     def _settings(self) -> ProjectSettings | None:
         tree = self._compose(self._file)
@@ -184,6 +187,17 @@ class _Loading:
                 else:
                     if model is not None:
                         yield model
+
+    def _macros(self, findings: Findings) -> Iterator[SqlFile]:
+        variables = self._variables.noting(findings) if self._variables else None
+        for path in _files(self._folder / "macros", (".sql",)):
+            try:
+                text = read(path)
+            except ProjectError as error:
+                findings.take(error)
+            else:
+                sql, shifts = variables.substitute_sql(text, path) if variables else (text, ())
+                yield SqlFile(path, sql, shifts)
 
     def _compose(self, path: Path) -> Tree | None:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -11,8 +11,29 @@ from millpond.core.names import TableName
 from millpond.project.check import Check, CheckSeverity
 from millpond.project.settings import ProjectSettings
 from millpond.project.source import SourceSettings
+from millpond.project.sql_file import Shift, SqlFile
 
 ModelKind = Literal["append", "upsert", "scd2", "snapshot", "aggregate", "replace"]
+
+Dialect = Literal[
+    "duckdb",
+    "athena",
+    "bigquery",
+    "clickhouse",
+    "databricks",
+    "hive",
+    "mysql",
+    "oracle",
+    "postgres",
+    "presto",
+    "redshift",
+    "snowflake",
+    "spark",
+    "sqlite",
+    "teradata",
+    "trino",
+    "tsql",
+]
 
 HISTORIES: tuple[ModelKind, ...] = ("scd2", "snapshot")
 """Kinds whose tables hold what was beside what is."""
@@ -52,28 +73,19 @@ class Breaker:
 
 
 @dataclass(frozen=True)
-class Shift:
-    """A variable replaced in SQL: at the author's line and column, `written` characters became `given`."""
-
-    line: int
-    column: int
-    written: int
-    given: int
-
-
-@dataclass(frozen=True)
 class Model:
     """A SQL file under `models/<layer>/` that makes the table `<layer>.<file name>`.
 
     `sql` is the file's text with the front matter blanked out (spaces and newlines kept), so that every line and
-    column in it is the author's own, and with `${NAME}` replaced by values of one line; `authored` gives the author's
-    column where that moved one.
+    column in it is the author's own, and with `${NAME}` replaced by values of one line; `file` knows the
+    author's column where that moved one.
     """
 
     table: TableName
     kind: ModelKind
     path: Path
     sql: str
+    dialect: Dialect = "duckdb"
     key: tuple[str, ...] = ()
     order: tuple[str, ...] = ()
     event_time: str | None = None
@@ -109,17 +121,10 @@ class Model:
         """Where an entry of the front matter stands, or what holds it; the file itself when it is not written."""
         return _place(self.places, entry, self.path)
 
-    def authored(self, where: Location) -> Location:
-        """The author's place of a place in `sql`: the columns differ after a replaced variable in the same line."""
-        moved = 0
-        for shift in self.shifts:
-            start = shift.column + moved
-            if shift.line != where.line or where.column < start:
-                continue
-            if where.column < start + shift.given:
-                return replace(where, column=shift.column, length=shift.written)
-            moved += shift.given - shift.written
-        return replace(where, column=where.column - moved) if moved else where
+    @property
+    def file(self) -> SqlFile:
+        """The query, with the author's place of each of its words."""
+        return SqlFile(self.path, self.sql, self.shifts)
 
 
 @dataclass(frozen=True)
@@ -147,6 +152,8 @@ class Project:
     variables: dict[str, str]
     sources: tuple[Source, ...]
     models: tuple[Model, ...]
+    macros: tuple[SqlFile, ...] = ()
+    """The files under `macros/`."""
 
     @property
     def state(self) -> Path:

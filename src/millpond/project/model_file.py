@@ -52,6 +52,7 @@ def read_model(path: Path, table: TableName, variables: Variables | None, findin
         kind=matter.kind,
         path=path,
         sql=sql,
+        dialect=matter.dialect,
         key=matter.key,
         order=matter.order,
         event_time=matter.event_time,

@@ -24,16 +24,18 @@ A project is a folder:
 |---|---|
 | `millpond.yaml` | the project's settings |
 | `sources/*.yaml` | sources; each lands in `bronze.<file name>` |
+| `seeds/*.csv` | small reference data; each lands in `bronze.<file name>` |
 | `models/<layer>/*.sql` | models; each makes `<layer>.<file name>`; layers are bronze, silver, gold, platinum |
+| `macros/*.sql` | expressions and queries that models share, as `CREATE MACRO` |
 | `tests/*.yaml` | given rows and expected rows, for `millpond test` |
 | `.millpond/` | state that Millpond keeps; not for version control |
 
 ## Variables
 
-`${NAME}` in a YAML value or in a model's SQL is replaced. A name is looked up in this order: `--var NAME=VALUE`, the
-process's environment, `variables` of the chosen environment, `variables` of the project. A value may use variables.
-Inside quotes in SQL the value is escaped, so that it stays inside them; SQL comments are left alone. `$${` stands for a
-plain `${`.
+`${NAME}` in a YAML value or in the SQL of models and macros is replaced. A name is looked up in this order:
+`--var NAME=VALUE`, the process's environment, `variables` of the chosen environment, `variables` of the project. A
+value may use variables. Inside quotes in SQL the value is escaped, so that it stays inside them; SQL comments are left
+alone. `$${` stands for a plain `${`.
 
 YAML is read by version 1.2's rules: only `true` and `false` are booleans, and `yes`, `no`, `on` and `007` are text.
 """

@@ -14,7 +14,7 @@ from pathlib import Path
 from millpond.core.errors import Location
 from millpond.core.names import closest
 from millpond.project.findings import Findings
-from millpond.project.model import Shift
+from millpond.project.sql_file import Shift
 from millpond.project.text_file import line_and_column
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)\})?")
@@ -49,6 +49,12 @@ class Variables:
         self._findings = findings
         self._resolving: list[str] = []
         self.used: set[str] = set()
+
+    def noting(self, findings: Findings) -> Variables:
+        """The same variables, with what cannot be found noted elsewhere."""
+        other = Variables(self._given, self._environ, self._declared, findings)
+        other.used = self.used
+        return other
 
     def resolved(self) -> dict[str, str]:
         """Every variable that the project declares or the command line gives, with its value."""

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ParseError, SqlglotError, UnsupportedError
 
 from millpond.core.errors import Location, ModelError
 from millpond.core.names import closest
 from millpond.sql.dialect import Verbatim, render
+from millpond.sql.written import Written, locate
 
 _CAST_HEAD = re.compile(r"\b(?:try_)?cast\s*\(\s*\Z", re.IGNORECASE)
 _CAST_TAIL = re.compile(r"[\s)]*\bas\s+[\w ]+(?:\([^()]*\))?\s*\)", re.IGNORECASE)
@@ -24,11 +28,15 @@ _STATEMENTS = (exp.Select, exp.SetOperation, exp.Subquery)
 
 @dataclass(frozen=True)
 class Query:
-    """One SELECT. `tree` belongs to this folder alone and is never changed; `sql` is the author's text."""
+    """One SELECT. `tree` belongs to this folder alone and is never changed; `sql` is the text that it was read from.
+
+    `written` knows where the author wrote each word of it; without, the text is a file's own.
+    """
 
     tree: exp.Query
     path: Path
     sql: str
+    written: Written | None = field(default=None, compare=False, repr=False)
 
     def text(self) -> str:
         """The query as DuckDB SQL."""
@@ -36,7 +44,7 @@ class Query:
 
     def with_tree(self, tree: exp.Query) -> Query:
         """The same model with a rewritten tree."""
-        return Query(tree, self.path, self.sql)
+        return replace(self, tree=tree)
 
     def place(self, node: exp.Expr) -> Location:
         """Where the author wrote the node; the whole file when no word of it is the author's."""
@@ -48,7 +56,30 @@ class Query:
         end = max(last for _, last in spans)
         if isinstance(node, exp.Cast):
             start, end = _whole_cast(self.sql, start, end)
-        return locate(self.sql, self.path, start, end + 1 - start)
+        return self.located(start, end + 1 - start)
+
+    def located(self, offset: int, length: int) -> Location:
+        """Where a part of the text was written."""
+        if self.written is not None:
+            return self.written.place(offset, length)
+        return locate(self.sql, self.path, offset, length)
+
+
+def parse_written(written: Written, path: Path) -> Query:
+    """`parse` of a text whose words stand elsewhere: errors and places are those of the author."""
+    with authored(written):
+        return replace(parse(written.sql, path), written=written)
+
+
+@contextmanager
+def authored(written: Written) -> Iterator[None]:
+    """Errors of a text at the places where its words were written."""
+    try:
+        yield
+    except ModelError as wrong:
+        if wrong.finding.where is not None:
+            wrong.finding = replace(wrong.finding, where=written.authored(wrong.finding.where))
+        raise
 
 
 def parse(sql: str, path: Path) -> Query:
@@ -57,8 +88,13 @@ def parse(sql: str, path: Path) -> Query:
     Raises ModelError MP-2001 where the text is no SQL, MP-2003 where it is not exactly one SELECT,
     MP-2008 where a part could not be written again as it was read.
     """
+    return _whole(read(sql, path, Verbatim))
+
+
+def read(sql: str, path: Path, dialect: type[Dialect] | str) -> Query:
+    """Read the one SELECT of a text in a dialect. Raises ModelError MP-2001 and MP-2003."""
     try:
-        trees = [tree for tree in sqlglot.parse(sql, dialect=Verbatim) if not _empty(tree)]
+        trees = [tree for tree in sqlglot.parse(sql, dialect=dialect) if not _empty(tree)]
     except SqlglotError as failure:
         raise _syntax(failure, sql, path) from None
     except RecursionError:
@@ -69,7 +105,7 @@ def parse(sql: str, path: Path) -> Query:
             where=Location(path),
         ) from None
     if len(trees) == 1 and isinstance(trees[0], _STATEMENTS):
-        return _whole(Query(trees[0], path, sql))
+        return Query(trees[0], path, sql)
     if len(trees) > 1:
         # A statement's own place is its first word after the semicolon; the second statement is the one too many.
         where = Query(exp.select("*"), path, sql).place(trees[1]) if trees[1] is not None else Location(path)
@@ -132,15 +168,6 @@ def _loose(arrow: exp.Expr) -> bool:
 
 def _scalar(arrow: exp.Expr) -> bool:
     return isinstance(arrow, exp.JSONExtractScalar)
-
-
-def locate(sql: str, path: Path, offset: int, length: int = 1) -> Location:
-    """The place of an offset in a text; a length never reaches over the end of its line."""
-    line = sql.count("\n", 0, offset) + 1
-    begin = sql.rfind("\n", 0, offset) + 1
-    end = sql.find("\n", offset)
-    room = (len(sql) if end < 0 else end) - offset
-    return Location(path, line, offset - begin + 1, max(1, min(length, room)))
 
 
 def _whole_cast(sql: str, start: int, end: int) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from sqlglot import exp
 from millpond.core.errors import Location, ModelError
 from millpond.core.names import LAYERS, QUARANTINE, TableName, closest
 from millpond.sql.functions import called, is_volatile
-from millpond.sql.parse import Query, locate
+from millpond.sql.parse import Query
 
 _TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest"})
 
@@ -80,7 +80,7 @@ def _called_at(query: Query, node: exp.Expr) -> Location:
     """Where a call stands; those written as a bare keyword carry no place of their own."""
     where = query.place(node)
     word = re.search(rf"\b{called(node)}\b", query.sql, re.IGNORECASE) if not where.line else None
-    return locate(query.sql, query.path, word.start(), len(word.group())) if word else where
+    return query.located(word.start(), len(word.group())) if word else where
 
 
 def base_tables(tree: exp.Expr) -> Iterator[exp.Table]:
