@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from millpond.catalog.types import portable_problem
@@ -16,8 +17,11 @@ from millpond.pipeline.graph import ordered
 from millpond.pipeline.roles import role_problems, table_columns
 from millpond.project.model import Model, Project
 from millpond.sql.binding import create_empty, create_schema, open_lake, probe
+from millpond.sql.columns import reading_place
 from millpond.sql.marks import mark
 from millpond.sql.references import volatile
+
+_ITS_OWN = re.compile(r'Column "(.+)" referenced that exists in the SELECT clause')
 
 
 def validate(
@@ -90,7 +94,7 @@ def _bind(
         try:
             schema = session.describe(model.model.sql)
         except EngineError as wrong:
-            findings.append(_engine_finding(model.model, wrong))
+            findings.append(_engine_finding(model, wrong, bound))
             bound.pop(model.table, None)
             continue
         problems = _outputs(model.model, schema) + _volatile(model)
@@ -108,15 +112,31 @@ def _bind(
     return findings
 
 
-def _engine_finding(model: Model, wrong: EngineError) -> Finding:
+def _engine_finding(compiled: CompiledModel, wrong: EngineError, bound: Mapping[TableName, Schema]) -> Finding:
+    model = compiled.model
     lines = wrong.finding.message.splitlines()
     message = lines[0]
+    if own := _ITS_OWN.match(message):
+        return _speaks_of_itself(compiled, own[1], bound)
     where = Location(model.path)
     if wrong.position is not None:
         where = location_at(model.sql, wrong.position - len("DESCRIBE "), model)
     candidates = [line.partition(":")[2].strip() for line in lines[1:] if "andidate" in line]
     suggestion = candidates[0].split(",")[0].strip(' "') if candidates else None
     return Finding("MP-2011", message, "correct the query", where, suggestion)
+
+
+def _speaks_of_itself(compiled: CompiledModel, name: str, bound: Mapping[TableName, Schema]) -> Finding:
+    """`trim(city) AS city` where no input has a city: the engine takes the column for the one that is being made."""
+    where = reading_place(compiled.query, name)
+    inputs = ", ".join(map(str, compiled.inputs)) or "what it reads"
+    return Finding(
+        "MP-2011",
+        f'there is no column "{name}" in {inputs}',
+        "correct the name, or see that the source delivers the column",
+        compiled.model.authored(where) if where else Location(compiled.model.path),
+        closest(name, [column for table in compiled.inputs for column in bound[table].names]),
+    )
 
 
 def location_at(text: str, offset: int, model: Model) -> Location:
