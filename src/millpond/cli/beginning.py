@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from millpond.cli.output import json_line, line
 from millpond.core.errors import ProjectError
-from millpond.core.names import is_plain
+from millpond.core.names import TableName, is_plain
 from millpond.core.plugins import load, lookup
 
 if TYPE_CHECKING:
     from millpond.cli.options import Context
+    from millpond.project.model import Project
 
 _FIRST = """millpond init shop           make a project with a small sample
 cd shop
@@ -44,7 +45,7 @@ def init(context: Context, name: str, template: str) -> int:
 def add(context: Context, files: tuple[str, ...], name: str | None) -> int:
     """Write a source for files, load it, and show five rows of it."""
     with context.open() as lake:
-        path = _write_source(lake.project.folder, tuple(Path(file) for file in files), name)
+        path = _write_source(lake.project, tuple(Path(file) for file in files), name)
         shown = path.relative_to(lake.project.folder)
     if not context.json and not context.quiet:
         line(f"wrote {shown}")
@@ -55,8 +56,12 @@ def add(context: Context, files: tuple[str, ...], name: str | None) -> int:
     return int(lookup("millpond.cli.reading:show")(context, f"bronze.{path.stem}", None, 5))
 
 
-def _write_source(folder: Path, files: tuple[Path, ...], name: str | None) -> Path:
-    """Write `sources/<name>.yaml`. Raises ProjectError MP-1052 when there is one of that name."""
+def _write_source(project: Project, files: tuple[Path, ...], name: str | None) -> Path:
+    """Write `sources/<name>.yaml`.
+
+    Raises ProjectError MP-1052 when there is one of that name, MP-1053 and MP-1130 for a name that cannot be.
+    """
+    folder = project.folder
     infer = load("millpond.project.infer")
     name = name or infer.source_name(files)
     if not is_plain(name):
@@ -64,6 +69,13 @@ def _write_source(folder: Path, files: tuple[Path, ...], name: str | None) -> Pa
             "MP-1053",
             f"{name!r} cannot name a source",
             next_step="use lower case letters, digits and underscores, beginning with a letter",
+        )
+    table = TableName("bronze", name)
+    if rule := lookup("millpond.project.naming:broken")(table, project.settings.naming):
+        raise ProjectError(
+            "MP-1130",
+            f"the name of {table} breaks the project's rule for bronze: {rule}",
+            next_step="name the source by --name as the rule says",
         )
     path = folder / "sources" / f"{name}.yaml"
     if path.exists():

@@ -10,6 +10,7 @@ from millpond.core.errors import EngineError, Finding, Location, ModelError, in_
 from millpond.core.names import RESERVED, TableName, closest
 from millpond.core.schema import Column, Schema
 from millpond.engines.engine import Engine, Session
+from millpond.ingest.partitioning import unpartitioned
 from millpond.pipeline.check_validation import check_findings
 from millpond.pipeline.compiled import CompiledModel, compile_model
 from millpond.pipeline.contract import Built, contract_findings
@@ -43,6 +44,11 @@ def validate(
             compiled.append(compile_model(model))
         except ModelError as wrong:
             findings.append(wrong.finding)
+    findings += [
+        problem.finding
+        for source in project.sources
+        if source.table in known and (problem := unpartitioned(source, known[source.table])) is not None
+    ]
     sources = {source.table for source in project.sources}
     makeable = sources | {model.table for model in project.models} | set(known)
     for model_ in compiled:
