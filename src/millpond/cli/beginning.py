@@ -42,6 +42,29 @@ def init(context: Context, name: str, template: str) -> int:
     return 0
 
 
+def simulate(context: Context, what: str, into: Path, answers: Path | None, days: int, dirt: float, seed: int) -> int:
+    """Write made-up data and its answers, and say how to run over them. Raises ProjectError MP-1133."""
+    if what != "mobility":
+        raise ProjectError(
+            "MP-1133",
+            f'there is nothing to simulate called "{what}"',
+            next_step="millpond simulate mobility",
+            suggestion="mobility",
+        )
+    beside = answers or into.with_name(f"{into.name}-answers.json")
+    simulation = load("millpond.project.simulation.mobility")
+    made = simulation.make(simulation.Simulation(seed, days, dirt))
+    paths = simulation.write(made, into, beside)
+    if context.json:
+        faults = made.answers["rejected rows by rule"]
+        json_line({"files": [str(path) for path in paths], "answers": str(beside), "rejected rows by rule": faults})
+    elif not context.quiet:
+        line(f"wrote {len(paths) - 1} files to {into}, and what must come of them to {beside}")
+        line()
+        line(f"  millpond run --var data={into.absolute()}")
+    return 0
+
+
 def add(context: Context, files: tuple[str, ...], name: str | None) -> int:
     """Write a source for files, load it, and show five rows of it."""
     with context.open() as lake:
