@@ -47,6 +47,15 @@ def test_a_column_that_does_not_exist_is_shown_where_it_is_written(shop: Path, t
     assert "^" in shown
 
 
+def test_a_column_that_keeps_its_name_and_does_not_exist_is_shown_where_it_is_read(shop: Path, type_: Type) -> None:
+    """`trim(x) AS x` speaks of an input's column, not of itself, though the engine takes it so."""
+    (shop / "models" / "gold" / "typo.sql").write_text("SELECT order_id,\n trim(amout) AS amout\nFROM silver.orders\n")
+    (finding,) = type_("check", "--json").objects()
+    assert (finding["code"], finding["line"], finding["column"]) == ("MP-2011", 2, 7)
+    assert finding["message"] == 'there is no column "amout" in silver.orders'
+    assert finding["suggestion"] == "amount"
+
+
 def test_keys_and_checks_must_name_columns_of_the_query(shop: Path, type_: Type) -> None:
     """A key, a partition and a check on columns that the query does not give are each told."""
     (shop / "models" / "silver" / "kept.sql").write_text(

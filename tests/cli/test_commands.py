@@ -229,6 +229,18 @@ def test_a_removed_model_is_refused_until_its_table_is_dropped(shop: Path, type_
     assert "gold.revenue_by_country" not in type_("ls").out
 
 
+def test_add_keeps_to_the_projects_rule_for_names(shop: Path, type_: Type, tmp_path: Path) -> None:
+    """A name that the rule forbids is refused before anything is written."""
+    settings = shop / "millpond.yaml"
+    settings.write_text(settings.read_text("utf-8") + "naming: {bronze: '(orders|customers|[a-z]+_raw)'}\n", "utf-8")
+    (tmp_path / "prices.csv").write_text("item,price\na,1\n")
+    said = type_("add", str(tmp_path / "prices.csv"))
+    assert said.code == 2
+    assert "MP-1130" in said.err
+    assert not (shop / "sources" / "prices.yaml").exists()
+    assert type_("add", str(tmp_path / "prices.csv"), "--name", "prices_raw").code == 0
+
+
 def test_add_makes_a_source_and_loads_it(shop: Path, type_: Type, tmp_path: Path) -> None:
     """Files of one kind become a source; a second of that name is refused."""
     (tmp_path / "prices.csv").write_text("sku,price\nA,1\nB,2\n")

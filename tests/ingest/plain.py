@@ -96,11 +96,15 @@ class PlainTables:
         """What knows the table's columns."""
         return SimpleNamespace(schema=lambda: self.schemas[entry])
 
-    def create_table(self, name: TableName, schema: Schema) -> None:
-        """Make a table at once."""
+    def create_table(self, name: TableName, schema: Schema, _partition: object = ()) -> None:
+        """Make a table at once; plain tables have no partitions."""
         columns = ", ".join(f"{quote(column.name)} {column.type}" for column in schema)
         self.session.execute(f"CREATE TABLE lake.{name.quoted} ({columns})")
         self.schemas[name] = schema
+
+    def repartition(self, _name: TableName, _partition: object) -> bool:
+        """Plain tables have no partitions."""
+        return False
 
     def add_columns(self, name: TableName, columns: tuple[Column, ...]) -> None:
         """Add columns at once."""

@@ -156,3 +156,42 @@ def test_many_files_land_in_one_commit(lake: TemporaryLake) -> None:
 
     assert lake.lakehouse.catalog.head() == before + 1
     assert things(lake, "id") == [(str(number),) for number in range(150)]
+
+
+EVENTS = ('{"id": 1, "at": "2026-03-01T10:00:00"}\n{"id": 2, "at": "2026-04-30T23:59:59"}\n', '{"id": 3, "at": null}\n')
+
+
+def folders(lake: TemporaryLake) -> set[str]:
+    """The folders of the table's data files, below its own."""
+    files = (lake.folder / ".millpond" / "lake" / "bronze").rglob("*.parquet")
+    return {path.parent.as_posix().partition("/data/")[2] for path in files}
+
+
+def test_bronze_is_partitioned_as_the_source_declares() -> None:
+    """By year, month and day of a typed column; a change holds for what lands from then on."""
+    files = project(columns={"at": "TIMESTAMP"}, partition=["year(at)", "month(at)", "day(at)"])
+    with temporary_lake(files) as lake:
+        lake.deliver("data/a.ndjson", EVENTS[0])
+        load(lake)
+        # The engine names folders by what it counts: years, months and days since 1970.
+        days = {"at_year=56/at_month=674/at_day=20513", "at_year=56/at_month=675/at_day=20573"}
+        assert folders(lake) == days
+
+        lake.write(
+            "sources/things.yaml", project(columns={"at": "TIMESTAMP"}, partition="month(at)")["sources/things.yaml"]
+        )
+        lake.deliver("data/b.ndjson", EVENTS[1])
+        load(lake)
+        assert len(folders(lake)) == 3
+        assert [row["id"] for row in lake.rows("SELECT id FROM bronze.things ORDER BY id")] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("field", ["day(at)", "month(when)"])
+def test_a_partition_that_cannot_be_is_told_where_it_stands(field: str) -> None:
+    """Text has no days, and a column that is not there has none either."""
+    with temporary_lake(project(partition=["day(_loaded_at)", field])) as lake:
+        lake.deliver("data/a.ndjson", EVENTS[0])
+        with pytest.raises(IngestError) as caught:
+            load(lake)
+        assert caught.value.code == "MP-5013"
+        assert str(caught.value.finding.where).endswith("things.yaml:1:73")

@@ -59,3 +59,19 @@ def test_null_in_a_key_is_judged_before_the_checks() -> None:
     check = Check("not_null", ("k",), (), "warn", "not_null:k", HERE)
     model = Model(TableName("silver", "t"), "append", Path("/m.sql"), "", key=("k",), checks=(check,))
     assert [rule.name for rule in row_rules(model, ())] == [NULL_KEY, "not_null:k"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "reason"),
+    [
+        ("between", (0, 100), "x is not between 0 and 100"),
+        ("between", (0, None), "x is not at least 0"),
+        ("between", (None, 5), "x is not at most 5"),
+        ("length", (2, None), "the length of x is not at least 2"),
+    ],
+)
+def test_a_reason_names_the_ends_that_there_are(kind: CheckKind, values: tuple[object, ...], reason: str) -> None:
+    """A range that is open is told by its one end."""
+    check = Check(kind, ("x",), values, "quarantine", f"{kind}:x", HERE)
+    model = Model(TableName("silver", "t"), "replace", Path("/m.sql"), "", checks=(check,))
+    assert [rule.reason for rule in row_rules(model, ())] == [reason]

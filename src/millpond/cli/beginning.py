@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from millpond.cli.output import json_line, line
 from millpond.core.errors import ProjectError
-from millpond.core.names import is_plain
+from millpond.core.names import TableName, is_plain
 from millpond.core.plugins import load, lookup
 
 if TYPE_CHECKING:
     from millpond.cli.options import Context
+    from millpond.project.model import Project
 
 _FIRST = """millpond init shop           make a project with a small sample
 cd shop
@@ -41,10 +42,33 @@ def init(context: Context, name: str, template: str) -> int:
     return 0
 
 
+def simulate(context: Context, what: str, into: Path, answers: Path | None, days: int, dirt: float, seed: int) -> int:
+    """Write made-up data and its answers, and say how to run over them. Raises ProjectError MP-1133."""
+    if what != "mobility":
+        raise ProjectError(
+            "MP-1133",
+            f'there is nothing to simulate called "{what}"',
+            next_step="millpond simulate mobility",
+            suggestion="mobility",
+        )
+    beside = answers or into.with_name(f"{into.name}-answers.json")
+    simulation = load("millpond.project.simulation.mobility")
+    made = simulation.make(simulation.Simulation(seed, days, dirt))
+    paths = simulation.write(made, into, beside)
+    if context.json:
+        faults = made.answers["rejected rows by rule"]
+        json_line({"files": [str(path) for path in paths], "answers": str(beside), "rejected rows by rule": faults})
+    elif not context.quiet:
+        line(f"wrote {len(paths) - 1} files to {into}, and what must come of them to {beside}")
+        line()
+        line(f"  millpond run --var data={into.absolute()}")
+    return 0
+
+
 def add(context: Context, files: tuple[str, ...], name: str | None) -> int:
     """Write a source for files, load it, and show five rows of it."""
     with context.open() as lake:
-        path = _write_source(lake.project.folder, tuple(Path(file) for file in files), name)
+        path = _write_source(lake.project, tuple(Path(file) for file in files), name)
         shown = path.relative_to(lake.project.folder)
     if not context.json and not context.quiet:
         line(f"wrote {shown}")
@@ -55,8 +79,12 @@ def add(context: Context, files: tuple[str, ...], name: str | None) -> int:
     return int(lookup("millpond.cli.reading:show")(context, f"bronze.{path.stem}", None, 5))
 
 
-def _write_source(folder: Path, files: tuple[Path, ...], name: str | None) -> Path:
-    """Write `sources/<name>.yaml`. Raises ProjectError MP-1052 when there is one of that name."""
+def _write_source(project: Project, files: tuple[Path, ...], name: str | None) -> Path:
+    """Write `sources/<name>.yaml`.
+
+    Raises ProjectError MP-1052 when there is one of that name, MP-1053 and MP-1130 for a name that cannot be.
+    """
+    folder = project.folder
     infer = load("millpond.project.infer")
     name = name or infer.source_name(files)
     if not is_plain(name):
@@ -64,6 +92,13 @@ def _write_source(folder: Path, files: tuple[Path, ...], name: str | None) -> Pa
             "MP-1053",
             f"{name!r} cannot name a source",
             next_step="use lower case letters, digits and underscores, beginning with a letter",
+        )
+    table = TableName("bronze", name)
+    if rule := lookup("millpond.project.naming:broken")(table, project.settings.naming):
+        raise ProjectError(
+            "MP-1130",
+            f"the name of {table} breaks the project's rule for bronze: {rule}",
+            next_step="name the source by --name as the rule says",
         )
     path = folder / "sources" / f"{name}.yaml"
     if path.exists():

@@ -70,6 +70,22 @@ def add(
     return int(lookup("millpond.cli.beginning:add")(context, tuple(files), name))
 
 
+@command(app, "simulate")
+def simulate(
+    context: Context,
+    what: Annotated[str, typer.Argument(metavar="TEMPLATE", help="mobility.")],
+    into: Annotated[Path, typer.Option("--into", help="Folder for the files; must be empty.")] = Path("simulated"),
+    answers: Annotated[
+        Path | None, typer.Option("--answers", help="File for the right answers; else beside the folder.")
+    ] = None,
+    days: Annotated[int, typer.Option("--days", min=1, max=366, help="How many days.")] = 3,
+    dirt: Annotated[float, typer.Option("--dirt", min=0, max=20, help="Percent of rows that get a fault.")] = 0.5,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed makes the same files.")] = 2026,
+) -> int | None:
+    """Make data for a template's project, with a share of dirt, and a file of the right answers."""
+    return int(lookup("millpond.cli.beginning:simulate")(context, what, into, answers, days, dirt / 100, seed))
+
+
 @command(app, "check")
 def check(context: Context) -> int | None:
     """Look at the whole project without running it."""

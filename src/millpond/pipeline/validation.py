@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from millpond.catalog.types import portable_problem
@@ -10,6 +11,7 @@ from millpond.core.names import RESERVED, TableName, closest
 from millpond.core.schema import Column, Schema
 from millpond.engines.engine import Engine, Session
 from millpond.governance.macros import library
+from millpond.ingest.partitioning import unpartitioned
 from millpond.pipeline.check_validation import check_findings
 from millpond.pipeline.compiled import CompiledModel, compile_model
 from millpond.pipeline.contract import Built, contract_findings
@@ -17,8 +19,11 @@ from millpond.pipeline.graph import ordered
 from millpond.pipeline.roles import role_problems, table_columns
 from millpond.project.model import Model, Project
 from millpond.sql.binding import create_empty, create_schema, open_lake, probe
+from millpond.sql.columns import reading_place
 from millpond.sql.marks import mark
 from millpond.sql.references import volatile
+
+_ITS_OWN = re.compile(r'Column "(.+)" referenced that exists in the SELECT clause')
 
 
 def validate(
@@ -41,6 +46,11 @@ def validate(
             compiled.append(compile_model(model, macros))
         except (ModelError, ProjectError) as wrong:
             findings.append(wrong.finding)
+    findings += [
+        problem.finding
+        for source in project.sources
+        if source.table in known and (problem := unpartitioned(source, known[source.table])) is not None
+    ]
     sources = {source.table for source in project.sources}
     makeable = sources | {model.table for model in project.models} | set(known)
     for model_ in compiled:
@@ -92,7 +102,7 @@ def _bind(
         try:
             schema = session.describe(model.query.sql)
         except EngineError as wrong:
-            findings.append(_engine_finding(model, wrong))
+            findings.append(_engine_finding(model, wrong, bound))
             bound.pop(model.table, None)
             continue
         problems = _outputs(model.model, schema) + _volatile(model)
@@ -110,9 +120,11 @@ def _bind(
     return findings
 
 
-def _engine_finding(model: CompiledModel, wrong: EngineError) -> Finding:
+def _engine_finding(model: CompiledModel, wrong: EngineError, bound: Mapping[TableName, Schema]) -> Finding:
     lines = wrong.finding.message.splitlines()
     message = lines[0]
+    if own := _ITS_OWN.match(message):
+        return _speaks_of_itself(model, own[1], bound)
     where = Location(model.model.path)
     if wrong.position is not None and model.query.written is not None:
         where = model.query.written.place_of_byte(wrong.position - len("DESCRIBE "))
@@ -121,6 +133,19 @@ def _engine_finding(model: CompiledModel, wrong: EngineError) -> Finding:
     candidates = [line.partition(":")[2].strip() for line in lines[1:] if "andidate" in line]
     suggestion = candidates[0].split(",")[0].strip(' "') if candidates else None
     return Finding("MP-2011", message, "correct the query", where, suggestion)
+
+
+def _speaks_of_itself(compiled: CompiledModel, name: str, bound: Mapping[TableName, Schema]) -> Finding:
+    """`trim(city) AS city` where no input has a city: the engine takes the column for the one that is being made."""
+    where = reading_place(compiled.query, name)
+    inputs = ", ".join(map(str, compiled.inputs)) or "what it reads"
+    return Finding(
+        "MP-2011",
+        f'there is no column "{name}" in {inputs}',
+        "correct the name, or see that the source delivers the column",
+        where or Location(compiled.model.path),
+        closest(name, [column for table in compiled.inputs for column in bound[table].names]),
+    )
 
 
 def _outputs(model: Model, schema: Schema) -> list[Finding]:

@@ -14,6 +14,8 @@ from millpond.core.plugins import lookup
 from millpond.project.findings import Findings
 from millpond.project.model import Model, Project, Source
 from millpond.project.model_file import read_model
+from millpond.project.naming import check_rule
+from millpond.project.partitions import partitions
 from millpond.project.secrets import check_catalog
 from millpond.project.seed import check_seed, settings
 from millpond.project.settings import FORMAT_VERSION, ProjectSettings
@@ -106,6 +108,8 @@ class _Loading:
         self._environ = environ
         self._findings = Findings()
         self._makers: dict[str, Path] = {}
+        self._naming: dict[str, str] = {}
+        self._naming_places: dict[str, Location] = {}
         self._variables: Variables | None = None
         """None when millpond.yaml cannot tell them: then none is replaced and none is missed."""
 
@@ -137,6 +141,8 @@ class _Loading:
         validated = validate(ProjectSettings, document, self._findings)
         if validated.part is not None:
             self._check_environment(validated)
+            self._naming = {str(layer): rule for layer, rule in validated.part.naming.items()}
+            self._naming_places = {layer: document.value_place(("naming", layer)) for layer in self._naming}
             _check_zone(validated.part.time_zone, document.value_place(("time_zone",)), self._findings)
         return validated.record
 
@@ -155,8 +161,9 @@ class _Loading:
             if table is None:
                 continue
             self._note_maker(table, path, document.value_place(("table",)) if validated.part.table else Location(path))
+            fields = partitions(validated.part.partition, document, self._findings)
             if validated.record is not None:
-                yield Source(path.stem, path, table, validated.record, document.places())
+                yield Source(path.stem, path, table, validated.record, fields, document.places())
 
     def _seeds(self) -> Iterator[Source]:
         for path in _files(self._folder / "seeds", _SEEDS):
@@ -216,7 +223,11 @@ class _Loading:
         return tree
 
     def _note_maker(self, table: TableName, path: Path, where: Location) -> None:
-        """Remember who makes a table; two makers of one table, or two sources of one name, are refused."""
+        """Remember who makes a table; two makers of one table, or two sources of one name, are refused.
+
+        So is a name that breaks the project's rule.
+        """
+        check_rule(table, where, self._naming, self._naming_places, self._findings)
         first = self._makers.setdefault(str(table), path)
         if first != path:
             self._findings.add(

@@ -135,6 +135,7 @@ class Source:
     path: Path
     table: TableName
     settings: SourceSettings
+    partition: tuple[Partition, ...] = ()
     places: dict[str, Location] = field(default_factory=dict, compare=False)
 
     def place(self, entry: str = "kind") -> Location:

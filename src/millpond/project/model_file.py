@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from millpond.core.errors import Location
@@ -14,8 +13,8 @@ from millpond.project.checks import checks
 from millpond.project.findings import Findings
 from millpond.project.front_matter import BreakerEntry, FrontMatter, split
 from millpond.project.kinds import check_kind, check_unique
-from millpond.project.model import Breaker, ColumnNotes, Model, Partition
-from millpond.project.partitions import partition
+from millpond.project.model import Breaker, ColumnNotes, Model
+from millpond.project.partitions import partitions
 from millpond.project.settings import seconds
 from millpond.project.text_file import read
 from millpond.project.validation import Validated, validate
@@ -59,7 +58,7 @@ def read_model(path: Path, table: TableName, variables: Variables | None, findin
         delete_when=matter.delete_when,
         tombstones=matter.tombstones,
         exclude=matter.exclude,
-        partition=_partitions(matter, document, findings),
+        partition=partitions(matter.partition, document, findings),
         cluster=matter.cluster,
         checks=_checks(table, validated, document, findings),
         on_fail=matter.on_fail,
@@ -99,27 +98,3 @@ def _checks(
             )
     check_unique(matter.kind, found, findings)
     return found
-
-
-def _partitions(matter: FrontMatter, document: Document, findings: Findings) -> tuple[Partition, ...]:
-    made: list[Partition] = []
-    for position, text in _whole_calls(matter.partition):
-        where = document.value_place(("partition", position))
-        field = partition(text, where, findings)
-        if field is not None and field in made:
-            findings.add("MP-1039", f'"{text}" is a partition field twice', next_step="name it once", where=where)
-        elif field is not None:
-            made.append(field)
-    return tuple(made)
-
-
-def _whole_calls(texts: tuple[str, ...]) -> Iterator[tuple[int, str]]:
-    """The entries, with `bucket(16, id)` put together again where YAML's brackets took its comma for their own."""
-    open_at, call = 0, ""
-    for position, text in enumerate(texts):
-        open_at, call = (open_at, f"{call}, {text}") if call else (position, text)
-        if call.count("(") <= call.count(")"):
-            yield open_at, call
-            call = ""
-    if call:
-        yield open_at, call

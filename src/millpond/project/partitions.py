@@ -3,16 +3,43 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from millpond.core.errors import Location
 from millpond.core.names import closest
 from millpond.project.findings import Findings
 from millpond.project.model import Partition
+from millpond.project.yaml_file import Document
 
 _TIMES = ("year", "month", "day", "hour")
 _COUNTED = ("bucket", "truncate")
 _CALL = re.compile(r"\s*([^\s()]+)\s*\(([^()]*)\)\s*\Z")
 _COLUMN = re.compile(r'\s*(?:"([^"]+)"|([^\s",()]+))\s*\Z')
+
+
+def partitions(texts: tuple[str, ...], document: Document, findings: Findings) -> tuple[Partition, ...]:
+    """Read what stands under `partition`; problems are noted as MP-1024, and as MP-1039 what stands there twice."""
+    made: list[Partition] = []
+    for position, text in _whole_calls(texts):
+        where = document.value_place(("partition", position))
+        field = partition(text, where, findings)
+        if field is not None and field in made:
+            findings.add("MP-1039", f'"{text}" is a partition field twice', next_step="name it once", where=where)
+        elif field is not None:
+            made.append(field)
+    return tuple(made)
+
+
+def _whole_calls(texts: tuple[str, ...]) -> Iterator[tuple[int, str]]:
+    """The entries, with `bucket(16, id)` put together again where YAML's brackets took its comma for their own."""
+    open_at, call = 0, ""
+    for position, text in enumerate(texts):
+        open_at, call = (open_at, f"{call}, {text}") if call else (position, text)
+        if call.count("(") <= call.count(")"):
+            yield open_at, call
+            call = ""
+    if call:
+        yield open_at, call
 
 
 def partition(text: str, where: Location, findings: Findings) -> Partition | None:

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
 
+from millpond.project.naming import NamePattern
+
 T = TypeVar("T")
 
 FORMAT_VERSION = 1
@@ -144,5 +146,9 @@ class ProjectSettings(Declared):
     )
     variables: dict[VariableName, str] = Field(
         default_factory=dict, description="Values for ${NAME}; --var k=v and the process environment come first."
+    )
+    naming: dict[Literal["bronze", "silver", "gold", "platinum"], NamePattern] = Field(
+        default_factory=dict,
+        description="How tables must be called: a layer and the regular expression that each whole name in it matches.",
     )
     time_zone: str = Field("UTC", description="IANA zone for day and hour buckets.")

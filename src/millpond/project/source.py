@@ -45,6 +45,9 @@ class FilesSource(Declared):
         "evolve",
         description="New fields become columns (evolve), go to _rescued (rescue), or refuse the file (freeze).",
     )
+    partition: OneOrMore[str] = Field(
+        (), description="Partition fields of the bronze table, as in a model: of typed columns, or day(_loaded_at)."
+    )
     settle_seconds: float = Field(
         2.0, ge=0, description="A file whose size or time changed within this many seconds is left for later."
     )

@@ -98,7 +98,7 @@ def _note(model: type[BaseModel], document: Document, error: ErrorDetails, findi
         findings.add(
             "MP-1037",
             f'"{entry[-1]}" is no name under "{_dotted(entry[:-1])}"',
-            next_step="use letters, digits and underscores, with a letter first",
+            next_step=_key_step(error),
             where=document.key_place(entry),
         )
     elif error["type"] == "extra_forbidden":
@@ -153,6 +153,12 @@ def _next_step(model: type[BaseModel], entry: Entry, error: ErrorDetails) -> str
         return "give it a value, or remove the key"
     field = _field(model, entry)
     return f"correct the value, which says: {_described(field)}" if field else "write `key: value` lines"
+
+
+def _key_step(error: ErrorDetails) -> str:
+    if error["type"] == "literal_error":
+        return "write one of " + str(error["ctx"]["expected"]).replace("'", "").replace(" or ", ", ")
+    return "use letters, digits and underscores, with a letter first"
 
 
 def _whole(value: Any) -> str:

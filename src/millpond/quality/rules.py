@@ -104,10 +104,10 @@ def _failing(check: Check, schema: Schema) -> tuple[str, str]:
         return _not_in(column, kind, check.values), f"{name} is none of {', '.join(map(str, check.values))}"
     if check.kind == "between":
         low, high = check.values
-        return _not_between(column, kind, low, high), f"{name} is not between {_bound(low)} and {_bound(high)}"
+        return _not_between(column, kind, low, high), f"{name} is not {_range(low, high)}"
     if check.kind == "length":
         low, high = check.values
-        wanted = str(low) if low == high else f"between {_bound(low)} and {_bound(high)}"
+        wanted = str(low) if low == high else _range(low, high)
         return (
             _outside(f"length({column}::VARCHAR)", value(low), value(high)),
             f"the length of {name} is not {wanted}",
@@ -205,5 +205,7 @@ def _closed(pattern: str) -> bool:
     return depth == 0
 
 
-def _bound(given: object) -> str:
-    return "anything" if given is None else str(given)
+def _range(low: object, high: object) -> str:
+    if low is None or high is None:
+        return f"at most {high}" if low is None else f"at least {low}"
+    return f"between {low} and {high}"

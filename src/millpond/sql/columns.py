@@ -38,6 +38,13 @@ def column_place(query: Query, name: str) -> Location | None:
     return None
 
 
+def reading_place(query: Query, name: str) -> Location | None:
+    """Where a column of this name is first read, None where only the engine sees it."""
+    read = (column for column in query.tree.find_all(exp.Column) if column.name.lower() == name.lower())
+    places = [query.place(column) for column in read]
+    return min(places, key=lambda where: (where.line, where.column), default=None)
+
+
 def item_name(item: exp.Expr) -> str | None:
     """The name that a select item gives its column; None for a star or an unnamed expression."""
     if isinstance(item, exp.Alias):

@@ -29,6 +29,7 @@ from millpond.ingest.files.schema import (
     user_columns,
     with_known_header,
 )
+from millpond.ingest.partitioning import unpartitioned
 from millpond.ingest.quarantine import give_way, mended_origins, open_quarantine
 from millpond.ingest.source import Landed, Load
 from millpond.project.model import Project, Source
@@ -60,8 +61,8 @@ def land(source: Source, project: Project, load: Load, discovery: Discovery) -> 
     """Stage everything that was discovered, in transactions of its own.
 
     Raises IngestError MP-5004 when a file changed though the source refuses that, MP-5005 to MP-5007 for a frozen
-    schema, MP-5008 and MP-5009 when files do not hold still, MP-5011 when the disk fails, MP-5001 and MP-5012 for
-    addresses that cannot be looked at.
+    schema, MP-5008 and MP-5009 when files do not hold still, MP-5011 when the disk fails, MP-5013 when the table
+    cannot be partitioned as declared, MP-5001 and MP-5012 for addresses that cannot be looked at.
     """
     _refuse(source, discovery)
     session, catalog, stage = load.session, load.catalog, load.stage
@@ -140,11 +141,17 @@ def _read_all(
 def _shape_table(
     source: Source, stage: Stage, existing: Schema | None, added: tuple[Column, ...], readables: Sequence[Readable]
 ) -> None:
+    schema = bronze_schema((*user_columns(existing), *added))
+    if existing is None and not added and all(readable.nothing for readable in readables):
+        return
+    if problem := unpartitioned(source, schema):
+        raise problem
     if existing is not None:
         if added:
             stage.add_columns(source.table, added)
-    elif added or not all(readable.nothing for readable in readables):
-        stage.create_table(source.table, bronze_schema(added))
+        stage.repartition(source.table, source.partition)
+    else:
+        stage.create_table(source.table, schema, source.partition)
 
 
 def _replace(

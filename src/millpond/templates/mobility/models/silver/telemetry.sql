@@ -4,10 +4,10 @@ kind: append
 key: [vehicle_id, ts]
 partition: [day(ts)]
 checks:
+  - not_null: [vehicle_id, latitude, longitude]
   - regex: {vehicle_id: '^[A-Z]{2}\d{6}$'}
   - in: {vehicle_type: [scooter, ebike, car, van]}
   - between: {battery: [0, 100]}
-  - not_null: latitude
 on_fail: quarantine
 ---*/
 SELECT
@@ -15,7 +15,12 @@ SELECT
     vehicle_type,
     ts::TIMESTAMP AS ts,
     battery::INTEGER AS battery,
+    CASE
+        WHEN battery::INTEGER < 10 THEN 'critical'
+        WHEN battery::INTEGER < 30 THEN 'low'
+        WHEN battery::INTEGER < 70 THEN 'medium'
+        WHEN battery::INTEGER >= 70 THEN 'good'
+    END AS battery_status,
     latitude::DOUBLE AS latitude,
-    longitude::DOUBLE AS longitude,
-    zone_id
+    longitude::DOUBLE AS longitude
 FROM bronze.telemetry
