@@ -9,6 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from millpond.core.names import TableName
+from millpond.core.schema import Column, Schema
+from millpond.pipeline.validation import validate
 from millpond.testing import TemporaryLake, temporary_lake
 
 QUERIES = {
@@ -40,11 +43,16 @@ QUERIES = {
         "SELECT city, count(*) AS n, sum(count(*)) OVER (ORDER BY city)::BIGINT AS running "
         "FROM silver.orders GROUP BY city"
     ),
+    "week": (
+        "SELECT city, day, count(*) AS n, sum(count(*)) OVER (PARTITION BY city ORDER BY day "
+        "RANGE BETWEEN INTERVAL 26 DAYS PRECEDING AND CURRENT ROW)::BIGINT AS recent "
+        "FROM silver.orders GROUP BY city, day"
+    ),
     "names": "SELECT DISTINCT city FROM silver.orders",
     "first": "SELECT city, id FROM silver.orders QUALIFY row_number() OVER (PARTITION BY city ORDER BY id) = 1",
     "limited": "SELECT city, count(*) AS n FROM silver.orders GROUP BY city ORDER BY city LIMIT 2",
 }
-KEYS = {"months": "[city, month]"}
+KEYS = {"months": "[city, month]", "week": "[city, day]"}
 
 PROJECT = {
     "millpond.yaml": "version: 1\nname: shop\n",
@@ -126,3 +134,43 @@ def test_where_groups_meet_all_of_them_are_computed() -> None:
             {"city": "Bern", "running": 2},
             {"city": "Rome", "running": 3},
         ]
+
+
+def test_a_late_row_changes_the_times_that_look_back_on_it_and_no_others() -> None:
+    """The step says from where on it recomputes; the ledger shows that rows out of reach were not looked at."""
+    days = [f"2026-0{month}-01" for month in range(1, 7)]
+    with temporary_lake(PROJECT) as lake:
+        deliver(lake, "a", [(n, 1, "Oslo", day, "1", "1.00", "a") for n, day in enumerate(days, start=1)])
+        lake.deliver("data/b.csv", "id,version,city,day,pieces,amount,note\n9,1,Oslo,2026-02-20,1,1.00,a\n")
+        report = lake.run()
+        ledger = report.outcomes[TableName("gold", "week")].ledger
+        assert ledger is not None
+        assert (ledger.inserted, ledger.updated, ledger.unchanged) == (1, 1, 0)
+        assert lake.rows("SELECT day::VARCHAR AS day, recent FROM gold.week WHERE recent > 1 ORDER BY day") == [
+            {"day": "2026-02-20", "recent": 2},
+            {"day": "2026-03-01", "recent": 2},
+        ]
+
+
+@pytest.mark.parametrize(
+    ("lookback", "window", "told"),
+    [
+        ("7d", "RANGE BETWEEN INTERVAL 27 DAYS PRECEDING AND CURRENT ROW", "reach back 2,332,800 seconds"),
+        ("28d", "ROWS BETWEEN 27 PRECEDING AND CURRENT ROW", "no frame such as RANGE"),
+        ("28d", "RANGE BETWEEN INTERVAL 27 DAYS PRECEDING AND CURRENT ROW", ""),
+    ],
+)
+def test_check_holds_windows_to_the_lookback(lookback: str, window: str, told: str) -> None:
+    """A frame that reaches further, or of which nothing can be told, is refused at the entry's own place."""
+    model = (
+        f"/*---\nkind: aggregate\nkey: [city, day]\nlookback: {lookback}\n---*/\nSELECT city, day, sum(count(*)) "
+        f"OVER (PARTITION BY city ORDER BY day {window})::BIGINT AS n FROM silver.orders GROUP BY city, day\n"
+    )
+    files = {name: text for name, text in PROJECT.items() if not name.startswith("models/gold")}
+    with temporary_lake({**files, "models/gold/week.sql": model}) as lake:
+        columns = ["id", "version", "city", "day", "pieces", "amount", "note"]
+        bronze = Schema(tuple(Column(name, "VARCHAR") for name in columns))
+        findings = validate(lake.lakehouse.project, lake.lakehouse.engine, {TableName("bronze", "orders"): bronze}, {})
+        wanted = [("MP-2106", 4)] if told else []
+        assert [(found.code, found.where.line if found.where else 0) for found in findings] == wanted
+        assert all(told in found.message for found in findings)

@@ -19,7 +19,7 @@ from millpond.pipeline.inputs import InputChanges, read_changes
 from millpond.pipeline.merging import has_states, merging_of
 from millpond.pipeline.outcome import Outcome
 from millpond.pipeline.plan import BuildStep, InputRange
-from millpond.pipeline.recompute import recompute_groups, recompute_whole
+from millpond.pipeline.recompute import recompute_groups, recompute_span, recompute_whole
 from millpond.pipeline.roles import table_columns, table_lineage
 from millpond.pipeline.scd2 import version_rows
 from millpond.pipeline.snapshot import compare_states
@@ -29,6 +29,7 @@ from millpond.pipeline.target import evolve, output_schema, prepare
 from millpond.pipeline.upsert import upsert_rows
 from millpond.pipeline.workbench import Workbench
 from millpond.sql.lineage import lineage
+from millpond.sql.lookback import Lookback
 from millpond.sql.merging import Merging
 from millpond.sql.quarantine import either, of_ids
 
@@ -170,6 +171,8 @@ def done(building: Building, step: BuildStep) -> Work:
         return Work(*append_rows(bench, session, stage, model, news, schema, filled=filled), scope)
     if step.mode == "groups" and model.groups is not None and filled:
         return Work(*recompute_groups(building, model.groups), scope)
+    if step.mode == "groups" and isinstance(model.lookback, Lookback) and filled:
+        return Work(*recompute_span(building, model.lookback), scope)
     return Work(*recompute_whole(building), scope)
 
 

@@ -13,6 +13,7 @@ from millpond.project.model import ColumnNotes, Model
 from millpond.sql.expansion import NO_MACROS, Library, expand, expand_text
 from millpond.sql.fingerprint import canonical
 from millpond.sql.groups import GroupKey, group_expressions
+from millpond.sql.lookback import Lookback, find_lookback
 from millpond.sql.parse import Query, parse_written
 from millpond.sql.references import Reference, inputs
 from millpond.sql.row_expression import tables_of
@@ -22,7 +23,10 @@ from millpond.sql.transpile import transpile
 
 @dataclass(frozen=True)
 class CompiledModel:
-    """One model with its query. `groups` is None unless an aggregate's groups can be found in its only input."""
+    """One model with its query. `groups` is None unless an aggregate's groups can be found in its only input.
+
+    `lookback` is how far the rows of a moment look back where groups meet in windows only, else why that is not told.
+    """
 
     model: Model
     query: Query
@@ -31,6 +35,7 @@ class CompiledModel:
     groups: GroupKey | None
     compared: tuple[Reference, ...] = ()
     """Tables that checks look into: they come first, but their changes are no reason to build the model again."""
+    lookback: Lookback | str = ""
 
     @property
     def table(self) -> TableName:
@@ -52,7 +57,7 @@ class CompiledModel:
         """Whether the model is brought up to date from its input's changes alone."""
         if self.model.kind in ("append", "upsert", "scd2"):
             return self.shape.row_preserving
-        return self.model.kind == "aggregate" and self.groups is not None
+        return self.model.kind == "aggregate" and (self.groups is not None or isinstance(self.lookback, Lookback))
 
     def state(self) -> ModelState:
         """The definition that a build of this model is recorded with."""
@@ -84,8 +89,10 @@ def compile_model(model: Model, library: Library = NO_MACROS) -> CompiledModel:
     query = parse_written(written, model.path)
     references = inputs(query)
     model = _without_macros(model, library)
-    groups = group_expressions(query, model.key) if model.kind == "aggregate" and model.key else None
-    return CompiledModel(model, query, references, shape(query), groups, _compared(model))
+    grouped = model.kind == "aggregate" and bool(model.key)
+    groups = group_expressions(query, model.key) if grouped else None
+    lookback = find_lookback(query, model.key) if grouped and groups is None else ""
+    return CompiledModel(model, query, references, shape(query), groups, _compared(model), lookback)
 
 
 def _without_macros(model: Model, library: Library) -> Model:

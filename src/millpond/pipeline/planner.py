@@ -16,6 +16,7 @@ from millpond.pipeline.plan import BuildMode, BuildStep, DropStep, InputRange, L
 from millpond.pipeline.unique import rejects_repeats
 from millpond.project.model import ModelKind
 from millpond.sql.evolution import UNCHANGED
+from millpond.sql.lookback import Lookback
 
 _KEEPS = "adds the changes to the states of their groups"
 _TRIAL = "its circuit is open: tries one increment"
@@ -155,6 +156,8 @@ def _first_note(model: CompiledModel) -> str:
 
 
 def _note(model: CompiledModel) -> str:
+    if model.incremental and isinstance(model.lookback, Lookback):
+        return f"recomputes from the earliest changed {model.lookback.column} on, as far as rows look back"
     if model.incremental:
         return _INCREMENTAL.get(model.model.kind, "")
     if model.model.kind in ("append", "upsert", "scd2"):

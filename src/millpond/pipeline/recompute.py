@@ -1,4 +1,4 @@
-"""Steps that compute rows anew: the groups that changed, or everything."""
+"""Steps that compute rows anew: the groups that changed, a span of time, or everything."""
 
 from __future__ import annotations
 
@@ -30,6 +30,14 @@ from millpond.sql.difference import (
     repeated_key,
 )
 from millpond.sql.groups import GroupKey
+from millpond.sql.lookback import (
+    Lookback,
+    changed_span,
+    create_spanned,
+    create_spanned_groups,
+    span,
+    spanned_output,
+)
 from millpond.sql.rewrite import replace_inputs
 from millpond.sql.staging import Staging
 
@@ -49,6 +57,20 @@ def recompute_groups(building: Building, groups: GroupKey) -> tuple[Ledger, tupl
     forget_replaced(session, model.model, group_keys(model.model.key))
     judged = _stage(building.bench, session, building.stage, model, query, schema)
     difference = Difference(model.table, schema.names, model.model.key, grouped=True)
+    return _apply(building.bench, session, building.stage, model, schema, judged, difference)
+
+
+def recompute_span(building: Building, lookback: Lookback) -> tuple[Ledger, tuple[Verdict, ...]]:
+    """Compute the rows of the times of changed rows again, and of the times that look back on them."""
+    session, model, schema, (news,) = building.session, building.model, building.schema, building.news
+    _prepare_beside(building, filled=True)
+    within = span(lookback, session.rows(changed_span(lookback, news.queries()))[0])
+    session.execute(create_spanned(_NARROWED, lookback.input, within))
+    query = spanned_output(replace_inputs(model.query, {lookback.input: _NARROWED}).text(), within)
+    judged = _stage(building.bench, session, building.stage, model, query, schema)
+    session.execute(create_spanned_groups(model.table, model.model.key, within))
+    forget_replaced(session, model.model, group_keys(model.model.key))
+    difference = Difference(model.table, schema.names, model.model.key, grouped=False, among=within.compared)
     return _apply(building.bench, session, building.stage, model, schema, judged, difference)
 
 

@@ -20,6 +20,7 @@ from millpond.pipeline.roles import role_problems, table_columns
 from millpond.project.model import Model, Project
 from millpond.sql.binding import create_empty, create_schema, open_lake, probe
 from millpond.sql.columns import reading_place
+from millpond.sql.lookback import Lookback
 from millpond.sql.marks import mark
 from millpond.sql.references import volatile
 
@@ -105,7 +106,7 @@ def _bind(
             findings.append(_engine_finding(model, wrong, bound))
             bound.pop(model.table, None)
             continue
-        problems = _outputs(model.model, schema) + _volatile(model)
+        problems = _outputs(model.model, schema) + _volatile(model) + _lookback(model)
         findings += problems
         if any(problem.code in ("MP-2034", "MP-2104") for problem in problems):
             bound.pop(model.table, None)
@@ -186,6 +187,21 @@ def _type_problem(model: Model, column: Column) -> list[Finding]:
         return []
     told = f"column {column.name!r} of {model.table} has the type {column.type}: {problem}"
     return [Finding("MP-2040", told, "cast it to a type that every engine can hold", Location(model.path))]
+
+
+def _lookback(model: CompiledModel) -> list[Finding]:
+    """What the author says of windows, and the query does not keep to."""
+    most, found = model.model.lookback, model.lookback
+    if most is None or model.groups is not None:
+        return []
+    if isinstance(found, Lookback) and found.seconds <= most:
+        return []
+    told = found if isinstance(found, str) else f"its windows reach back {found.seconds:,} seconds, and not {most:,}"
+    step = "order windows by a time of the key: RANGE BETWEEN INTERVAL 27 DAYS PRECEDING AND CURRENT ROW"
+    if isinstance(found, Lookback):
+        step = "say a longer lookback, or shorten the frames"
+    where = model.model.place("lookback")
+    return [Finding("MP-2106", f"{model.table} does not keep to its lookback: {told}", step, where)]
 
 
 def _volatile(model: CompiledModel) -> list[Finding]:

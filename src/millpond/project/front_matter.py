@@ -89,6 +89,10 @@ class FrontMatter(Declared):
         description="For upsert and scd2: columns of the query that checks and delete_when look at, and that the table "
         "does not keep.",
     )
+    lookback: Duration | None = Field(
+        None,
+        description="For aggregate: how far its windows reach back at most; `check` holds the query to it.",
+    )
     partition: OneOrMore[Column] = Field(
         (),
         description="Partition fields: year(c), month(c), day(c), hour(c), bucket(n, c), truncate(n, c) or a column.",

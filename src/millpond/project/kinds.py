@@ -16,6 +16,7 @@ _BELONGS: Mapping[str, tuple[ModelKind, ...]] = {
     "delete_when": ("upsert", "scd2"),
     "tombstones": ("upsert", "scd2"),
     "exclude": ("upsert", "scd2"),
+    "lookback": ("aggregate",),
 }
 """Which kinds take an entry."""
 

@@ -92,6 +92,8 @@ class Model:
     delete_when: str | None = None
     tombstones: bool = False
     exclude: tuple[str, ...] = ()
+    lookback: int | None = None
+    """Seconds that windows may reach back."""
     partition: tuple[Partition, ...] = ()
     cluster: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()

@@ -58,6 +58,7 @@ def read_model(path: Path, table: TableName, variables: Variables | None, findin
         delete_when=matter.delete_when,
         tombstones=matter.tombstones,
         exclude=matter.exclude,
+        lookback=None if matter.lookback is None else seconds(matter.lookback),
         partition=partitions(matter.partition, document, findings),
         cluster=matter.cluster,
         checks=_checks(table, validated, document, findings),

@@ -42,7 +42,7 @@ def group_expressions(query: Query, key: Sequence[str], columns: Collection[str]
     chain = levels(query.tree)
     if isinstance(chain, str) or not key:
         return None
-    if any(isinstance(node, exp.Query) for level in chain for part in _parts(level) for node in part.walk()):
+    if has_subqueries(chain):
         return None
     bottom = chain[0].table
     try:
@@ -54,19 +54,29 @@ def group_expressions(query: Query, key: Sequence[str], columns: Collection[str]
     found = [expression for expression in traced if expression is not None]
     if len(found) < len(key):
         return None
-    if not all(_keeps_groups(trace, index, level, found) for index, level in enumerate(chain)):
+    if not all(keeps_groups(trace, index, level, found) for index, level in enumerate(chain)):
         return None
     return GroupKey(name, tuple(render(expression) for expression in found))
 
 
-def _keeps_groups(trace: Trace, index: int, level: Level, key: Sequence[exp.Expr]) -> bool:
-    """Whether this SELECT never lets rows of different keys meet."""
+def has_subqueries(chain: Sequence[Level]) -> bool:
+    """Whether an expression of the chain holds a query of its own."""
+    return any(isinstance(node, exp.Query) for level in chain for part in level_parts(level) for node in part.walk())
+
+
+def keeps_groups(
+    trace: Trace, index: int, level: Level, key: Sequence[exp.Expr], apart_from: Sequence[exp.Window] = ()
+) -> bool:
+    """Whether this SELECT never lets rows of different keys meet, but for those windows."""
     select = level.select
     if any(value for clause, value in select.args.items() if clause not in _FILTERABLE):
         return False
-    windows = [node for part in _parts(level) for node in part.find_all(exp.Window)]
+    windows = [node for part in level_parts(level) for node in part.find_all(exp.Window)]
+    excused = {id(window) for window in apart_from}
     for window in windows:
-        partition = _partition(window, select)
+        if id(window) in excused:
+            continue
+        partition = partition_of(window, select)
         if partition is None or not _determines(trace, index, partition, key):
             return False
     distinct = select.args.get("distinct")
@@ -74,7 +84,7 @@ def _keeps_groups(trace: Trace, index: int, level: Level, key: Sequence[exp.Expr
         return False
     group = select.args.get("group")
     if group is None:
-        return not any(aggregates(part) for part in _parts(level))
+        return not any(aggregates(part) for part in level_parts(level))
     given = grouped(select, group)
     return given is not None and _determines(trace, index, given, key, aliases_first=True)
 
@@ -87,7 +97,7 @@ def _determines(
     return all(determined(wanted, known) for wanted in key)
 
 
-def _partition(window: exp.Window, select: exp.Select) -> list[exp.Expr] | None:
+def partition_of(window: exp.Window, select: exp.Select) -> list[exp.Expr] | None:
     """What a window partitions by, looked up where it is named; None when the name leads nowhere."""
     partition = list(window.args.get("partition_by") or ())
     name = window.args.get("alias")
@@ -95,7 +105,7 @@ def _partition(window: exp.Window, select: exp.Select) -> list[exp.Expr] | None:
         return partition
     for named in select.args.get("windows") or ():
         if named.this.name.lower() == name.name.lower():
-            return _partition(named, select)
+            return partition_of(named, select)
     return None
 
 
@@ -135,7 +145,7 @@ def _windowed(node: exp.Expr) -> bool:
     return isinstance(parent, exp.Window) and parent.this is node
 
 
-def _parts(level: Level) -> list[exp.Expr]:
+def level_parts(level: Level) -> list[exp.Expr]:
     """The clauses of a SELECT that hold expressions, without what it reads from."""
     clauses = [level.select.args.get(name) for name in ("where", "group", "having", "qualify", "order")]
     parts = [*level.select.expressions, *clauses, *(level.select.args.get("windows") or ())]
