@@ -10,14 +10,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from pyiceberg.catalog import load_catalog
 
+from millpond.catalog.client_tokens import WRITE, ClientTokens
+from millpond.catalog.connections import Door
+from millpond.catalog.gateway.server import Gateway
+from millpond.testing import temporary_lake
 from tests.services.everyone import Everyone, everyone_together
-from tests.services.spark import settings
+from tests.services.printed import ODD, Printed
 
 _REQUIRED = os.environ.get("MILLPOND_REQUIRE_SERVICES") == "1"
-_STATIC = ("spark.jars.packages", "spark.sql.extensions", "spark.sql.session.timeZone")
-"""Settings that a running Spark does not take; the others name a catalog, and each test has its own."""
 
 
 def missing(reason: str) -> None:
@@ -28,8 +32,24 @@ def missing(reason: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def spark_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A Spark Connect server with Iceberg's runtime, and a session on it."""
+def printed() -> Iterator[Printed]:
+    """A lake behind a gateway that asks for a token, with a table whose name wants quoting, and what `connect` says."""
+    with temporary_lake({"millpond.yaml": "version: 1\nname: printed\n"}) as lake:
+        catalog = lake.lakehouse.catalog
+        gateway = Gateway(catalog, outside=True)
+        endpoint = gateway.start()
+        token, _ = ClientTokens(catalog).create("visitor", WRITE, "owner")
+        client = load_catalog("lake", type="rest", uri=endpoint, warehouse="prod", token=token)
+        client.create_namespace(ODD.layer)
+        rows = pa.table({"id": pa.array([41, 42], pa.int64())})
+        client.create_table((ODD.layer, ODD.name), schema=rows.schema).append(rows)
+        yield Printed(lake, Door(endpoint, "prod", ODD, token=True), token)
+        gateway.stop()
+
+
+@pytest.fixture(scope="session")
+def spark_server(tmp_path_factory: pytest.TempPathFactory, printed: Printed) -> Iterator[Any]:
+    """A Spark Connect server that was started by what `connect spark` prints, and a session on it."""
     if importlib.util.find_spec("pyspark") is None:
         missing("pyspark is not installed: make test-services installs it")
     if shutil.which("java") is None:
@@ -37,14 +57,13 @@ def spark_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from pyspark.sql import SparkSession
 
     home = tmp_path_factory.mktemp("spark")
+    (home / "spark-defaults.conf").write_text(printed.text("spark"))
     builder = SparkSession.builder.config("spark.driver.memory", "1g").config("spark.ui.enabled", "false")
     builder = builder.config("spark.sql.shuffle.partitions", "2").config("spark.sql.warehouse.dir", str(home))
-    for name, value in settings("http://127.0.0.1:1/iceberg").items():
-        if name in _STATIC:
-            builder = builder.config(name, value)
     here = Path.cwd()
     os.chdir(home)
-    with warnings.catch_warnings():
+    with pytest.MonkeyPatch.context() as environment, warnings.catch_warnings():
+        environment.setenv("SPARK_CONF_DIR", str(home))
         # The server has the settings it was started with; the session then tries to set them again.
         warnings.filterwarnings("ignore", message="Failed to set")
         session = builder.remote("local[2]").getOrCreate()

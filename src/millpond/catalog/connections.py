@@ -96,8 +96,10 @@ def _spark(door: Door) -> str:
         "spark.sql.session.timeZone": "UTC",
     }
     if door.token:
+        settings["spark.sql.catalog.lake.rest.auth.type"] = "oauth2"
+        settings["spark.sql.catalog.lake.oauth2-server-uri"] = f"{door.endpoint}/v1/oauth/tokens"
         settings["spark.sql.catalog.lake.token"] = "paste the token here"
-    lines = "\n".join(f"{name:<38} {value}" for name, value in settings.items())
+    lines = "\n".join(f"{name:<40} {value}" for name, value in settings.items())
     return f"""\
 # conf/spark-defaults.conf of Spark {SPARK}, then: SELECT * FROM lake.{_backquoted(door.table)} LIMIT 5
 {lines}
@@ -105,7 +107,7 @@ def _spark(door: Door) -> str:
 
 
 def _sail(door: Door) -> str:
-    rights = ', token="$MILLPOND_TOKEN"' if door.token else ""
+    rights = ', bearer_access_token="$MILLPOND_TOKEN"' if door.token else ""
     return f"""\
 # Sail 0.7, with: pip install pysail; then any Spark Connect client at sc://127.0.0.1:15013
 export SAIL_CATALOG__LIST="[{{name=\\"lake\\", type=\\"iceberg-rest\\", uri=\\"{door.endpoint}\\", \
@@ -117,6 +119,7 @@ sail spark server --port 15013
 
 def _trino(door: Door) -> str:
     rights = "\niceberg.rest-catalog.security=OAUTH2\niceberg.rest-catalog.oauth2.token=${ENV:MILLPOND_TOKEN}"
+    # The files of a lake on a local disk are named by plain paths, which of Trino's file systems this one alone reads.
     return f"""\
 # etc/catalog/lake.properties of Trino, then: SELECT * FROM lake.{door.table.quoted} LIMIT 5
 connector.name=iceberg
@@ -124,8 +127,7 @@ iceberg.catalog.type=rest
 iceberg.rest-catalog.uri={door.endpoint}
 iceberg.rest-catalog.warehouse={door.environment}{rights if door.token else ""}
 iceberg.register-table-procedure.enabled=true
-fs.native-local.enabled=true
-local.location=/
+fs.hadoop.enabled=true
 """
 
 

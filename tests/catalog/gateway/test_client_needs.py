@@ -314,3 +314,10 @@ def test_no_failure_after_a_commit_looks_like_a_refusal(
     answer = web.post("/namespaces/s/tables/t", json=update, headers=headers)
     assert answer.json()["metadata"]["properties"] == KEPT | {"a": "1"}
     assert catalog.head() == number + 1
+
+
+def test_a_plus_in_a_path_is_a_space(web: httpx.Client) -> None:
+    """As the Java library of Trino 476 writes one; a plus in a name comes as %2B."""
+    uuids = {name: made(web, name)["metadata"]["table-uuid"] for name in ("a b", "a+b")}
+    for path, name in (("a+b", "a b"), ("a%20b", "a b"), ("a%2Bb", "a+b")):
+        assert web.get(f"/namespaces/s/tables/{path}").json()["metadata"]["table-uuid"] == uuids[name]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import urllib.parse
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from millpond.catalog.catalog import Catalog
 from millpond.catalog.gateway import layers, oauth, tables, views
@@ -118,7 +121,24 @@ def application(
         for path in dict.fromkeys(point.path for point in offered):
             points = {point.method: point for point in offered if point.path == path}
             routes.append(Route(start + path, _endpoint(door, points), methods=list(points)))
-    return Starlette(routes=routes, exception_handlers={HTTPException: _unknown})
+    handlers = {HTTPException: _unknown}
+    return Starlette(routes=routes, exception_handlers=handlers, middleware=[Middleware(_Spaces)])
+
+
+class _Spaces:
+    """Reads a plus in a path as a space, as the specification's reference server does: older Java clients write it so.
+
+    Every client writes a plus of a name as %2B.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raw = scope.get("raw_path") or b""
+        if b"+" in raw:
+            scope = {**scope, "path": urllib.parse.unquote(raw.replace(b"+", b"%20").decode("ascii", "replace"))}
+        await self._app(scope, receive, send)
 
 
 async def _unknown(_request: Request, error: Exception) -> Response:
