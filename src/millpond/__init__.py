@@ -7,10 +7,15 @@ from millpond.core.plugins import lookup
 if TYPE_CHECKING:
     from millpond.lakehouse import Lakehouse
     from millpond.lakehouse import open_lakehouse as open  # noqa: A004 - read as millpond.open
+    from millpond.project.declaring import model
 
-__all__ = ["Lakehouse", "open"]
+__all__ = ["Lakehouse", "model", "open"]
 
-_PUBLIC = {"Lakehouse": "millpond.lakehouse:Lakehouse", "open": "millpond.lakehouse:open_lakehouse"}
+_PUBLIC = {
+    "Lakehouse": "millpond.lakehouse:Lakehouse",
+    "model": "millpond.project.declaring:model",
+    "open": "millpond.lakehouse:open_lakehouse",
+}
 
 
 def __getattr__(name: str) -> Any:

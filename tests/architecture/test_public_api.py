@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import millpond
 
-PINNED: tuple[str, ...] = ("Lakehouse", "open")
+PINNED: tuple[str, ...] = ("Lakehouse", "model", "open")
 
 
 def test_the_public_names_are_pinned() -> None:

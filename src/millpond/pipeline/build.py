@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from millpond.catalog.commits import Commit, Cursor, Edge, Ledger, Verdict
 from millpond.catalog.staging import Stage
 from millpond.core.errors import QualityError
+from millpond.core.names import TableName
+from millpond.core.schema import Schema
 from millpond.engines.engine import Session
 from millpond.ingest.quarantine import judged_anew
 from millpond.pipeline.append import append_rows
@@ -14,6 +17,7 @@ from millpond.pipeline.building import Building, Work
 from millpond.pipeline.circuit import circuit_after, stop, taken_until
 from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.contract import declared
+from millpond.pipeline.function import computed
 from millpond.pipeline.healing import judged_scope
 from millpond.pipeline.inputs import InputChanges, read_changes
 from millpond.pipeline.merging import has_states, merging_of
@@ -86,7 +90,8 @@ def begun(
     news: tuple[InputChanges, ...],
     merging: Merging | None = None,
 ) -> Building:
-    """The build of a model, with its table made ready."""
+    """The build of a model, with its table made ready, and where it is a function's, with the rows that this gave."""
+    model = computed(bench, session, model)
     described = session.describe(model.query.text())
     schema = output_schema(described, model)
     kept = declared(model.model, table_columns(model.model, schema))
@@ -188,6 +193,13 @@ def _commit(bench: Workbench, model: CompiledModel, base: int, ledger: Ledger, v
         cursors=tuple(Cursor(model.table, name, base) for name in model.inputs),
         ledger=ledger,
         verdicts=verdicts,
-        lineage=table_lineage(model.model, (Edge(model.table, *edge) for edge in lineage(model.query, schemas))),
+        lineage=table_lineage(model.model, (Edge(model.table, *edge) for edge in _lineage(model, schemas))),
         models=(model.state(),),
     )
+
+
+def _lineage(model: CompiledModel, schemas: Mapping[TableName, Schema]) -> tuple[tuple[str, TableName, str], ...]:
+    """From which columns each column was made; a function's may be made of all that it reads."""
+    if model.model.function is None:
+        return lineage(model.query, schemas)
+    return tuple((name, table, "*") for name in model.model.columns for table in model.inputs)

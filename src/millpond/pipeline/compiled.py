@@ -7,11 +7,14 @@ import json
 from dataclasses import asdict, dataclass, replace
 
 from millpond.catalog.commits import ModelState
+from millpond.core.errors import Location
 from millpond.core.names import TableName
+from millpond.core.schema import Column
 from millpond.project.check import Check
-from millpond.project.model import ColumnNotes, Model
+from millpond.project.model import ColumnNotes, Function, Model
 from millpond.sql.expansion import NO_MACROS, Library, expand, expand_text
 from millpond.sql.fingerprint import canonical
+from millpond.sql.given import promised
 from millpond.sql.groups import GroupKey, group_expressions
 from millpond.sql.lookback import Lookback, find_lookback
 from millpond.sql.parse import Query, parse_written
@@ -70,6 +73,7 @@ class CompiledModel:
         }
         # What a kind alone has is no part of the others' definitions, so that a new one changes none of them.
         parts |= {name: said for name in OF_SOME_KINDS if (said := getattr(self.model, name))}
+        parts |= {"function": self.model.function.text} if self.model.function is not None else {}
         about = _about(self.model)
         parts |= {"about": about} if about != nothing_said() else {}
         definition = json.dumps(parts, sort_keys=True, default=str)
@@ -85,6 +89,8 @@ def compile_model(model: Model, library: Library = NO_MACROS) -> CompiledModel:
     Raises ModelError at the author's line and column, ProjectError MP-1311 for what cannot be translated, MP-1309 and
     MP-1310 for calls of macros.
     """
+    if model.function is not None:
+        return _of_function(_without_macros(model, library), model.function)
     written = expand(transpile(model.file, model.dialect), model.path, library)
     query = parse_written(written, model.path)
     references = inputs(query)
@@ -93,6 +99,23 @@ def compile_model(model: Model, library: Library = NO_MACROS) -> CompiledModel:
     groups = group_expressions(query, model.key) if grouped else None
     lookback = find_lookback(query, model.key) if grouped and groups is None else ""
     return CompiledModel(model, query, references, shape(query), groups, _compared(model), lookback)
+
+
+def _of_function(model: Model, function: Function) -> CompiledModel:
+    """A Python model: all that is known of its rows is declared."""
+    query = promised(declared_columns(model), model.path)
+    references = tuple(Reference(table, model.place(f"inputs.{name}")) for name, table in function.inputs)
+    unknown = Shape(False, "a function may look at all rows", None)
+    return CompiledModel(model, query, references, unknown, None, _compared(model))
+
+
+def declared_columns(model: Model) -> tuple[tuple[Column, Location], ...]:
+    """The columns that a model declares with a type, and where it says so."""
+    return tuple(
+        (Column(name, notes.type), model.place(f"columns.{name}.type"))
+        for name, notes in model.columns.items()
+        if notes.type is not None
+    )
 
 
 def _without_macros(model: Model, library: Library) -> Model:

@@ -57,6 +57,7 @@ def change(built: ModelState, model: CompiledModel, inputs: Mapping[str, str] | 
     names = dict(columns.renamed) if columns is not None else {}
     differs = [part for part in ("kind", "key", *OF_SOME_KINDS) if _renamed(before.get(part), names) != after.get(part)]
     differs += ["sql"] if columns is None else []
+    differs += ["function"] if before.get("function") != after.get("function") else []
     was, now = _checks(before, names), _checks(after, {})
     differs += ["checks"] if [*filter(_rejects, was)] != [*filter(_rejects, now)] else []
     others = ["checks"] if was != now and "checks" not in differs else []

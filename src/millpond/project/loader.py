@@ -12,6 +12,7 @@ from millpond.core.errors import Finding, FindingsError, Location, ProjectError
 from millpond.core.names import LAYERS, TableName, closest, is_plain
 from millpond.core.plugins import lookup
 from millpond.project.findings import Findings
+from millpond.project.function_file import read_function
 from millpond.project.model import Model, Project, Source
 from millpond.project.model_file import read_model
 from millpond.project.naming import check_rule
@@ -181,19 +182,26 @@ class _Loading:
 
     def _models(self) -> Iterator[Model]:
         root = self._folder / "models"
-        for path in _files(root, (".sql",)):
+        for path in _files(root, (".sql", ".py")):
+            if path.suffix == ".py" and path.stem.startswith("_"):
+                continue  # what functions share
             layer = path.relative_to(root).parts[0]
             if layer not in LAYERS:
                 _refuse_layer(path, None if path.parent == root else layer, self._findings)
             elif _check_name(path, self._findings):
                 self._note_maker(TableName(layer, path.stem), path, Location(path))
                 try:
-                    model = read_model(path, TableName(layer, path.stem), self._variables, self._findings)
+                    model = self._model(path, TableName(layer, path.stem))
                 except ProjectError as error:
                     self._findings.take(error)
                 else:
                     if model is not None:
                         yield model
+
+    def _model(self, path: Path, table: TableName) -> Model | None:
+        if path.suffix == ".py":
+            return read_function(path, table, self._findings)
+        return read_model(path, table, self._variables, self._findings)
 
     def _macros(self, findings: Findings) -> Iterator[SqlFile]:
         variables = self._variables.noting(findings) if self._variables else None

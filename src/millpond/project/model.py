@@ -73,8 +73,18 @@ class Breaker:
 
 
 @dataclass(frozen=True)
+class Function:
+    """The function of a Python model: its name, the table that each argument reads, and the text of its file."""
+
+    name: str
+    inputs: tuple[tuple[str, TableName], ...]
+    text: str
+    """Without layout, comments and declaration."""
+
+
+@dataclass(frozen=True)
 class Model:
-    """A SQL file under `models/<layer>/` that makes the table `<layer>.<file name>`.
+    """A SQL (or Python) file under `models/<layer>/` that makes the table `<layer>.<file name>`.
 
     `sql` is the file's text with the front matter blanked out (spaces and newlines kept), so that every line and
     column in it is the author's own, and with `${NAME}` replaced by values of one line; `file` knows the
@@ -104,6 +114,8 @@ class Model:
     description: str | None = None
     owner: str | None = None
     tags: tuple[str, ...] = ()
+    function: Function | None = None
+    """What makes the rows of a Python model, whose `sql` is empty."""
     places: dict[str, Location] = field(default_factory=dict, compare=False)
     """Where each front-matter entry stands, by dotted path such as `key.0` or `checks.1`."""
     shifts: tuple[Shift, ...] = field(default=(), compare=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from pathlib import Path
+from typing import TypeVar
 
 from millpond.core.errors import Location
 from millpond.core.names import TableName
@@ -16,10 +17,13 @@ from millpond.project.kinds import check_kind, check_unique
 from millpond.project.model import Breaker, ColumnNotes, Model
 from millpond.project.partitions import partitions
 from millpond.project.settings import seconds
+from millpond.project.sql_file import SqlFile
 from millpond.project.text_file import read
 from millpond.project.validation import Validated, validate
 from millpond.project.variables import Variables
 from millpond.project.yaml_file import Document, compose
+
+M = TypeVar("M", bound=FrontMatter)
 
 _COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 
@@ -42,6 +46,17 @@ def read_model(path: Path, table: TableName, variables: Variables | None, findin
     tree = compose(parts.yaml, path)
     document = tree.build(findings, substitute=variables.substitute if variables else None, retype=True)
     validated = validate(FrontMatter, document, findings)
+    return declared_model(SqlFile(path, sql, shifts), table, validated, document, findings)
+
+
+def declared_model(
+    file: SqlFile,
+    table: TableName,
+    validated: Validated[M],
+    document: Document,
+    findings: Findings,
+) -> Model | None:
+    """The model that a declaration and a query make; None when the declaration does not validate."""
     matter = validated.part
     if matter is None:
         return None
@@ -49,8 +64,8 @@ def read_model(path: Path, table: TableName, variables: Variables | None, findin
     model = Model(
         table=table,
         kind=matter.kind,
-        path=path,
-        sql=sql,
+        path=file.path,
+        sql=file.sql,
         dialect=matter.dialect,
         key=matter.key,
         order=matter.order,
@@ -70,7 +85,7 @@ def read_model(path: Path, table: TableName, variables: Variables | None, findin
         owner=matter.owner,
         tags=matter.tags,
         places=document.places(),
-        shifts=shifts,
+        shifts=file.shifts,
     )
     return model if validated.record else None
 
@@ -81,9 +96,7 @@ def _breaker(said: BreakerEntry | None) -> Breaker | None:
     return Breaker(float(said.max_failed.rstrip(" %")) / 100, said.after, seconds(said.retry))
 
 
-def _checks(
-    table: TableName, validated: Validated[FrontMatter], document: Document, findings: Findings
-) -> tuple[Check, ...]:
+def _checks(table: TableName, validated: Validated[M], document: Document, findings: Findings) -> tuple[Check, ...]:
     matter = validated.part
     if matter is None:
         return ()

@@ -26,6 +26,7 @@ A project is a folder:
 | `sources/*.yaml` | sources; each lands in `bronze.<file name>` |
 | `seeds/*.csv` | small reference data; each lands in `bronze.<file name>` |
 | `models/<layer>/*.sql` | models; each makes `<layer>.<file name>`; layers are bronze, silver, gold, platinum |
+| `models/<layer>/*.py` | models in Python: one function under `@millpond.model(...)`; `_*.py` are none |
 | `macros/*.sql` | expressions and queries that models share, as `CREATE MACRO` |
 | `tests/*.yaml` | given rows and expected rows, for `millpond test` |
 | `.millpond/` | state that Millpond keeps; not for version control |
