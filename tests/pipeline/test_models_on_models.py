@@ -201,7 +201,7 @@ def test_any_arrival_gives_what_all_records_at_once_mean(played: list[list[Batch
 
 @pytest.mark.long
 @pytest.mark.timeout(6000)
-@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
 @given(fours)
 def test_any_arrival_in_many_rounds(played: list[list[Batch]]) -> None:
     """The same, with thousands of histories."""
