@@ -206,6 +206,10 @@ def test_what_cannot_be_proven_keeps_no_states(sql: str) -> None:
         ("count(DISTINCT a::DOUBLE)", "DOUBLE", False),
         ("max([a])", "INTEGER[]", False),
         ("count([a])", "INTEGER[]", True),
+        ("min(a)", "TIMESTAMP_MS", True),
+        ("min(a)", "TIMESTAMP_NS", False),
+        ("max(a)", "ENUM('low', 'high')", False),
+        ("count(DISTINCT a)", "JSON", False),
     ],
 )
 def test_only_what_is_exact_is_added_to_and_taken_from(kind: str, argument: str, exact: bool) -> None:

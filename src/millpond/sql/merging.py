@@ -23,7 +23,8 @@ _ROWS = "_mp_n"
 _COUNT = "_mp_c"
 _SUM = "_mp_s"
 _MOST = "_mp_m"
-_TEXT = ("VARCHAR", "BOOLEAN", "DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "UUID")
+_TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP WITH TIME ZONE")
+_TEXT = ("VARCHAR", "BOOLEAN", "UUID", *_TIMES)
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 _DECIMAL = re.compile(r"DECIMAL\(\d+,\s*(\d+)\)")
 
@@ -43,10 +44,12 @@ class Merging:
 
     @property
     def exact(self) -> bool:
-        """Whether these types can be added to and taken from without any loss: floating point cannot."""
-        groups, arguments = self.stored[: len(self.groups)], self.stored[len(self.groups) :]
-        pairs = zip(self.states.measures, self.arguments, arguments, strict=True)
-        return all(_plain(kind) for kind in groups) and all(_exact(*pair) for pair in pairs)
+        """Whether these types can be kept, added to and taken from without any loss.
+
+        A sum of floating point cannot, nor what tables hold in fewer digits (nanoseconds) or in another order (ENUM).
+        """
+        pairs = zip(self.states.measures, self.arguments, strict=True)
+        return all(_plain(kind) for kind in self.groups) and all(_exact(*pair) for pair in pairs)
 
     @property
     def schema(self) -> Schema:
@@ -343,10 +346,10 @@ def _plain(kind: str) -> bool:
     return kind in (*_TEXT, *_WHOLE, "DOUBLE", "FLOAT") or _DECIMAL.fullmatch(kind) is not None
 
 
-def _exact(measure: Measure, argument: str, stored: str) -> bool:
+def _exact(measure: Measure, argument: str) -> bool:
     if measure.kind == "count":
         return True
     if measure.kind in ("min", "max"):
-        return _plain(stored)
+        return _plain(argument)
     number = argument in _WHOLE or _DECIMAL.fullmatch(argument) is not None
-    return number or (measure.kind == "distinct" and stored in _TEXT)
+    return number or (measure.kind == "distinct" and argument in _TEXT)
