@@ -171,6 +171,7 @@ verdicts = Table(
     Column("failed", BigInteger, nullable=False),
     Column("judged", BigInteger, nullable=False),
     PrimaryKeyConstraint("commit", "ordinal", name="verdicts_key"),
+    Index("verdicts_table", "layer", "name", "commit"),
 )
 
 lineage = Table(
