@@ -23,7 +23,7 @@ from millpond.pipeline.inputs import InputChanges, read_changes
 from millpond.pipeline.merging import has_states, merging_of
 from millpond.pipeline.outcome import Outcome
 from millpond.pipeline.plan import BuildStep, InputRange
-from millpond.pipeline.recompute import recompute_groups, recompute_span, recompute_whole
+from millpond.pipeline.recompute import recompute_groups, recompute_partitions, recompute_span, recompute_whole
 from millpond.pipeline.roles import table_columns, table_lineage
 from millpond.pipeline.scd2 import version_rows
 from millpond.pipeline.snapshot import compare_states
@@ -35,6 +35,7 @@ from millpond.pipeline.workbench import Workbench
 from millpond.sql.lineage import lineage
 from millpond.sql.lookback import Lookback
 from millpond.sql.merging import Merging
+from millpond.sql.partitioned import of_partitions
 from millpond.sql.quarantine import either, of_ids
 
 
@@ -174,11 +175,21 @@ def done(building: Building, step: BuildStep) -> Work:
     scope = judged_scope(model, step, filled=filled)
     if model.model.kind == "append":
         return Work(*append_rows(bench, session, stage, model, news, schema, filled=filled), scope)
-    if step.mode == "groups" and model.groups is not None and filled:
-        return Work(*recompute_groups(building, model.groups), scope)
-    if step.mode == "groups" and isinstance(model.lookback, Lookback) and filled:
-        return Work(*recompute_span(building, model.lookback), scope)
+    if step.mode == "groups" and filled:
+        return _recomputed(building, scope)
     return Work(*recompute_whole(building), scope)
+
+
+def _recomputed(building: Building, scope: str | None) -> Work:
+    """What the changed rows bear on, computed again."""
+    model = building.model
+    if isinstance(model.lookback, Lookback):
+        return Work(*recompute_span(building, model.lookback), scope)
+    assert model.groups is not None  # noqa: S101 - else the planner plans no such step
+    if model.model.kind == "replace":
+        fields = model.partitions or ()
+        return Work(*recompute_partitions(building, model.groups, fields), of_partitions(fields, building.schema))
+    return Work(*recompute_groups(building, model.groups), scope)
 
 
 def _commit(bench: Workbench, model: CompiledModel, base: int, ledger: Ledger, verdicts: tuple[Verdict, ...]) -> Commit:

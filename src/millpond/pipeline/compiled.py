@@ -18,6 +18,7 @@ from millpond.sql.given import promised
 from millpond.sql.groups import GroupKey, group_expressions
 from millpond.sql.lookback import Lookback, find_lookback
 from millpond.sql.parse import Query, parse_written
+from millpond.sql.partitioned import PartitionField, find_partitions, partition_fields
 from millpond.sql.references import Reference, inputs
 from millpond.sql.row_expression import tables_of
 from millpond.sql.shape import Shape, shape
@@ -26,7 +27,8 @@ from millpond.sql.transpile import transpile
 
 @dataclass(frozen=True)
 class CompiledModel:
-    """One model with its query. `groups` is None unless an aggregate's groups can be found in its only input.
+    """One model with its query. `groups` is None unless an aggregate's groups, or the partitions of a table that is
+    replaced, can be found in its only input.
 
     `lookback` is how far the rows of a moment look back where groups meet in windows only, else why that is not told.
     """
@@ -60,7 +62,12 @@ class CompiledModel:
         """Whether the model is brought up to date from its input's changes alone."""
         if self.model.kind in ("append", "upsert", "scd2"):
             return self.shape.row_preserving
-        return self.model.kind == "aggregate" and (self.groups is not None or isinstance(self.lookback, Lookback))
+        return self.groups is not None or isinstance(self.lookback, Lookback)
+
+    @property
+    def partitions(self) -> tuple[PartitionField, ...] | None:
+        """The partition fields whose values can be told from a row; None where there are others, or none."""
+        return partition_fields([(field.transform, field.column) for field in self.model.partition])
 
     def state(self) -> ModelState:
         """The definition that a build of this model is recorded with."""
@@ -95,10 +102,18 @@ def compile_model(model: Model, library: Library = NO_MACROS) -> CompiledModel:
     query = parse_written(written, model.path)
     references = inputs(query)
     model = _without_macros(model, library)
-    grouped = model.kind == "aggregate" and bool(model.key)
-    groups = group_expressions(query, model.key) if grouped else None
-    lookback = find_lookback(query, model.key) if grouped and groups is None else ""
-    return CompiledModel(model, query, references, shape(query), groups, _compared(model), lookback)
+    found = CompiledModel(model, query, references, shape(query), None, _compared(model))
+    if model.kind == "replace" and found.partitions is not None and not _stands_aside(model):
+        return replace(found, groups=find_partitions(query, found.partitions))
+    if model.kind != "aggregate" or not model.key:
+        return found
+    groups = group_expressions(query, model.key)
+    return replace(found, groups=groups, lookback=find_lookback(query, model.key) if groups is None else "")
+
+
+def _stands_aside(model: Model) -> bool:
+    """Whether rows may give way to others of the whole table."""
+    return any(check.kind == "unique" and check.severity == "quarantine" for check in model.checks)
 
 
 def _of_function(model: Model, function: Function) -> CompiledModel:

@@ -118,7 +118,8 @@ def _build(
     because = ", ".join(filter(None, (f"{', '.join(map(str, news))} changed", changed.told())))
     if not model.incremental:
         return BuildStep(model.table, kind, "whole", every, because, note)
-    return BuildStep(model.table, kind, "groups" if kind == "aggregate" else "increment", ranges, because, note)
+    mode: BuildMode = "groups" if kind in ("aggregate", "replace") else "increment"
+    return BuildStep(model.table, kind, mode, ranges, because, note)
 
 
 def _altering(model: CompiledModel, changed: Change, ranges: tuple[InputRange, ...]) -> BuildStep | None:
@@ -171,6 +172,7 @@ def _note(model: CompiledModel) -> str:
 
 _INCREMENTAL: Mapping[ModelKind, str] = {
     "aggregate": "recomputes the groups that changed",
+    "replace": "replaces the partitions that changed",
     "upsert": "where input rows went, takes in all rows of their keys unless newer ones are there",
     "scd2": "where input rows went, takes in all rows of their keys",
 }

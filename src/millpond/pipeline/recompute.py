@@ -1,6 +1,8 @@
-"""Steps that compute rows anew: the groups that changed, a span of time, or everything."""
+"""Steps that compute rows anew: the groups or partitions that changed, a span of time, or everything."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from millpond.catalog.commits import Ledger, Verdict
 from millpond.catalog.staging import Stage
@@ -38,6 +40,14 @@ from millpond.sql.lookback import (
     span,
     spanned_output,
 )
+from millpond.sql.partitioned import (
+    PartitionField,
+    changed_partitions,
+    count_replaced,
+    delete_replaced,
+    key_elsewhere,
+    of_row,
+)
 from millpond.sql.rewrite import replace_inputs
 from millpond.sql.staging import Staging
 
@@ -74,6 +84,30 @@ def recompute_span(building: Building, lookback: Lookback) -> tuple[Ledger, tupl
     return _apply(building.bench, session, building.stage, model, schema, judged, difference)
 
 
+def recompute_partitions(
+    building: Building, groups: GroupKey, fields: tuple[PartitionField, ...]
+) -> tuple[Ledger, tuple[Verdict, ...]]:
+    """Compute the partitions of changed rows again and put them in the place of what was there."""
+    session, model, schema, (news,) = building.session, building.model, building.schema, building.news
+    table, key = model.table, model.model.key
+    session.execute(create_groups(groups.expressions, news.queries()))
+    session.execute(create_narrowed(_NARROWED, groups.input, groups.expressions))
+    query = replace_inputs(model.query, {groups.input: _NARROWED}).text()
+    judged = _stage(building.bench, session, building.stage, model, query, schema)
+    if key:
+        _refuse_repeated_key(model, session.rows(key_elsewhere(table, fields, key)))
+        within = changed_partitions(fields, of_row(fields, "p"))
+        difference = Difference(table, schema.names, key, grouped=False, among=within)
+        return _apply(building.bench, session, building.stage, model, schema, judged, difference)
+    gone, came = int(session.rows(count_replaced(table, fields))[0][0]), judged.staged - judged.rejected
+    if gone:
+        session.execute(delete_replaced(table, fields))
+    if came:
+        session.execute(insert_rows(table, schema.names, all_rows(schema.names)))
+    ledger = Ledger(judged.staged + gone, inserted=came, deleted=gone, quarantined=judged.rejected)
+    return ledger, judged.verdicts
+
+
 def recompute_whole(building: Building) -> tuple[Ledger, tuple[Verdict, ...]]:
     """Compute the query over all of its inputs; add everything to an empty table, or apply what differs."""
     session, model, schema = building.session, building.model, building.schema
@@ -100,7 +134,8 @@ def _stage(
     rules = row_rules(model.model, (), schema)
     staging = Staging(query, schema.names, rules, identity=model.model.key)
     judged = stage_rows(session, model.model, staging)
-    _refuse_repeated_key(session, model)
+    key = model.model.key
+    _refuse_repeated_key(model, session.rows(repeated_key(key)) if key else [])
     if judged.rejected:
         known = ensure_quarantine(bench, stage)
         quarantine_rejected(bench, session, model.table, known=known)
@@ -144,11 +179,9 @@ def _apply(
     return ledger, judged.verdicts + repeat_verdicts(model.model, settled, judged.staged)
 
 
-def _refuse_repeated_key(session: Session, model: CompiledModel) -> None:
-    key = model.model.key
-    row = session.rows(repeated_key(key)) if key else []
-    if row:
-        shown = ", ".join(f"{name} = {given}" for name, given in zip(key, row[0], strict=True))
+def _refuse_repeated_key(model: CompiledModel, found: Sequence[tuple[object, ...]]) -> None:
+    if found:
+        shown = ", ".join(f"{name} = {given}" for name, given in zip(model.model.key, found[0], strict=True))
         raise ModelError(
             "MP-2030",
             f"the key of {model.table} stands for several rows ({shown})",

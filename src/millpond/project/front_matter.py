@@ -61,8 +61,8 @@ class FrontMatter(Declared):
         "replace",
         description="How the table is made: append (new rows, deduplicated by key), upsert (the newest row of each "
         "key), scd2 (every change of each key, from when until when it held), snapshot (the same for an input that "
-        "does not tell its changes), aggregate (groups that changed are computed again), replace (the whole table each "
-        "time).",
+        "does not tell its changes), aggregate (groups that changed are computed again), replace (the whole table, or "
+        "the partitions that changed).",
     )
     dialect: Dialect = Field(
         "duckdb",

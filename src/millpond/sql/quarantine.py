@@ -192,10 +192,14 @@ def of_origins(origins: Sequence[str]) -> str:
 def of_groups(groups: str, key: Sequence[str]) -> str:
     """The scope of a step that recomputed groups; column i of the key is `_mp_g<i>` of the relation `groups`."""
     same = " AND ".join(
-        f"json_extract_string(r.raw, {literal(_pointer(name))}) IS NOT DISTINCT FROM (to_json(g._mp_g{i}) ->> '$')"
-        for i, name in enumerate(key)
+        f"{raw_field(name)} IS NOT DISTINCT FROM (to_json(g._mp_g{i}) ->> '$')" for i, name in enumerate(key)
     )
     return f"EXISTS (SELECT 1 FROM {groups} AS g WHERE {same})"
+
+
+def raw_field(name: str) -> str:
+    """A column of a record's raw row, as text."""
+    return f"json_extract_string(r.raw, {literal(_pointer(name))})"
 
 
 def of_places(relation: str) -> str:
