@@ -18,7 +18,7 @@ import pytest
 from tests.services.conftest import missing
 from tests.services.printed import ODD, Printed, free_port
 
-pytestmark = [pytest.mark.services, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
 
 
 def by_visitors(printed: Printed) -> int:
