@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
 from millpond.catalog.catalog import Catalog, in_environment
 from millpond.catalog.commits import Cursor, Edge, Ledger, ModelState, SeenFile, Verdict
+from millpond.catalog.relations import commit_tables
 from millpond.core.clock import SystemClock
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
@@ -82,6 +84,19 @@ def test_every_earlier_state_can_be_asked_for(catalog: Catalog) -> None:
     assert catalog.metadata(changed).schema().names == ("id", "word", "more")
     assert catalog.metadata(catalog.table(NAME, at=1)).schema().names == ("id", "word")
     assert catalog.find(NAME, at=3) is None
+
+
+def test_a_row_that_the_history_hides_is_not_passed_over(catalog: Catalog) -> None:
+    """Damage to the history's index cannot make an older version be taken for the one that holds."""
+    make(catalog, "a", NAME)
+    stage = catalog.begin("b")
+    stage.add_columns(NAME, (Column("more", "DOUBLE"),))
+    stage.publish(step("b"))
+    make(catalog, "c", OTHER)
+    with catalog.store.write() as connection:
+        connection.execute(delete(commit_tables).where(commit_tables.c.commit == 2))
+    assert catalog.find(NAME, at=2) == catalog.find(NAME, at=3) == catalog.find(NAME)
+    assert catalog.table(NAME, at=2).commit == 2
 
 
 def test_a_missing_table_is_named_with_what_may_have_been_meant(catalog: Catalog) -> None:

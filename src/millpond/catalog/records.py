@@ -82,11 +82,15 @@ def _named(table: Table, environment: str, name: TableName) -> ColumnElement[boo
 def find(
     connection: Connection, environment: str, name: TableName, at: int | None, kind: str = TABLE
 ) -> TableEntry | None:
-    """The pointer of one name, now or as of a commit; None when it is of another kind."""
-    if at is None:
-        query = select(*(pointers.c[column] for column in _ENTRY)).where(_named(pointers, environment, name))
-        row = connection.execute(query.where(pointers.c.kind == kind)).first()
-        return _entry(row) if row else None
+    """The pointer of one name, now or as of a commit; None when it is of another kind.
+
+    What has not moved since the commit is told by the pointer, and not by the history: a bit of the history's index
+    that is another one could hide the newest of its rows, and an older one would be taken for it.
+    """
+    query = select(*(pointers.c[column] for column in _ENTRY), pointers.c.kind)
+    row = connection.execute(query.where(_named(pointers, environment, name))).first()
+    if at is None or (row is not None and row.commit <= at):
+        return _entry(row) if row is not None and row.kind == kind else None
     columns = [commit_tables.c[column] for column in _ENTRY]
     history = (
         select(*columns, commit_tables.c.dropped, commit_tables.c.kind)
