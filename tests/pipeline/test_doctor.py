@@ -94,7 +94,7 @@ def test_the_footer_of_a_large_file_is_read_by_the_engine(shop: Shop, monkeypatc
     monkeypatch.setattr("millpond.catalog.checksums.LARGEST", 10)
     shop.day()
     path = parts(shop)["data"]
-    assert dict(examined(shop).facts)["data files known by size and footer only"] == 3
+    assert dict(examined(shop).facts)["data files known by size and footer only"] == 4
     flip(path, -30)
     assert {finding.code for finding in examined(shop).findings} <= {"MP-3193"}
     flip(path, -1)

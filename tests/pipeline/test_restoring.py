@@ -57,7 +57,7 @@ def test_a_restored_lake_is_what_it_was() -> None:
         assert state(lake) == then
         assert lake.rows("SELECT count(*) AS n FROM bronze.events", at=later) == [{"n": 5}]
         newest, *_ = lake.lakehouse.catalog.history(limit=1)
-        assert (newest.kind, newest.restored, len(newest.tables)) == ("restore", number, 6)
+        assert (newest.kind, newest.restored, len(newest.tables)) == ("restore", number, 8)
         assert lake.run().ok
         assert state(lake) == after
 

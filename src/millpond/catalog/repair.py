@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -103,7 +104,8 @@ def _put_back(catalog: Catalog, group: Sequence[TableEntry], good: Sequence[Tabl
     entry, then = group[0], max(version.commit for version in good)
     readers = _readers(catalog, entry.name, then)
     own = tuple(Cursor(entry.name, source, number) for source, number in _read_by(catalog, entry.name, then))
-    back = tuple(Cursor(consumer, entry.name, then) for consumer in readers)
+    adding = _adding(catalog)
+    back = tuple(Cursor(consumer, entry.name, 0 if consumer in adding else then) for consumer in readers)
     commit = Commit(
         f"{KIND}/{uuid4()}",
         KIND,
@@ -125,6 +127,18 @@ def _put_back(catalog: Catalog, group: Sequence[TableEntry], good: Sequence[Tabl
     for version in good:
         catalog.cache.forget(version.metadata_location)
     return Repair(entry.name, number, damaged, then, lost, readers)
+
+
+def _adding(catalog: Catalog) -> frozenset[TableName]:
+    """The tables that add changes to the states of their groups: what they are given twice they count twice.
+
+    They are to read all of their input again.
+    """
+    states = catalog.model_states()
+    kinds = {table: json.loads(state.definition).get("kind") for table, state in states.items()}
+    return frozenset(
+        table for table, kind in kinds.items() if kind == "aggregate" and catalog.find(side_table(table)) is not None
+    )
 
 
 def _readers(catalog: Catalog, table: TableName, since: int) -> tuple[TableName, ...]:
