@@ -94,9 +94,13 @@ class Printer:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._width = _WIDTH
 
     def listen(self, event: Event) -> None:
         """Print an event."""
+        if event.name == "run_started":
+            fields: Any = event.fields
+            self._width = max((_WIDTH, *map(len, fields["tables"])))
         if self._context.json:
             json_line({"event": event.name, "at": event.at.isoformat(), **event.fields})
         elif event.name == "step_failed":
@@ -111,7 +115,7 @@ class Printer:
             sys.stdout.flush()
         elif event.name == "step_finished":
             self._clear()
-            line(f"  {'✔' if event.fields['commit'] else '-'} {_told(event.name, event.fields)}")
+            line(f"  {'✔' if event.fields['commit'] else '-'} {_told(event.name, event.fields, self._width)}")
         elif event.name == "step_skipped":
             line(f"  - {event.fields['table']}  skipped: a table that it reads failed")
         elif event.name == "note":
@@ -122,9 +126,13 @@ class Printer:
             sys.stdout.write("\r\x1b[2K")
 
 
-def _told(name: str, fields: Any) -> str:
+_WIDTH = 28
+"""Room for the names of tables; more where one is longer."""
+
+
+def _told(name: str, fields: Any, width: int = _WIDTH) -> str:
     if name == "step_finished":
-        return f"{fields['table']:<28} {fields['work']:<10} {_counts(fields)}  {fields['seconds']:.1f} s"
+        return f"{fields['table']:<{width}} {fields['work']:<10} {_counts(fields)}  {fields['seconds']:.1f} s"
     if name == "step_failed":
         place = f"  {fields['where']}" if fields.get("where") else ""
         return f"{fields['table']}  {fields['code']}: {fields['message']}{place}\n    fix: {fields['next_step']}"
