@@ -280,6 +280,7 @@ def test_changes_of_another_form_are_refused_at_their_place(written: Written, ca
     with pytest.raises(AccessError) as refused:
         written.lake.rows(f"SELECT * FROM {call}")
     assert (refused.value.code, bool(refused.value.finding.next_step)) == (code, True)
+    assert refused.value.finding.where is not None
 
 
 def test_changes_of_a_query_of_the_past_end_there(written: Written) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from millpond.catalog.catalog import Catalog
 from millpond.catalog.soundness import whole
@@ -86,7 +86,11 @@ def commits(catalog: Catalog, feed: Feed, commit: int) -> tuple[int, int]:
 
     Raises AccessError MP-8010 and MP-8016 for what is no moment, MP-8020 for moments that do not follow each other.
     """
-    since, until = (commit if at is None else commit_number(catalog, at) for at in (feed.since, feed.until))
+    try:
+        since, until = (commit if at is None else commit_number(catalog, at) for at in (feed.since, feed.until))
+    except AccessError as wrong:
+        wrong.finding = replace(wrong.finding, where=feed.where)
+        raise
     if not since <= until <= commit:
         later = f"the query reads at commit {commit}" if until > commit else f"until is commit {until}"
         raise AccessError(
@@ -98,16 +102,13 @@ def commits(catalog: Catalog, feed: Feed, commit: int) -> tuple[int, int]:
     return since, until
 
 
-def relations(catalog: Catalog, feeds: Sequence[Feed], commit: int, known: Collection[TableName]) -> tuple[str, ...]:
-    """Statements that make the relations which `placed` names.
+def relation(catalog: Catalog, number: int, feed: Feed, span: tuple[int, int], known: Collection[TableName]) -> str:
+    """The statement that makes the relation which `placed` names for the feed of that number.
 
-    Raises as `commits` does, CatalogError MP-3001 when the table was there at neither commit, MP-3076 for one no
-    longer kept, MP-3036 and MP-3038 for what cannot be compared.
+    Raises CatalogError MP-3001 when the table was there at neither commit, MP-3076 for one no longer kept, MP-3036
+    and MP-3038 for what cannot be compared.
     """
-    return tuple(
-        f"CREATE TEMP VIEW c{number} AS {_rows(catalog, feed, commits(catalog, feed, commit), known)}"
-        for number, feed in enumerate(feeds)
-    )
+    return f"CREATE TEMP VIEW c{number} AS {_rows(catalog, feed, span, known)}"
 
 
 def _rows(catalog: Catalog, feed: Feed, span: tuple[int, int], known: Collection[TableName]) -> str:

@@ -27,7 +27,7 @@ from millpond.core.schema import Schema
 from millpond.engines.engine import Engine, Session
 from millpond.governance.audit import Audit, AuditRecord, Outcome
 from millpond.governance.decision import Decision
-from millpond.governance.feeds import Feed, commits, placed, relations
+from millpond.governance.feeds import Feed, commits, placed, relation
 from millpond.governance.guard import QUERY, Guarded, guard
 from millpond.governance.macros import QueryMacros, authored
 from millpond.governance.moments import Moment, check_kept, commit_number
@@ -273,11 +273,14 @@ class Gate:
 
     def _feeds(self, request: Request) -> tuple[str, ...]:
         """Statements that make the relations of changes; what is asked must be wholly visible at both of its ends."""
-        for feed in request.feeds:
-            for number in commits(self._catalog, feed, request.commit):
-                ends = replace(request, commit=number, guarded=Guarded("", (feed.table,), {feed.table: feed.where}))
-                relate(decide(ends, self._policy), self._policy)
-        return relations(self._catalog, request.feeds, request.commit, request.known)
+        views = []
+        for number, feed in enumerate(request.feeds):
+            span = commits(self._catalog, feed, request.commit)
+            for end in span:
+                asked = replace(request, commit=end, guarded=Guarded("", (feed.table,), {feed.table: feed.where}))
+                relate(decide(asked, self._policy), self._policy)
+            views.append(relation(self._catalog, number, feed, span, request.known))
+        return tuple(views)
 
     def _at(self, request: Request, at: Moment | None) -> Request:
         """The request with its commit, and the tables that there are at it. Raises AccessError MP-8010 and MP-8016."""
