@@ -96,14 +96,19 @@ def check(lake: TemporaryLake) -> None:
         assert found == lake.rows(f"SELECT * FROM ({query}) ORDER BY ALL"), name
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(st.lists(orders, min_size=1, max_size=5), min_size=2, max_size=4))
-def test_every_aggregate_is_its_query_over_all_rows(batches: list[list[Order]]) -> None:
-    """Rows that come, change, move to another group and go; groups that end and begin again."""
+def play(batches: list[list[Order]]) -> None:
+    """Deliver the batches one by one, and look after each."""
     with temporary_lake(PROJECT) as lake:
         for number, batch in enumerate(batches):
             deliver(lake, f"b{number}", batch)
             check(lake)
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.lists(orders, min_size=1, max_size=5), min_size=2, max_size=4))
+def test_every_aggregate_is_its_query_over_all_rows(batches: list[list[Order]]) -> None:
+    """Rows that come, change, move to another group and go; groups that end and begin again."""
+    play(batches)
 
 
 @pytest.mark.long
@@ -111,10 +116,7 @@ def test_every_aggregate_is_its_query_over_all_rows(batches: list[list[Order]]) 
 @given(st.lists(st.lists(orders, min_size=1, max_size=8), min_size=2, max_size=6))
 def test_every_aggregate_is_its_query_over_all_rows_in_many_rounds(batches: list[list[Order]]) -> None:
     """The same, often."""
-    with temporary_lake(PROJECT) as lake:
-        for number, batch in enumerate(batches):
-            deliver(lake, f"b{number}", batch)
-        check(lake)
+    play(batches)
 
 
 def planned(lake: TemporaryLake) -> dict[str, Any]:

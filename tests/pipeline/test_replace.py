@@ -76,14 +76,19 @@ def check(lake: TemporaryLake) -> None:
     assert len(waiting) == len(bad)
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(st.lists(orders, min_size=1, max_size=5), min_size=2, max_size=4))
-def test_every_partition_is_its_query_over_all_rows(batches: list[list[Order]]) -> None:
-    """Rows that come, change, move to another partition and go; partitions that end and begin, one without value."""
+def play(batches: list[list[Order]]) -> None:
+    """Deliver the batches one by one, and look after each."""
     with temporary_lake(PROJECT) as lake:
         for number, batch in enumerate(batches):
             deliver(lake, f"b{number}", batch)
             check(lake)
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.lists(orders, min_size=1, max_size=5), min_size=2, max_size=4))
+def test_every_partition_is_its_query_over_all_rows(batches: list[list[Order]]) -> None:
+    """Rows that come, change, move to another partition and go; partitions that end and begin, one without value."""
+    play(batches)
 
 
 @pytest.mark.long
@@ -91,10 +96,7 @@ def test_every_partition_is_its_query_over_all_rows(batches: list[list[Order]]) 
 @given(st.lists(st.lists(orders, min_size=1, max_size=8), min_size=2, max_size=5))
 def test_every_partition_is_its_query_over_all_rows_in_many_rounds(batches: list[list[Order]]) -> None:
     """The same, often."""
-    with temporary_lake(PROJECT) as lake:
-        for number, batch in enumerate(batches):
-            deliver(lake, f"b{number}", batch)
-        check(lake)
+    play(batches)
 
 
 def test_partitions_that_did_not_change_keep_their_files() -> None:

@@ -21,7 +21,8 @@ from millpond.engines.scratch import scratch_folder
 from millpond.pipeline.compiled import CompiledModel, declared_columns
 from millpond.pipeline.workbench import Workbench
 from millpond.project.model import Function
-from millpond.sql.given import create_given, given, nothing, rows_of_file, rows_of_table
+from millpond.sql.given import create_given, given, nothing, rows_of_file
+from millpond.sql.statements import every_row
 
 
 def computed(bench: Workbench, session: Session, model: CompiledModel) -> CompiledModel:
@@ -36,7 +37,7 @@ def computed(bench: Workbench, session: Session, model: CompiledModel) -> Compil
         inputs = {}
         for number, (name, table) in enumerate(function.inputs):
             inputs[name] = str(folder / f"input-{number}.arrow")
-            _write(session, rows_of_table(table), inputs[name])
+            _write(session, every_row(table), inputs[name])
         rows = folder / "rows.parquet"
         _call(model, function, bench.project.folder, inputs, folder)
         columns = tuple(column for column, _ in declared_columns(model.model))

@@ -61,9 +61,7 @@ def recompute_groups(building: Building, groups: GroupKey) -> tuple[Ledger, tupl
     if building.merging is not None:
         query = merge_states(session, model, building.merging, news, schema)
     else:
-        session.execute(create_groups(groups.expressions, news.queries()))
-        session.execute(create_narrowed(_NARROWED, groups.input, groups.expressions))
-        query = replace_inputs(model.query, {groups.input: _NARROWED}).text()
+        query = _narrowed(building, groups)
     forget_replaced(session, model.model, group_keys(model.model.key))
     judged = _stage(building.bench, session, building.stage, model, query, schema)
     difference = Difference(model.table, schema.names, model.model.key, grouped=True)
@@ -88,12 +86,9 @@ def recompute_partitions(
     building: Building, groups: GroupKey, fields: tuple[PartitionField, ...]
 ) -> tuple[Ledger, tuple[Verdict, ...]]:
     """Compute the partitions of changed rows again and put them in the place of what was there."""
-    session, model, schema, (news,) = building.session, building.model, building.schema, building.news
+    session, model, schema = building.session, building.model, building.schema
     table, key = model.table, model.model.key
-    session.execute(create_groups(groups.expressions, news.queries()))
-    session.execute(create_narrowed(_NARROWED, groups.input, groups.expressions))
-    query = replace_inputs(model.query, {groups.input: _NARROWED}).text()
-    judged = _stage(building.bench, session, building.stage, model, query, schema)
+    judged = _stage(building.bench, session, building.stage, model, _narrowed(building, groups), schema)
     if key:
         _refuse_repeated_key(model, session.rows(key_elsewhere(table, fields, key)))
         within = changed_partitions(fields, of_row(fields, "p"))
@@ -118,6 +113,14 @@ def recompute_whole(building: Building) -> tuple[Ledger, tuple[Verdict, ...]]:
     judged = _stage(building.bench, session, building.stage, model, query, schema)
     difference = Difference(model.table, schema.names, model.model.key, grouped=False) if building.filled else None
     return _apply(building.bench, session, building.stage, model, schema, judged, difference)
+
+
+def _narrowed(building: Building, groups: GroupKey) -> str:
+    """The query over the input's rows of the groups that its changed rows belong to, or belonged to."""
+    session, (news,) = building.session, building.news
+    session.execute(create_groups(groups.expressions, news.queries()))
+    session.execute(create_narrowed(_NARROWED, groups.input, groups.expressions))
+    return replace_inputs(building.model.query, {groups.input: _NARROWED}).text()
 
 
 def _prepare_beside(building: Building, *, filled: bool) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from millpond.core.errors import Location
-from millpond.core.names import TableName, literal, quote
+from millpond.core.names import literal, quote
 from millpond.core.schema import Column
 from millpond.sql.parse import Query, parse, parse_written
 from millpond.sql.written import Piece, Written
@@ -43,8 +43,3 @@ def nothing(query: Query) -> str:
 def rows_of_file(file: Path) -> str:
     """A query for the rows of a Parquet file."""
     return f"FROM read_parquet({literal(str(file))})"
-
-
-def rows_of_table(table: TableName) -> str:
-    """A query for all rows of a table of the lake."""
-    return f'FROM "lake".{table.quoted}'
