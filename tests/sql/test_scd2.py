@@ -170,7 +170,7 @@ def test_a_whole_input_is_compared_with_the_table(con: duckdb.DuckDBPyConnection
 
 
 @pytest.mark.long
-@settings(max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=2_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(histories, min_size=1, max_size=4), st.booleans())
 def test_any_arrival_in_many_rounds(con: duckdb.DuckDBPyConnection, played: list[History], whole: bool) -> None:
     """The same, with thousands of histories."""
