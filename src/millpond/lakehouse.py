@@ -72,7 +72,8 @@ class Lakehouse:
         limits = lookup("millpond.engines.duckdb:machine_limits")(
             self.project.state / "scratch", settings.engine.memory, settings.engine.threads
         )
-        return cast("Engine", lookup("millpond.engines.duckdb:DuckDBEngine")(limits, settings.time_zone))
+        make = lookup("millpond.engines.duckdb:DuckDBEngine")
+        return cast("Engine", make(limits, settings.time_zone, settings.engine.extensions))
 
     @cached_property
     def _audit(self) -> Audit:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
+from millpond.engines.duckdb import extension_path
 from millpond.governance.guard import allowed_functions, reviewed
 
 PARSER_ONLY = {("row", "unnest")}
@@ -20,13 +21,16 @@ NEVER = (
     "query",
     "current_setting",
     "getenv",
+    "st_read",
+    "shapefile",
 )
 
 
 def engine_functions() -> set[tuple[str, str]]:
-    """Every function of the engine as (kind, name)."""
-    with duckdb.connect() as con:
-        rows = con.execute("SELECT DISTINCT function_type, function_name FROM duckdb_functions()").fetchall()
+    """Every function of the engine, and of the extension that a project may ask for, as (kind, name)."""
+    with duckdb.connect(config={"allow_unsigned_extensions": "true"}) as con:
+        con.execute(f"LOAD '{extension_path('spatial')}'")
+        rows = con.execute("SELECT DISTINCT function_type, lower(function_name) FROM duckdb_functions()").fetchall()
     return {(KINDS.get(kind, "row"), name) for kind, name in rows} | PARSER_ONLY
 
 
@@ -41,6 +45,7 @@ def test_each_function_is_listed_once() -> None:
     """With one verdict."""
     listed = [(kind, name) for _, kind, name in reviewed()]
     assert len(listed) == len(set(listed))
+    assert [name for _, name in listed] == [name.lower() for _, name in listed], "names are compared in lower case"
     assert {verdict for verdict, _, _ in reviewed()} == {"allow", "deny"}
 
 

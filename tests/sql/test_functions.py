@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import duckdb
 
+from millpond.engines.duckdb import extension_path
 from millpond.sql.functions import AGGREGATES, ROW_MAKERS, VOLATILE
 
 PARSED_ONLY = {"percentile_cont", "percentile_disc", "grouping", "grouping_id"}
 SESSION = {"getvariable", "current_setting", "error"}
 
 
+@contextmanager
+def everything() -> Iterator[duckdb.DuckDBPyConnection]:
+    """The engine with the extension that a project may ask for."""
+    with duckdb.connect(config={"allow_unsigned_extensions": "true"}) as con:
+        con.execute(f"LOAD '{extension_path('spatial')}'")
+        yield con
+
+
 def names(condition: str) -> set[str]:
-    with duckdb.connect() as con:
-        found = con.execute(f"SELECT DISTINCT function_name FROM duckdb_functions() WHERE {condition}").fetchall()
+    with everything() as con:
+        found = con.execute(
+            f"SELECT DISTINCT lower(function_name) FROM duckdb_functions() WHERE {condition}"
+        ).fetchall()
     return {name for (name,) in found}
 
 
 def macros_that_call(functions: frozenset[str]) -> set[str]:
     """The engine's macros whose definition calls one of the functions directly."""
-    with duckdb.connect() as con:
+    with everything() as con:
         rows = con.execute(
             "SELECT function_name, macro_definition FROM duckdb_functions() WHERE function_type = 'macro'"
         ).fetchall()

@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 EXTENSIONS = ("avro", "httpfs", "iceberg")
-"""In the order in which they must be loaded."""
+"""What the lake needs, in the order in which they must be loaded."""
+EXTRA = ("spatial",)
+"""What a project may ask for besides."""
 
 _ANSWERED = re.compile(r'returned response code (?!Conflict)\w+ with message "(.*)"\Z', re.DOTALL)
 _CLOCK_SIGNS = ("none of the entries were valid for the current transaction start time", "is already outdated")
 """What the extension says of a table all of whose times are later than its transaction's."""
+_OF_EXTENSION = re.compile(r'.*unction with name "?(\w+)"? is not in the catalog, but it exists in the (\w+) extension')
 _CONFLICT_SIGNS = ("Conflict_409", "HTTP 409", "CommitFailedException", "Requirement failed")
 
 
@@ -116,9 +119,11 @@ class DuckDBEngine:
     longer than many a step's work. Sessions at the same time have databases of their own.
     """
 
-    def __init__(self, limits: Limits, time_zone: str = "UTC") -> None:
+    def __init__(self, limits: Limits, time_zone: str = "UTC", extensions: Sequence[str] = ()) -> None:
+        """`extensions` are loaded into every session, besides those that the lake needs."""
         self._limits = limits
         self._time_zone = time_zone
+        self._extensions = tuple(extensions)
         self._spill = ScratchFolder(limits.scratch, "spill-")
         self._idle: list[duckdb.DuckDBPyConnection] = []
 
@@ -126,12 +131,15 @@ class DuckDBEngine:
     def session(self, endpoint: str | None = None, token: str | None = None) -> Iterator[DuckDBSession]:
         """A session on the lake at `endpoint` (none: without a lake), seen with the rights of `token`."""
         if endpoint is None:
-            with closing(self._open(self._connect())) as session:
+            with closing(DuckDBSession(self._connect())) as session:
+                _load_extensions(session, self._extensions)
+                self._settle(session)
                 yield session
             return
         database = self._take()
         try:
-            with closing(self._open(database.cursor())) as session:
+            with closing(DuckDBSession(database.cursor())) as session:
+                self._settle(session)
                 _attach(session, endpoint, token or "")
                 yield session
         finally:
@@ -144,12 +152,10 @@ class DuckDBEngine:
         self._idle.clear()
         self._spill.close()
 
-    def _open(self, connection: duckdb.DuckDBPyConnection) -> DuckDBSession:
-        session = DuckDBSession(connection)
+    def _settle(self, session: DuckDBSession) -> None:
         session.execute("SET allow_unsigned_extensions = false")
         session.execute(f"SET TimeZone = {literal(self._time_zone)}")
         session.execute("SET errors_as_json = true")
-        return session
 
     def _take(self) -> duckdb.DuckDBPyConnection:
         """A database with the lake's extensions and nothing else in it."""
@@ -157,7 +163,7 @@ class DuckDBEngine:
             return self._idle.pop()
         database = self._connect()
         session = DuckDBSession(database)
-        _load_extensions(session)
+        _load_extensions(session, (*EXTENSIONS, *self._extensions))
         # Other engines set these where DuckDB cannot keep to them, and then it would refuse to write at all.
         session.execute("SET GLOBAL ignore_target_file_size_for_partitioned_tables = true")
         session.execute("SET GLOBAL ignore_row_group_size_for_partitioned_tables = true")
@@ -202,9 +208,9 @@ def _attach(session: DuckDBSession, endpoint: str, token: str) -> None:
     session.execute("USE lake.bronze")
 
 
-def _load_extensions(session: DuckDBSession) -> None:
+def _load_extensions(session: DuckDBSession, names: Sequence[str]) -> None:
     """Load those of the installed wheels; then the others, fetched by DuckDB, whose signatures it checks."""
-    paths = {name: _installed(name) for name in EXTENSIONS}
+    paths = {name: extension_path(name) for name in names}
     for path in filter(None, paths.values()):
         session.execute(f"LOAD {literal(path)}")
     missing = [name for name, path in paths.items() if path is None]
@@ -223,7 +229,7 @@ def _load_extensions(session: DuckDBSession) -> None:
 
 
 @cache
-def _installed(name: str) -> str | None:
+def extension_path(name: str) -> str | None:
     """Where the wheel of an extension put it; None where there is no such wheel."""
     spec = importlib.util.find_spec(f"duckdb_extension_{name}")
     if spec is None or spec.origin is None:
@@ -250,6 +256,14 @@ def translate(failed: Exception) -> MillpondError:
     position = str(told.get("position", ""))
     if isinstance(failed, duckdb.ConversionException):
         refused = EngineError("MP-4002", message, next_step="use TRY_CAST, or clean the value first")
+    elif (unknown := _OF_EXTENSION.match(message)) is not None:
+        refused = EngineError(
+            "MP-4005",
+            f"{unknown[1].lower()}() is a function of the DuckDB extension {unknown[2]}, which is not loaded",
+            next_step=f"write in millpond.yaml: engine: {{extensions: [{unknown[2]}]}}"
+            if unknown[2] in EXTRA
+            else "write the query without it: this extension is not used here",
+        )
     elif (meant := _of_the_machine(failed, text, message)) is not None:
         return meant
     elif isinstance(failed, duckdb.IOException | duckdb.HTTPException) or _names_a_file(failed, message):

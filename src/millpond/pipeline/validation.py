@@ -22,7 +22,7 @@ from millpond.sql.binding import create_empty, create_schema, open_lake, probe
 from millpond.sql.columns import reading_place
 from millpond.sql.lookback import Lookback
 from millpond.sql.marks import mark
-from millpond.sql.references import volatile
+from millpond.sql.references import calling_place, volatile
 
 _ITS_OWN = re.compile(r'Column "(.+)" referenced that exists in the SELECT clause')
 
@@ -126,6 +126,9 @@ def _engine_finding(model: CompiledModel, wrong: EngineError, bound: Mapping[Tab
     message = lines[0]
     if own := _ITS_OWN.match(message):
         return _speaks_of_itself(model, own[1], bound)
+    if wrong.finding.code == "MP-4005":
+        where = calling_place(model.query, message.partition("(")[0]) or Location(model.model.path)
+        return Finding(wrong.finding.code, message, wrong.finding.next_step, where)
     where = Location(model.model.path)
     if wrong.position is not None and model.query.written is not None:
         where = model.query.written.place_of_byte(wrong.position - len("DESCRIBE "))

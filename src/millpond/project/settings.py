@@ -80,6 +80,9 @@ class EngineSettings(Declared):
         json_schema_extra={"patternErrorMessage": "a number with a unit, such as 500MB or 4GB"},
     )
     threads: Annotated[int, Field(ge=1)] | None = Field(None, description="Most threads; by default one for each core.")
+    extensions: OneOrMore[Literal["spatial"]] = Field(
+        (), description="Extensions of DuckDB that queries need; `spatial` brings the functions that begin with ST_."
+    )
 
 
 Duration = Annotated[

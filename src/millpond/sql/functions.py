@@ -1,4 +1,7 @@
-"""What SQL functions do to rows, by name: those of DuckDB 1.5.5. A test compares the lists with the engine."""
+"""What SQL functions do to rows, by name: those of DuckDB 1.5.5 and its extension spatial.
+
+A test compares the lists with the engine.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ quantile_disc rank rank_dense regr_avgx regr_avgy regr_count regr_intercept regr
 regr_syy reservoir_quantile row_number sem skewness stddev stddev_pop stddev_samp string_agg sum sum_no_overflow
 sumkahan var_pop var_samp variance geomean geometric_mean json_group_array json_group_object json_group_structure
 wavg weighted_avg percentile_cont percentile_disc grouping grouping_id
+st_asmvt st_coverageinvalidedges_agg st_coveragesimplify_agg st_coverageunion_agg st_envelope_agg st_extent_agg
+st_intersection_agg st_memunion_agg st_union_agg
 """
 
 AGGREGATES = frozenset(_AGGREGATES_TEXT.split())

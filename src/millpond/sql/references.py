@@ -76,6 +76,12 @@ def volatile(query: Query) -> tuple[tuple[str, Location], ...]:
     return tuple(sorted(found, key=lambda item: (item[1].line, item[1].column)))
 
 
+def calling_place(query: Query, name: str) -> Location | None:
+    """Where a function is first called, by its lower-case name; None where only the engine sees it."""
+    calls = [query.place(node) for node in query.tree.walk() if called(node) == name]
+    return min(calls, key=lambda where: (where.line, where.column), default=None)
+
+
 def _called_at(query: Query, node: exp.Expr) -> Location:
     """Where a call stands; those written as a bare keyword carry no place of their own."""
     where = query.place(node)
