@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +43,22 @@ def ids(duck: Duck, door: str, catalog: Catalog) -> list[int]:
     """The ids that a reader sees."""
     lake = duck(door, catalog.read_token())
     return [row[0] for row in rows(lake, "SELECT id FROM lake.silver.positions ORDER BY id")]
+
+
+def test_what_a_step_did_is_past_when_its_engine_begins(catalog: Catalog, closed_door: str, duck: Duck) -> None:
+    """However fast it was done: to a transaction that begins in the same millisecond it would not be there."""
+    stage = catalog.begin("a")
+    stage.create_table(NAME, SCHEMA)
+    append(duck, closed_door, stage, 0)
+    (first,) = stage.metadata(NAME).document["snapshots"]
+    several = [
+        {**first, "snapshot-id": number, "sequence-number": number, "parent-snapshot-id": first["snapshot-id"]}
+        for number in range(2, 32)
+    ]
+    stage.commit((TableChange(NAME, (), tuple({"action": "add-snapshot", "snapshot": one} for one in several)),))
+    times = [snapshot["timestamp-ms"] for snapshot in stage.metadata(NAME).document["snapshots"]]
+    assert times == sorted(set(times))
+    assert times[-1] <= time.time_ns() // 1_000_000
 
 
 def test_staged_work_is_seen_by_its_step_alone(catalog: Catalog) -> None:

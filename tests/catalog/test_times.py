@@ -58,3 +58,10 @@ def test_what_follows_is_not_earlier_and_not_to_come() -> None:
     assert times.never_falling(3, 5, NOW) == 6
     assert times.never_falling(NOW + 9, 5, NOW) == NOW
     assert times.never_falling(3, NOW + 9, NOW) == NOW + 10
+
+
+def test_a_near_time_is_waited_for_and_a_far_one_is_not() -> None:
+    """Milliseconds come of many snapshots at once; seconds come of a clock that was set back."""
+    assert times.until_past(document(NOW, NOW), NOW) == 0
+    assert times.until_past(document(NOW, NOW + 3), NOW) == 0.003
+    assert times.until_past(document(NOW, NOW + 5000), NOW) == 0

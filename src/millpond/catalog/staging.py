@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from millpond.catalog import layout, overtaken, snapshots
+from millpond.catalog import layout, overtaken, snapshots, times
 from millpond.catalog import metadata as documents
 from millpond.catalog.commits import TABLE, VIEW, Commit, Published, TableEntry
 from millpond.catalog.metadata import TableMetadata
@@ -350,6 +351,7 @@ class Stage:
 
     def _put(self, name: TableName, now: TableMetadata, created: int | None = None) -> TableEntry:
         self._usable()
+        time.sleep(times.until_past(now.document, self._now_ms()))
         began = self._began(name)
         base = began.base if began else None
         if created is None and base is not None and base.uuid == now.uuid:

@@ -15,6 +15,9 @@ Json = Mapping[str, Any]
 MARGIN_MS = 60_000
 """How long before now a time to come is shown to be: a client's transaction may have begun before it asked."""
 
+NEAR_MS = 50
+"""Up to how long before its time a snapshot is waited for: those of one millisecond have times one after another."""
+
 _LOGS = ("snapshots", "snapshot-log", "metadata-log")
 
 
@@ -43,6 +46,15 @@ def shown(document: Json, now_ms: int) -> Json:
         if document.get(member):
             copy[member] = [{**row, "timestamp-ms": earlier[row["timestamp-ms"]]} for row in document[member]]
     return copy
+
+
+def until_past(document: Json, now_ms: int) -> float:
+    """For how many seconds to wait before anyone is told of the document, so that its times are past; 0 for far ones.
+
+    A transaction that begins in the millisecond of the newest snapshot, and asks later, would not see it.
+    """
+    ahead = max(_times(document), default=0) - now_ms
+    return ahead / 1000 if 0 < ahead <= NEAR_MS else 0.0
 
 
 def _times(document: Json) -> Iterator[int]:
