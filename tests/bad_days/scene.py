@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from millpond.lakehouse import open_lakehouse
 from millpond.pipeline.request import Request
 from tests.bad_days.doom import Ended
-from tests.bad_days.small import Arrivals, check_answers, check_files, small_project
+from tests.bad_days.small import Arriving, check_answers, check_files, small_project
 
 
-def mend(folder: Path, arrivals: Arrivals) -> None:
+def mend(folder: Path, arrivals: Arriving) -> None:
     """A normal run; then nothing is lost or doubled, everything can be read, and nothing is left to do or to clear."""
     with open_lakehouse(folder) as lake:
         report = lake.runner.run(Request(), lambda _event: None)
@@ -25,10 +26,10 @@ def mend(folder: Path, arrivals: Arrivals) -> None:
 class Scene:
     """A project just before a run, put back as often as wanted. `later`: the lake has had a run before."""
 
-    def __init__(self, folder: Path, later: bool) -> None:
+    def __init__(self, folder: Path, later: bool, project: Callable[[Path], Arriving] = small_project) -> None:
         self.folder = folder / "project"
         self._saved = folder / "saved"
-        self.arrivals: Arrivals = small_project(self.folder)
+        self.arrivals = project(self.folder)
         self.arrivals.arrive()
         if later:
             self.mend()

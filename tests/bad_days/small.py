@@ -8,7 +8,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from millpond.catalog import manifests
 from millpond.core.names import TableName
@@ -53,6 +53,18 @@ RECORDS = TableName("quarantine", "records")
 KEPT = "SELECT content_path FROM quarantine.records WHERE kind = 'file'"
 
 
+class Arriving(Protocol):
+    """Files that arrive, and what they must become."""
+
+    def arrive(self) -> None:
+        """The next of them."""
+        ...
+
+    def answers(self) -> dict[str, Any]:
+        """What every table must hold once all that arrived was run."""
+        ...
+
+
 @dataclass
 class Arrivals:
     """The files that have arrived, and what they must become. `seed` chooses their contents."""
@@ -80,16 +92,16 @@ class Arrivals:
                 ride = (len({row[0] for row in self.rides}) + 1, f"z{chance.randint(0, 6)}", minutes)
             self.rides.append(ride)
             lines.append(",".join(map(str, ride)))
-        _put(self.folder / "data" / f"rides{number:03}.csv", "\n".join(lines) + "\n")
+        put(self.folder / "data" / f"rides{number:03}.csv", "\n".join(lines) + "\n")
         zones = {f"z{index}": f"c{index % 3}" for index in range(min(7, 4 + number))}
         self.zones |= zones
         self.zone_lines += len(zones)
         content = "".join(
             json.dumps({"zone": zone, "city": city, "file": number}) + "\n" for zone, city in zones.items()
         )
-        _put(self.folder / "data" / f"zones{number:03}.ndjson", content)
+        put(self.folder / "data" / f"zones{number:03}.ndjson", content)
         self.pages += 1
-        _put(self.folder / "data" / f"page{number:03}.csv", f"<!DOCTYPE html><html><body>{number}</body></html>\n")
+        put(self.folder / "data" / f"page{number:03}.csv", f"<!DOCTYPE html><html><body>{number}</body></html>\n")
 
     def answers(self) -> dict[str, Any]:
         """What every table must hold once all that arrived was run."""
@@ -125,7 +137,7 @@ class Arrivals:
         }
 
 
-def _put(path: Path, content: str) -> None:
+def put(path: Path, content: str) -> None:
     """A file in place whole, under its name at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
     arriving = path.with_name(f".{path.name}.arriving")
@@ -142,7 +154,7 @@ def small_project(folder: Path, seed: int = 0) -> Arrivals:
     return Arrivals(folder, seed)
 
 
-def check_answers(lake: Lakehouse, arrivals: Arrivals) -> None:
+def check_answers(lake: Lakehouse, arrivals: Arriving) -> None:
     """Everything that arrived is in its tables, once."""
     for sql, wanted in arrivals.answers().items():
         assert [tuple(row.values()) for row in lake.tables.query(sql).rows()] == wanted, sql

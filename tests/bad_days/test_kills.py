@@ -46,11 +46,11 @@ def _kind(path: Path) -> str:
     return path.name if path.name.startswith(("catalog.db", "runs.db", "run.lock")) else path.suffix
 
 
-def kill(scene: Scene, counted: Nursery, point: Point, *, power_cut: bool) -> None:
+def kill(scene: Scene, counted: Nursery, point: Point, *, power_cut: bool, words: tuple[str, ...] = ("run",)) -> None:
     """One round: back to the start, killed at the point, what was told of is there, and the next run makes it good."""
     scene.put_back()
     number, manner = point
-    ended = counted.command(scene.folder, "run", "--json", at=number, manner=manner)
+    ended = counted.command(scene.folder, *words, "--json", at=number, manner=manner)
     if power_cut:
         cut_power(scene.folder, ended.calls)
     scene.check_acknowledged(ended)
