@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,38 @@ def test_limits_come_from_the_machine_where_nothing_is_set(tmp_path: Path) -> No
     limits = machine_limits(tmp_path, None, None)
     assert limits.memory > 100_000_000
     assert limits.threads >= 1
+
+
+ENDLESS = """
+import os, signal, sys, threading
+from pathlib import Path
+from millpond.engines.duckdb import DuckDBEngine, Limits
+
+query = "SELECT sum(a.range * b.range % 7) AS s FROM range(10000000) AS a, range(10000000) AS b"
+works = {
+    "rows": lambda session: session.rows(query),
+    "stream": lambda session: session.stream(query).reader.read_all(),
+    "transaction": lambda session: session.execute(f"CREATE TEMP TABLE t AS {query}"),
+}
+signal.signal(signal.SIGINT, signal.default_int_handler)
+engine = DuckDBEngine(Limits(200_000_000, 2, Path(sys.argv[1])))
+try:
+    with engine.session() as session, session.transaction():
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        works[sys.argv[2]](session)
+except KeyboardInterrupt:
+    engine.close()
+    print("ended")
+"""
+
+
+@pytest.mark.parametrize("way", ["rows", "stream", "transaction"])
+def test_control_c_ends_what_the_engine_does(way: str, tmp_path: Path) -> None:
+    """At once, however long the statement would go on, and whether its rows are read or it makes a table."""
+    done = subprocess.run(
+        [sys.executable, "-c", ENDLESS, tmp_path, way], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout == "ended\n", done.stderr
 
 
 def test_scratch_files_are_gone_when_the_engine_is_closed(tmp_path: Path) -> None:

@@ -6,12 +6,14 @@ import importlib.util
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
@@ -24,6 +26,8 @@ from millpond.engines.scratch import ScratchFolder
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+T = TypeVar("T")
 
 EXTENSIONS = ("avro", "httpfs", "iceberg")
 """What the lake needs, in the order in which they must be loaded."""
@@ -73,7 +77,7 @@ class DuckDBSession:
                 )
             self._connection.execute(statements[0], list(parameters))
             columns = tuple(Column(str(name), str(kind)) for name, kind, *_ in self._connection.description or ())
-            return Stream(Schema(columns), _told_reader(self._connection.to_arrow_reader(100_000)))
+            return Stream(Schema(columns), _told_reader(self._connection))
 
     def describe(self, sql: str, parameters: Sequence[object] = ()) -> Schema:
         """The columns that a query would give, without running it."""
@@ -87,29 +91,44 @@ class DuckDBSession:
         try:
             yield
         except BaseException:
+            self._connection.interrupt()
             self._connection.rollback()
             raise
         self.execute("COMMIT")
 
     def close(self) -> None:
-        """Forget everything of this session."""
+        """Forget everything of this session, and end what still runs: closing would wait for it."""
+        self._connection.interrupt()
         self._connection.close()
 
 
-def _told_reader(reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
-    """The same batches; what fails while they are made is an error of ours."""
-    arrow = load("pyarrow")
+def _told_reader(connection: duckdb.DuckDBPyConnection) -> pa.RecordBatchReader:
+    """The batches of what was asked last; what fails while they are made is an error of ours."""
+    arrow, reader = load("pyarrow"), connection.to_arrow_reader(100_000)
 
     def batches() -> Iterator[pa.RecordBatch]:
         while True:
             try:
-                yield reader.read_next_batch()
+                yield _interruptible(connection, reader.read_next_batch)
             except StopIteration:
                 return
             except (arrow.ArrowException, OSError) as failed:
                 raise translate(failed) from failed
 
     return arrow.RecordBatchReader.from_batches(reader.schema, batches())
+
+
+def _interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], T]) -> T:
+    """What the work gives. Control-C ends it: Python hears of one in its main thread, and only between two calls."""
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    with ThreadPoolExecutor(1, "millpond-read") as beside:
+        doing = beside.submit(work)
+        try:
+            return doing.result()
+        except KeyboardInterrupt:
+            connection.interrupt()
+            raise
 
 
 class DuckDBEngine:
@@ -245,6 +264,11 @@ def _told() -> Iterator[None]:
         yield
     except duckdb.Error as failed:
         raise translate(failed) from failed
+    except RuntimeError as failed:
+        # What DuckDB makes of Control-C.
+        if str(failed) == "Query interrupted":
+            raise KeyboardInterrupt from failed
+        raise
 
 
 def translate(failed: Exception) -> MillpondError:
