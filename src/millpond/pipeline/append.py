@@ -9,9 +9,10 @@ from millpond.catalog.staging import Stage
 from millpond.core.names import side_table
 from millpond.core.schema import Schema
 from millpond.engines.engine import Session
-from millpond.pipeline.bounding import all_apart, ordered_key, searched, whole_key
+from millpond.pipeline.bounding import all_apart, ordered_key, scattered, searched, whole_key
 from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.inputs import InputChanges
+from millpond.pipeline.known_keys import known_keys
 from millpond.pipeline.staged import Judged, quarantine_losers, quarantine_rejected, stage_rows
 from millpond.pipeline.target import ensure_quarantine
 from millpond.pipeline.unique import (
@@ -60,6 +61,12 @@ def append_rows(
     judged = stage_rows(session, model.model, staging)
     prepare_aside(stage, model.model, schema, filled=filled)
     append = _append(session, model, schema, filled)
+    if append.aside is None and scattered(session, append.key, schema, kept=filled):
+        index, good = known_keys(bench, session, stage, append), judged.staged - judged.rejected
+        if filled:
+            append = replace(append, known=index.find(good))
+        else:
+            index.begin(good)
     session.execute(create_doubled(append))
     ledger, verdicts = _change(bench, session, stage, model, append, judged)
     if read is not None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from millpond.core.schema import Schema
 from millpond.engines.engine import Session
-from millpond.sql.staging import key_bounds, whole_bounds, whole_numbers, within
+from millpond.sql.staging import key_bounds, key_spread, whole_bounds, whole_numbers, within
 
 _BOUNDED = ("TIMESTAMP", "DATE", "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "DECIMAL")
 """Types of ordered key columns, those that tell old files from new ones first."""
 _WHOLE = ("INTEGER", "BIGINT")
 _SPREAD = 16
 """Most numbers in the range of a whole-number key for each row: its bits take no more room than the hashes do."""
+_FAR = 1_000
+"""From how many numbers in the range of a number key for each row on they count as far apart."""
 _WIDEST = 1_000_000_000
 """Most numbers in such a range at all: DuckDB's own limit."""
 
@@ -28,6 +30,21 @@ def searched(session: Session, columns: tuple[str, ...]) -> str:
         return ""
     low, high = session.rows(key_bounds(columns[0]))[0]
     return within(columns[0], low, high) if low is not None else ""
+
+
+def scattered(session: Session, key: tuple[str, ...], schema: Schema, *, kept: bool) -> bool:
+    """Whether bounds tell next to nothing of the good staged keys: no ordered column, or one of numbers far apart.
+
+    `kept` says that the ordered column stands beside the judged rows; without it, only a whole-number key can be told.
+    """
+    columns, whole = ordered_key(key, schema), whole_key(key, schema)
+    if not columns:
+        return True
+    kind = next(column.type for column in schema if column.name == columns[0])
+    if kind.startswith(("TIMESTAMP", "DATE")) or not (whole or kept):
+        return False
+    low, high, number = session.rows(whole_bounds() if whole else key_spread(columns[0]))[0]
+    return low is not None and high - low > number * _FAR
 
 
 def whole_key(key: tuple[str, ...], schema: Schema) -> bool:

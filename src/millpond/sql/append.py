@@ -11,6 +11,7 @@ from millpond.sql.staging import HASH, JUDGED, STAGED, good, key_hash, staged_tw
 
 DOUBLED = "doubled"
 CONTESTED = "contested"
+KNOWN = "known_keys"
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Append:
     `history` is a condition over the table's rows that no staged row's key can lie outside of (bounds), or empty;
     `exists` is False for a table without rows. `whole` says that the key is one whole number, `apart` that no two good
     staged rows have the same. `aside` is the table of rows that won their keys and that a check keeps out of the table.
+    `known` says that KNOWN has the hashes that the table may hold.
     """
 
     table: TableName
@@ -31,6 +33,7 @@ class Append:
     whole: bool = False
     apart: bool = False
     aside: TableName | None = None
+    known: bool = False
 
     @property
     def payload(self) -> tuple[str, ...]:
@@ -43,11 +46,32 @@ def create_doubled(append: Append) -> str:
     twice = f"SELECT {HASH} FROM {JUDGED} WHERE FALSE" if append.apart else staged_twice(whole=append.whole)
     if not append.exists:
         return f"CREATE TEMP TABLE {DOUBLED} AS {twice}"
-    known = (
-        f"SELECT DISTINCT {HASH} FROM {JUDGED} WHERE {good()} "
-        f"AND {HASH} IN (SELECT {_hashed(append)} FROM {_history(append)} AS h)"
-    )
+    held = f"SELECT {_hashed(append)} FROM {_history(append)} AS h"
+    if append.known:
+        held = f"SELECT {HASH} FROM {JUDGED} SEMI JOIN {KNOWN} ON {_wide(HASH, append)} = _mp_known"
+    known = f"SELECT DISTINCT {HASH} FROM {JUDGED} WHERE {good()} AND {HASH} IN ({held})"
     return f"CREATE TEMP TABLE {DOUBLED} AS {twice} UNION {known}"
+
+
+def staged_hashes(append: Append) -> str:
+    """SELECT of the good staged rows' key hashes as UBIGINT, each once, in ascending order."""
+    return f"SELECT DISTINCT {_wide(HASH, append)} AS h FROM {JUDGED} WHERE {good()} ORDER BY h"
+
+
+def hashes_of(append: Append, rows: str) -> str:
+    """SELECT of the key hashes of the rows in a FROM clause, as `staged_hashes` gives them, each as often as it is."""
+    return f"SELECT {_wide(_hashed(append), append)} AS h {rows} ORDER BY h"
+
+
+def create_known(hashes: Sequence[int]) -> str:
+    """Temp table of some hashes. As text: to bind a list DuckDB would load pandas wherever that is installed."""
+    listed = ", ".join(map(str, hashes))
+    return f"CREATE TEMP TABLE {KNOWN} AS SELECT unnest([{listed}]::UBIGINT[]) AS _mp_known"
+
+
+def _wide(hashed: str, append: Append) -> str:
+    """A key hash as 64 bits that lie anywhere: where it is the key itself, the hash of that."""
+    return f"hash({hashed})" if append.whole else hashed
 
 
 def create_contested(append: Append) -> str:

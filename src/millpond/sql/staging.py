@@ -223,6 +223,11 @@ def key_bounds(column: str) -> str:
     return f"SELECT min({quote(column)}), max({quote(column)}) FROM {JUDGED} WHERE {good()}"
 
 
+def key_spread(column: str) -> str:
+    """SELECT of the bounds of a key column, as `key_bounds` gives them, and of the number of good staged rows."""
+    return f"SELECT min({quote(column)}), max({quote(column)}), count(*) FROM {JUDGED} WHERE {good()}"
+
+
 def whole_bounds() -> str:
     """SELECT of the least and greatest whole-number key of the good staged rows, and of their number."""
     return f"SELECT min({HASH}), max({HASH}), count(*) FROM {JUDGED} WHERE {good()}"
