@@ -25,7 +25,10 @@ QUERIES = {
         "SELECT o.referrer, count(*) AS orders, sum(o.pieces)::BIGINT AS pieces, min(k.name) AS first "
         "FROM silver.orders AS o JOIN known AS k ON k.id = o.customer WHERE o.referrer IS NOT NULL GROUP BY o.referrer"
     ),
-    "days": ("SELECT o.day, o.id, c.name FROM silver.orders AS o LEFT JOIN silver.customers AS c ON o.customer = c.id"),
+    "days": (
+        "SELECT o.day, o.id, c.name, surrogate_key('c', o.customer) AS person FROM silver.orders AS o "
+        "LEFT JOIN silver.customers AS c ON o.customer = c.id"
+    ),
     "by_name": (
         "SELECT coalesce(c.name, 'unknown') AS name, count(*) AS orders FROM silver.orders AS o "
         "LEFT JOIN silver.customers AS c ON o.customer = c.id GROUP BY 1"
