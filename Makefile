@@ -23,7 +23,7 @@ test-services: .venv/.services ## run the tests with real servers of other maker
 	@$(BIN)/python -m pytest -m services -n 0
 
 bench: .venv/.bench ## measure against raw DuckDB, DuckLake, deltalake; prints one ratio for each goal
-	@for file in help valleybike one_file append large_csv small_commits tpch merge merges many_tables upsert scd2 aggregate long_history geofence checks; do $(BIN)/python bench/$$file.py || exit 1; done
+	@for file in help valleybike one_file append large_csv small_commits tpch merge merges many_tables upsert scd2 aggregate join long_history geofence checks; do $(BIN)/python bench/$$file.py || exit 1; done
 
 lint: .venv/.lint ## check style, form and types
 	@$(BIN)/ruff check && $(BIN)/ruff format --check --quiet && $(BIN)/mypy

@@ -42,6 +42,12 @@ def test_a_statement_calls_macros_of_both_kinds(lake: TemporaryLake) -> None:
     assert {row["name"] for row in lake.rows("FROM came(0)")} == {"pen", "cup"}
 
 
+def test_a_statement_may_make_a_surrogate_key(lake: TemporaryLake) -> None:
+    """It is there without a file that says it."""
+    rows = lake.rows("SELECT surrogate_key(name, 'bc') AS k FROM (SELECT 'a' AS name)")
+    assert rows == [{"k": "8a7d22c8204c8d23ca1da728c29313ad"}]
+
+
 @pytest.mark.parametrize(
     ("sql", "expected"),
     [

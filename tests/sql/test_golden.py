@@ -30,7 +30,10 @@ def grouped(query: Query) -> str:
     """The group key as the golden file writes it; the key is the first column."""
     key = (output_columns(query) or ("k",))[0]
     found = group_expressions(query, [key])
-    return "unknown" if found is None else ", ".join(found.expressions)
+    if isinstance(found, str):
+        return "unknown"
+    joined = [f"{j.table}: {' and '.join(f'{a} {b} {c}' for a, b, c in j.pairs)}" for j in found.joins]
+    return " | ".join([", ".join(found.expressions), *joined])
 
 
 PASSES: dict[str, Callable[[Query], object]] = {

@@ -13,6 +13,7 @@ from millpond.core.plugins import lookup
 from millpond.governance.feeds import FUNCTION
 from millpond.governance.guard import MAX_BYTES, QUERY, reviewed
 from millpond.project.sql_file import SqlFile
+from millpond.sql.keys import SURROGATE_KEY
 
 if TYPE_CHECKING:
     from millpond.sql.expansion import Library
@@ -34,7 +35,7 @@ class QueryMacros:
 
     def __init__(self, files: Sequence[SqlFile] = ()) -> None:
         self._files = tuple(files)
-        self._names = {name.lower() for file in files for name in _DECLARED.findall(file.sql)}
+        self._names = {SURROGATE_KEY, *(name.lower() for file in files for name in _DECLARED.findall(file.sql))}
 
     def expand(self, sql: str) -> Written | None:
         """The statement with what its macros say in their place; None where it calls none, or is not understood.

@@ -32,6 +32,7 @@ from millpond.pipeline.taken import never_taken_in
 from millpond.pipeline.target import evolve, output_schema, prepare
 from millpond.pipeline.upsert import upsert_rows
 from millpond.pipeline.workbench import Workbench
+from millpond.sql.groups import GroupKey
 from millpond.sql.lineage import lineage
 from millpond.sql.lookback import Lookback
 from millpond.sql.merging import Merging
@@ -185,9 +186,9 @@ def _recomputed(building: Building, scope: str | None) -> Work:
     model = building.model
     if isinstance(model.lookback, Lookback):
         return Work(*recompute_span(building, model.lookback), scope)
-    assert model.groups is not None  # noqa: S101 - else the planner plans no such step
-    if model.model.kind == "replace":
-        fields = model.partitions or ()
+    assert isinstance(model.groups, GroupKey)  # noqa: S101 - else the planner plans no such step
+    if model.model.kind == "replace" and model.partitions is not None:
+        fields = model.partitions
         return Work(*recompute_partitions(building, model.groups, fields), of_partitions(fields, building.schema))
     return Work(*recompute_groups(building, model.groups), scope)
 

@@ -18,7 +18,7 @@ from millpond.sql.given import promised
 from millpond.sql.groups import GroupKey, group_expressions
 from millpond.sql.lookback import Lookback, find_lookback
 from millpond.sql.parse import Query, parse_written
-from millpond.sql.partitioned import PartitionField, find_partitions, partition_fields
+from millpond.sql.partitioned import PartitionField, find_partitions, keyed, partition_fields
 from millpond.sql.references import Reference, inputs
 from millpond.sql.row_expression import tables_of
 from millpond.sql.shape import Shape, shape
@@ -27,8 +27,8 @@ from millpond.sql.transpile import transpile
 
 @dataclass(frozen=True)
 class CompiledModel:
-    """One model with its query. `groups` is None unless an aggregate's groups, or the partitions of a table that is
-    replaced, can be found in its only input.
+    """One model with its query. `groups` tells how an aggregate's groups, or what is replaced at a time, are found in
+    the rows of one input and of what is joined to it, else why they are not.
 
     `lookback` is how far the rows of a moment look back where groups meet in windows only, else why that is not told.
     """
@@ -37,7 +37,7 @@ class CompiledModel:
     query: Query
     references: tuple[Reference, ...]
     shape: Shape
-    groups: GroupKey | None
+    groups: GroupKey | str = ""
     compared: tuple[Reference, ...] = ()
     """Tables that checks look into: they come first, but their changes are no reason to build the model again."""
     lookback: Lookback | str = ""
@@ -59,10 +59,10 @@ class CompiledModel:
 
     @property
     def incremental(self) -> bool:
-        """Whether the model is brought up to date from its input's changes alone."""
+        """Whether the model is brought up to date from its inputs' changes alone."""
         if self.model.kind in ("append", "upsert", "scd2"):
             return self.shape.row_preserving
-        return self.groups is not None or isinstance(self.lookback, Lookback)
+        return isinstance(self.groups, GroupKey) or isinstance(self.lookback, Lookback)
 
     @property
     def partitions(self) -> tuple[PartitionField, ...] | None:
@@ -102,13 +102,15 @@ def compile_model(model: Model, library: Library = NO_MACROS) -> CompiledModel:
     query = parse_written(written, model.path)
     references = inputs(query)
     model = _without_macros(model, library)
-    found = CompiledModel(model, query, references, shape(query), None, _compared(model))
+    found = CompiledModel(model, query, references, shape(query), compared=_compared(model))
     if model.kind == "replace" and found.partitions is not None and not _stands_aside(model):
         return replace(found, groups=find_partitions(query, found.partitions))
+    if model.kind == "replace" and found.partitions is None and model.key:
+        return replace(found, groups=find_partitions(query, keyed(model.key)))
     if model.kind != "aggregate" or not model.key:
         return found
     groups = group_expressions(query, model.key)
-    return replace(found, groups=groups, lookback=find_lookback(query, model.key) if groups is None else "")
+    return replace(found, groups=groups, lookback=find_lookback(query, model.key) if isinstance(groups, str) else "")
 
 
 def _stands_aside(model: Model) -> bool:
@@ -121,7 +123,7 @@ def _of_function(model: Model, function: Function) -> CompiledModel:
     query = promised(declared_columns(model), model.path)
     references = tuple(Reference(table, model.place(f"inputs.{name}")) for name, table in function.inputs)
     unknown = Shape(False, "a function may look at all rows", None)
-    return CompiledModel(model, query, references, unknown, None, _compared(model))
+    return CompiledModel(model, query, references, unknown, compared=_compared(model))
 
 
 def declared_columns(model: Model) -> tuple[tuple[Column, Location], ...]:

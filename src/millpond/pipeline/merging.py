@@ -36,7 +36,7 @@ def merging_of(session: Session, model: CompiledModel) -> Merging | None:
     They are not where that cannot be proven, where adding and taking away would not be exact, and where the side table
     has rows of its own that stand aside.
     """
-    if model.model.kind != "aggregate" or model.groups is None or rejects_repeats(model.model):
+    if model.model.kind != "aggregate" or isinstance(model.groups, str) or rejects_repeats(model.model):
         return None
     columns = session.describe(every_row(model.groups.input)).names
     states = find_states(model.query, model.model.key, columns)

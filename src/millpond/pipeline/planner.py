@@ -159,15 +159,17 @@ def _first_note(model: CompiledModel) -> str:
 def _note(model: CompiledModel) -> str:
     if model.incremental and isinstance(model.lookback, Lookback):
         return f"recomputes from the earliest changed {model.lookback.column} on, as far as rows look back"
+    if model.incremental and model.model.kind == "replace" and model.partitions is None:
+        return "recomputes the rows of the keys that changed"
     if model.incremental:
         return _INCREMENTAL.get(model.model.kind, "")
     if model.model.kind in ("append", "upsert", "scd2"):
         return f"not row-preserving ({model.shape.reason}): reads its inputs whole"
     if model.model.kind == "aggregate":
-        return "its groups cannot be found in one input: recomputes all, changes what differs"
+        return f"{model.groups}: recomputes all, changes what differs"
     if model.model.kind == "snapshot":
         return "compares the whole state of its inputs with the versions that hold"
-    return "computes everything anew"
+    return f"computes everything anew ({model.groups})" if model.groups else "computes everything anew"
 
 
 _INCREMENTAL: Mapping[ModelKind, str] = {

@@ -55,10 +55,11 @@ _NARROWED = "narrowed"
 
 
 def recompute_groups(building: Building, groups: GroupKey) -> tuple[Ledger, tuple[Verdict, ...]]:
-    """Bring the groups that the input's changed rows belong to, or belonged to, up to date, and apply what differs."""
-    session, model, schema, (news,) = building.session, building.model, building.schema, building.news
+    """Bring the groups that changed rows bear on, or bore on, up to date, and apply what differs."""
+    session, model, schema = building.session, building.model, building.schema
     _prepare_beside(building, filled=True)
     if building.merging is not None:
+        (news,) = building.news
         query = merge_states(session, model, building.merging, news, schema)
     else:
         query = _narrowed(building, groups)
@@ -116,9 +117,9 @@ def recompute_whole(building: Building) -> tuple[Ledger, tuple[Verdict, ...]]:
 
 
 def _narrowed(building: Building, groups: GroupKey) -> str:
-    """The query over the input's rows of the groups that its changed rows belong to, or belonged to."""
-    session, (news,) = building.session, building.news
-    session.execute(create_groups(groups.expressions, news.queries()))
+    """The query over the input's rows of the groups that changed rows bear on, or bore on; what it joins is whole."""
+    session = building.session
+    session.execute(create_groups(groups, {change.table: change.queries() for change in building.news}))
     session.execute(create_narrowed(_NARROWED, groups.input, groups.expressions))
     return replace_inputs(building.model.query, {groups.input: _NARROWED}).text()
 

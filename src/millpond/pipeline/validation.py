@@ -20,6 +20,7 @@ from millpond.pipeline.roles import role_problems, table_columns
 from millpond.project.model import Model, Project
 from millpond.sql.binding import create_empty, create_schema, open_lake, probe
 from millpond.sql.columns import reading_place
+from millpond.sql.groups import GroupKey
 from millpond.sql.lookback import Lookback
 from millpond.sql.marks import mark
 from millpond.sql.references import calling_place, volatile
@@ -195,7 +196,7 @@ def _type_problem(model: Model, column: Column) -> list[Finding]:
 def _lookback(model: CompiledModel) -> list[Finding]:
     """What the author says of windows, and the query does not keep to."""
     most, found = model.model.lookback, model.lookback
-    if most is None or model.groups is not None:
+    if most is None or isinstance(model.groups, GroupKey):
         return []
     if isinstance(found, Lookback) and found.seconds <= most:
         return []

@@ -62,7 +62,7 @@ class FrontMatter(Declared):
         description="How the table is made: append (new rows, deduplicated by key), upsert (the newest row of each "
         "key), scd2 (every change of each key, from when until when it held), snapshot (the same for an input that "
         "does not tell its changes), aggregate (groups that changed are computed again), replace (the whole table, or "
-        "the partitions that changed).",
+        "the partitions or keys that changed).",
     )
     dialect: Dialect = Field(
         "duckdb",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from millpond.core.names import TableName, quote
+from millpond.sql.groups import GroupKey
+from millpond.sql.joins import JoinKey
 from millpond.sql.keys import names, same
 from millpond.sql.staging import STAGED, good
 
@@ -29,14 +32,30 @@ class Difference:
     among: str = ""
 
 
-def create_groups(expressions: tuple[str, ...], changed: tuple[str, ...]) -> str:
+def create_groups(groups: GroupKey, changed: Mapping[TableName, Sequence[str]]) -> str:
     """Temp table of the keys whose groups changed, as columns _mp_g0, _mp_g1 and so on.
 
-    `changed` are queries that give the input's changed rows; `expressions` compute the key from them.
+    `changed` are queries that give the changed rows of each table. A row of the input changes the group of its key; a
+    row of a table that is joined to it, the groups of the input's rows that may be joined to that row.
     """
-    named = ", ".join(f"{expression} AS _mp_g{index}" for index, expression in enumerate(expressions))
-    union = " UNION ALL ".join(f"SELECT {named} FROM ({rows}) AS changed_rows" for rows in changed)
-    return f"CREATE TEMP TABLE {GROUPS} AS SELECT DISTINCT * FROM ({union}) AS keys"
+    named = ", ".join(f"{expression} AS _mp_g{index}" for index, expression in enumerate(groups.expressions))
+    table = f'"lake".{groups.input.quoted}'
+    parts = [f"SELECT {named} FROM {table} WHERE FALSE"]
+    parts += [f"SELECT {named} FROM ({rows}) AS changed_rows" for rows in changed.get(groups.input, ())]
+    for join in groups.joins:
+        if rows := changed.get(join.table, ()):
+            parts.append(f"SELECT {named} FROM {table} AS i SEMI JOIN ({_values(join, rows)}) AS j ON {_joined(join)}")
+    return f"CREATE TEMP TABLE {GROUPS} AS SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)}) AS keys"
+
+
+def _values(join: JoinKey, changed: Sequence[str]) -> str:
+    """The values by which the changed rows of a joined table are found."""
+    named = ", ".join(f"{theirs} AS _mp_j{index}" for index, (_, _, theirs) in enumerate(join.pairs))
+    return " UNION ".join(f"SELECT {named} FROM ({rows}) AS changed_rows" for rows in changed)
+
+
+def _joined(join: JoinKey) -> str:
+    return " AND ".join(f"({ours}) {operator} _mp_j{index}" for index, (ours, operator, _) in enumerate(join.pairs))
 
 
 def repeated_key(key: tuple[str, ...]) -> str:

@@ -13,6 +13,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from millpond.core.errors import Finding, Location, ModelError, ProjectError
 from millpond.core.names import closest, quote
 from millpond.sql.dialect import Verbatim
+from millpond.sql.keys import KEY_OF_TEXTS, SURROGATE_KEY, TEXT_OF_VALUE
 from millpond.sql.parse import Query, parse_written
 from millpond.sql.written import Piece, Written
 
@@ -51,6 +52,20 @@ class Macro:
     parameters: tuple[Parameter, ...]
     table: bool
     body: tuple[Part, ...]
+    each: tuple[Part, ...] = ()
+    """For a macro of any number of values: what becomes of each. All of them, with commas, are what the body takes."""
+
+
+BUILT_IN: Mapping[str, Macro] = {
+    SURROGATE_KEY: Macro(
+        SURROGATE_KEY,
+        (Parameter("value"),),
+        table=False,
+        body=(Piece(KEY_OF_TEXTS[0]), Hole(0), Piece(KEY_OF_TEXTS[1])),
+        each=(Piece(TEXT_OF_VALUE[0]), Hole(0), Piece(TEXT_OF_VALUE[1])),
+    )
+}
+"""Functions of ours, which are there in every project and become what the engine has."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +76,15 @@ class Library:
     broken: Mapping[str, Finding] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
+    @property
+    def known(self) -> Mapping[str, Macro]:
+        """The project's macros, and the built-in ones."""
+        return {**BUILT_IN, **self.macros}
+
     def mentioned(self, sql: str) -> bool:
         """Whether a text has a word that is the name of a macro."""
         words = {word.lower() for word in re.findall(r"\w+", sql)}
-        return not words.isdisjoint(self.macros.keys() | self.broken.keys())
+        return not words.isdisjoint(self.known.keys() | self.broken.keys())
 
 
 NO_MACROS = Library()
@@ -160,17 +180,18 @@ class _Expanding:
     def _calls(self, query: Query, library: Library) -> list[_Call]:
         places = {token.start: index for index, token in enumerate(self._tokens)}
         found: dict[int, _Call] = {}
+        known = library.known
         for node in query.tree.find_all(exp.Anonymous):
             name = str(node.name).lower()
             start = node.meta.get("start")
-            if start not in places or (name not in library.macros and name not in library.broken):
+            if start not in places or (name not in known and name not in library.broken):
                 continue
             token = self._tokens[places[start]]
             where = self._written.place(start, token.end + 1 - start)
             if name in library.broken:
                 raise told(library.broken[name])
             end, arguments = self._arguments(places[start] + 1)
-            call = _Call(library.macros[name], start, end, where, arguments, node)
+            call = _Call(known[name], start, end, where, arguments, node)
             self._check(call)
             found[start] = call
         return list(found.values())
@@ -211,7 +232,7 @@ class _Expanding:
         bound = self._bound(call)
         found: list[Part] = [Piece("(", at=call.where)]
         for part in call.macro.body:
-            found += bound[part.index] if isinstance(part, Hole) else (replace(part, via=call.where),)
+            found += bound[part.index] if isinstance(part, Hole) else (_called(part, call),)
         found.append(Piece(")" + self._name(call), at=call.where))
         size = sum(len(part.text) for part in found if isinstance(part, Piece))
         if size > LARGEST or len(found) > LARGEST // 32:
@@ -234,6 +255,8 @@ class _Expanding:
 
     def _bound(self, call: _Call) -> list[tuple[Part, ...]]:
         """What each parameter of a macro stands for in a call."""
+        if call.macro.each:
+            return [self._each(call)]
         macro, given = call.macro, {}
         known = {parameter.name: index for index, parameter in enumerate(macro.parameters)}
         for position, argument in enumerate(call.arguments):
@@ -252,12 +275,32 @@ class _Expanding:
                 given[index] = tuple(replace(piece, via=call.where) for piece in parameter.default)
         return [given[index] for index in range(len(known))]
 
+    def _each(self, call: _Call) -> tuple[Part, ...]:
+        """What a macro of any number of values makes of those that a call gives."""
+        if not call.arguments:
+            raise _unfit(call.where, f"{call.macro.name} needs a value", _form(call.macro))
+        found: list[Part] = []
+        for argument in call.arguments:
+            where = self._written.place(argument.begin, argument.end - argument.begin)
+            if argument.name is not None:
+                raise _unfit(where, f"{call.macro.name} has no argument {argument.name}", _form(call.macro))
+            value = self._argument(argument, where)
+            found += (Piece(", ", at=call.where),) if found else ()
+            for part in call.macro.each:
+                found += value if isinstance(part, Hole) else (_called(part, call),)
+        return tuple(found)
+
     def _argument(self, argument: _Argument, where: Location) -> tuple[Part, ...]:
         inner = [token for token in self._tokens if argument.start <= token.start < argument.end]
         if any(token.token_type is TokenType.PLACEHOLDER for token in inner):
             raise _unfit(where, "a macro may put ? in several places", "write $1, $2 ... for values given beside")
         parts = self.between(argument.start, argument.end)
         return parts if argument.plain else (Piece("(", at=where), *parts, Piece(")", at=where))
+
+
+def _called(piece: Piece, call: _Call) -> Piece:
+    """A piece of a macro where it is called; one that no file has is the call's own."""
+    return replace(piece, at=call.where) if piece.file is None and piece.at is None else replace(piece, via=call.where)
 
 
 def _argument(tokens: Sequence[Token]) -> _Argument:
@@ -269,6 +312,8 @@ def _argument(tokens: Sequence[Token]) -> _Argument:
 
 
 def _form(macro: Macro) -> str:
+    if macro.each:
+        return f"call it as {macro.name}(a, b)"
     names = [f"{part.name} := ..." if part.default is not None else part.name for part in macro.parameters]
     return f"call it as {macro.name}({', '.join(names)})"
 

@@ -1,8 +1,8 @@
-"""How the key of an aggregate is computed from its input's rows, where a row bears on the groups of its key alone."""
+"""How a key is computed from the rows of one input, where a row bears on the groups of its key alone."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -11,7 +11,8 @@ from millpond.core.errors import ModelError
 from millpond.core.names import TableName
 from millpond.sql.dialect import render
 from millpond.sql.functions import is_aggregate
-from millpond.sql.levels import Level, levels
+from millpond.sql.joins import JoinKey, equalities, not_narrowing
+from millpond.sql.levels import Joined, Level, levels
 from millpond.sql.parse import Query
 from millpond.sql.references import table_name
 from millpond.sql.trace import Trace, determined
@@ -22,41 +23,102 @@ class GroupKey:
     """The key over the input's columns.
 
     `expressions` are SQL over one row of `input`, one for each key column. Running the query over only those input
-    rows whose key is among given values gives exactly the groups with these values.
+    rows whose key is among given values gives exactly the groups with these values. `joins` are the other tables that
+    are read, and how their rows find those of the input.
     """
 
     input: TableName
     expressions: tuple[str, ...]
+    joins: tuple[JoinKey, ...] = ()
 
 
 _FILTERABLE = frozenset(
-    {"with_", "expressions", "from_", "where", "group", "having", "qualify", "order", "windows", "distinct"}
+    {"with_", "expressions", "from_", "joins", "where", "group", "having", "qualify", "order", "windows", "distinct"}
 )
 
 
-def group_expressions(query: Query, key: Sequence[str], columns: Collection[str] | None = None) -> GroupKey | None:
-    """Trace the key columns to the one input table; None where that cannot be proven, or where groups meet.
+def group_expressions(query: Query, key: Sequence[str], columns: Collection[str] | None = None) -> GroupKey | str:
+    """Trace the key columns to the one input table, or say why that cannot be proven, or that groups meet.
 
     `columns` are the input's columns where they are known: they tell an alias from a column of the same name.
     """
-    chain = levels(query.tree)
-    if isinstance(chain, str) or not key:
-        return None
+    if not key:
+        return "it has no key"
+    return proven(query, [(column, lambda traced: traced) for column in key], columns)
+
+
+def proven(
+    query: Query,
+    wanted: Sequence[tuple[str, Callable[[exp.Expr], exp.Expr]]],
+    columns: Collection[str] | None = None,
+) -> GroupKey | str:
+    """The groups by what is made of some of the query's columns, or why rows of different groups meet."""
+    chain = levels(query.tree, joins=True)
+    if isinstance(chain, str):
+        return chain
     if has_subqueries(chain):
-        return None
-    bottom = chain[0].table
+        return "a subquery in an expression may look at other rows"
     try:
-        name = table_name(query, bottom or exp.Table())
+        name = table_name(query, chain[0].table or exp.Table())
     except ModelError:
-        return None
+        return "its input is not a table of the lake"
     trace = Trace(chain, columns)
-    traced = [trace.output(len(chain) - 1, column) for column in key]
-    found = [expression for expression in traced if expression is not None]
-    if len(found) < len(key):
-        return None
+    found = []
+    for column, made in wanted:
+        traced = trace.output(len(chain) - 1, column)
+        if traced is None:
+            return f"{column} is not told to be made of one row of {name}"
+        found.append(made(traced))
     if not all(keeps_groups(trace, index, level, found) for index, level in enumerate(chain)):
+        return "rows of different keys meet in it"
+    joins = _joins(query, name, trace, chain)
+    if isinstance(joins, str):
+        return joins
+    return GroupKey(name, tuple(render(expression) for expression in found), joins)
+
+
+def _joins(query: Query, name: TableName, trace: Trace, chain: Sequence[Level]) -> tuple[JoinKey, ...] | str:
+    """How the rows of each joined table find those of the input, or why that is not told."""
+    found = []
+    for index, level in enumerate(chain):
+        sources = [level.source.lower(), *(joined.chain[-1].source.lower() for joined in level.joins)]
+        if len(set(sources)) < len(sources):
+            return "two tables of a join go by one name"
+        for joined in level.joins:
+            reason = not_narrowing(joined)
+            if reason:
+                return reason
+            try:
+                table = table_name(query, joined.chain[0].table or exp.Table())
+            except ModelError:
+                return "what it joins is not a table of the lake"
+            if table == name:
+                return f"it joins {name} to itself"
+            key = _join_key(table, joined, trace, index)
+            if key is None:
+                return f"{table} is not joined by an equality of columns of {name} with its own"
+            found.append(key)
+    return tuple(found)
+
+
+def _join_key(table: TableName, joined: Joined, trace: Trace, index: int) -> JoinKey | None:
+    """The equalities by which rows of a table find rows of the input; None where there are none."""
+    beneath = joined.chain[:-1]
+    if any(level.joins for level in beneath) or has_subqueries(beneath):
         return None
-    return GroupKey(name, tuple(render(expression) for expression in found))
+    there = Trace(joined.chain)
+    pairs = []
+    for left, operator, right in equalities(joined, trace.level(index)):
+        for ours, theirs in ((left, right), (right, left)):
+            pair = trace.expression(index, ours), there.expression(len(beneath), theirs)
+            if pair[0] is not None and pair[1] is not None and all(side.find(exp.Column) for side in pair if side):
+                pairs.append((pair[0], operator, pair[1]))
+    # All of them if rows that differ in one never meet beneath, else one of which that is so.
+    for some in (pairs, *([pair] for pair in pairs)):
+        by = [theirs for _, _, theirs in some]
+        if some and all(keeps_groups(there, at, level, by) for at, level in enumerate(beneath)):
+            return JoinKey(table, tuple((render(ours), operator, render(theirs)) for ours, operator, theirs in some))
+    return None
 
 
 def has_subqueries(chain: Sequence[Level]) -> bool:
@@ -148,5 +210,6 @@ def _windowed(node: exp.Expr) -> bool:
 def level_parts(level: Level) -> list[exp.Expr]:
     """The clauses of a SELECT that hold expressions, without what it reads from."""
     clauses = [level.select.args.get(name) for name in ("where", "group", "having", "qualify", "order")]
-    parts = [*level.select.expressions, *clauses, *(level.select.args.get("windows") or ())]
+    joined = [joined.join.args.get("on") for joined in level.joins]
+    parts = [*level.select.expressions, *clauses, *(level.select.args.get("windows") or ()), *joined]
     return [part for part in parts if part is not None]

@@ -6,6 +6,11 @@ from collections.abc import Sequence
 
 from millpond.core.names import quote
 
+SURROGATE_KEY = "surrogate_key"
+"""The function that models and statements call for a key made of values: `md5` of their texts, told apart by `|`."""
+KEY_OF_TEXTS = ("md5(concat_ws('|', ", "))")
+TEXT_OF_VALUE = ("coalesce(replace(replace(CAST(", r" AS VARCHAR), '\', '\\'), '|', '\|'), '\N')")
+
 
 def names(columns: Sequence[str], of: str = "") -> str:
     """The columns as a list, each quoted; `of` is the relation that they are taken from."""

@@ -14,7 +14,7 @@ from millpond.core.errors import Finding, Location, MillpondError, ModelError, P
 from millpond.core.names import closest, is_plain, quote
 from millpond.project.sql_file import SqlFile
 from millpond.sql.dialect import Verbatim
-from millpond.sql.expansion import Edit, Hole, Library, Macro, Parameter, expanded
+from millpond.sql.expansion import BUILT_IN, Edit, Hole, Library, Macro, Parameter, expanded
 from millpond.sql.parse import Query, parse, parse_written
 from millpond.sql.written import Piece, Written
 
@@ -73,8 +73,9 @@ class _Reading:
     def declare(self, declared: _Declared, taken: Collection[str]) -> None:
         """Take a macro in under its name, if that is free."""
         name, first = declared.name, self.declared.get(declared.name)
-        if name in taken or name in SYNTAX or not _callable(name):
-            said = f"{name} is a function of the engine, which a macro must not hide"
+        if name in taken or name in SYNTAX or name in BUILT_IN or not _callable(name):
+            whose = "of Millpond" if name in BUILT_IN else "of the engine"
+            said = f"{name} is a function {whose}, which a macro must not hide"
             self.broken[name] = Finding("MP-1306", said, "give the macro another name", declared.where)
         elif first is not None:
             said = f"the macro {name} is made twice, first at {first.where.path.name}:{first.where.line}"

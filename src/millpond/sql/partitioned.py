@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
 
-from millpond.core.errors import ModelError
 from millpond.core.names import TableName, literal, quote
 from millpond.core.schema import Schema
-from millpond.sql.dialect import render
 from millpond.sql.difference import GROUPS
-from millpond.sql.groups import GroupKey, has_subqueries, keeps_groups
+from millpond.sql.groups import GroupKey, proven
 from millpond.sql.keys import names, same
-from millpond.sql.levels import levels
 from millpond.sql.parse import Query
 from millpond.sql.quarantine import raw_field
-from millpond.sql.references import table_name, volatile
+from millpond.sql.references import volatile
 from millpond.sql.staging import STAGED, good
-from millpond.sql.trace import Trace
 
 _TIMES = ("year", "month", "day", "hour")
 
@@ -46,26 +42,24 @@ def partition_fields(partition: Sequence[tuple[str, str]]) -> tuple[PartitionFie
     return tuple(found) if found and len(found) == len(partition) else None
 
 
-def find_partitions(query: Query, fields: Sequence[PartitionField]) -> GroupKey | None:
-    """The partition of the rows that an input row gives, over that row; None where partitions meet."""
-    chain = levels(query.tree)
-    if isinstance(chain, str) or has_subqueries(chain) or volatile(query):
-        return None
-    try:
-        name = table_name(query, chain[0].table or exp.Table())
-    except ModelError:
-        return None
-    trace = Trace(chain)
-    found = []
-    for field in fields:
-        traced = trace.output(len(chain) - 1, field.column)
-        if traced is None:
-            return None
-        unit = [exp.Literal.string(field.unit), traced]
-        found.append(traced if field.unit is None else exp.Anonymous(this="date_trunc", expressions=unit))
-    if not all(keeps_groups(trace, index, level, found) for index, level in enumerate(chain)):
-        return None
-    return GroupKey(name, tuple(render(expression) for expression in found))
+def keyed(key: Sequence[str]) -> tuple[PartitionField, ...]:
+    """The fields of a table that is replaced key by key."""
+    return tuple(PartitionField(column, None) for column in key)
+
+
+def find_partitions(query: Query, fields: Sequence[PartitionField]) -> GroupKey | str:
+    """The partition of the rows that an input row gives, over that row; or why partitions meet."""
+    called = next(iter(volatile(query)), None)
+    if called is not None:
+        return f"{called[0]} gives another value in each run"
+    return proven(query, [(field.column, _cut(field.unit)) for field in fields])
+
+
+def _cut(unit: str | None) -> Callable[[exp.Expr], exp.Expr]:
+    """What makes a partition's value of a column's."""
+    if unit is None:
+        return lambda traced: traced
+    return lambda traced: exp.Anonymous(this="date_trunc", expressions=[exp.Literal.string(unit), traced])
 
 
 def changed_partitions(fields: Sequence[PartitionField], columns: Mapping[str, str]) -> str:

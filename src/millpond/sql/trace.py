@@ -25,11 +25,15 @@ class Trace:
         self._chain = chain
         self._columns = None if columns is None else frozenset(column.lower() for column in columns)
 
+    def level(self, index: int) -> Level:
+        """The SELECT number `index`."""
+        return self._chain[index]
+
     def output(self, index: int, name: str) -> exp.Expr | None:
         """The output column `name` of the chain's SELECT number `index`, over the input's columns."""
         for item in self._chain[index].select.expressions:
             if is_star(item):
-                through = self._through_star(index, star_of(item), name)
+                through = self._through_star(index, item, name)
                 if through is not _ABSENT:
                     return through
             elif hides_names(item):
@@ -64,7 +68,7 @@ class Trace:
             if (item_name(item) or "").lower() == name.lower():
                 return True
             if is_star(item):
-                inner = self._star_has(index - 1, star_of(item), name)
+                inner = self._star_has(index - 1, item, name)
                 if inner:
                     return True
                 unknown = unknown or inner is None
@@ -84,15 +88,30 @@ class Trace:
         if len(parts) > 1 and parts[-2].lower() != level.source.lower():
             return None  # a field of a struct, or a name that this reading does not understand
         name = parts[-1]
-        named = self.aliases(index, name) if len(parts) == 1 else []
-        if named and self.has(index, name) is not True:
-            own = any(part.name.lower() == name.lower() for value in named for part in value.find_all(exp.Column))
-            if not own:
-                certain = aliases_first or self.has(index, name) is False
-                if not certain or len(named) > 1 or any(value is inside for value in named):
-                    return None
-                return self.expression(index, named[0])
-        return self._source(index, column, name)
+        if len(parts) > 1 or (there := self._owns(index, name)):
+            return self._source(index, column, name)
+        named = self.aliases(index, name)
+        own = any(part.name.lower() == name.lower() for value in named for part in value.find_all(exp.Column))
+        if named and not own:
+            certain = aliases_first or there is False
+            if not certain or len(named) > 1 or any(value is inside for value in named):
+                return None
+            return self.expression(index, named[0])
+        if level.alone:
+            return self._source(index, column, name)
+        # Grouped by a column that a source beside may have as well: the one that is selected by that name, or an error.
+        kept = [item.unalias() for item in level.select.expressions if (item_name(item) or "").lower() == name.lower()]
+        if not aliases_first or len(kept) != 1 or not isinstance(kept[0], exp.Column) or not kept[0].table:
+            return None
+        return self.expression(index, kept[0])
+
+    def _owns(self, index: int, name: str) -> bool | None:
+        """Whether a name without a table means a column of the level's source; None when unknown."""
+        level = self._chain[index]
+        if name.lower() in merged(level.select):
+            return True if level.joins else None
+        there = self.has(index, name)
+        return there if there or level.alone else None
 
     def _source(self, index: int, column: exp.Column, name: str) -> exp.Expr | None:
         level = self._chain[index]
@@ -110,30 +129,54 @@ class Trace:
             return None
         return self.expression(index - 1, items[lowered.index(name.lower())].unalias())
 
-    def _through_star(self, index: int, star: exp.Star, name: str) -> exp.Expr | None:
+    def _through_star(self, index: int, starred: exp.Expr, name: str) -> exp.Expr | None:
+        star, level = star_of(starred), self._chain[index]
+        renamed = name.lower() in (item.alias.lower() for item in star.args.get("rename") or ())
+        if renamed and not level.alone and starred.text("table").lower() != level.source.lower():
+            return None
         for item in star.args.get("replace") or ():
             if item.alias.lower() == name.lower():
                 return self.expression(index, item.this)
         for item in star.args.get("rename") or ():
             if item.alias.lower() == name.lower():
                 return self._source(index, _named(item.this.name), item.this.name)
-        present = self._star_has(index, star, name)
+        present = self._star_has(index, starred, name)
         if present is False:
             return _ABSENT
-        if present is None and self._named_too(index, name):
+        if present is None and (self._named_too(index, name) or not self._all_of_it(index, starred)):
             return None
         return self._source(index, _named(name), name)
 
-    def _star_has(self, index: int, star: exp.Star, name: str) -> bool | None:
+    def _all_of_it(self, index: int, starred: exp.Expr) -> bool:
+        """Whether a star gives columns of the level's source alone, and no other star gives any."""
+        level = self._chain[index]
+        stars = [item for item in level.select.expressions if is_star(item)]
+        return level.alone or (len(stars) == 1 and starred.text("table").lower() == level.source.lower())
+
+    def _star_has(self, index: int, starred: exp.Expr, name: str) -> bool | None:
+        level, star = self._chain[index], star_of(starred)
+        of = starred.text("table").lower()
+        if not level.alone and of and of != level.source.lower():
+            return None
         gone = [item.name.lower() for item in star.args.get("except_") or ()]
         gone += [item.this.name.lower() for item in star.args.get("rename") or ()]
         if name.lower() in (item.alias.lower() for item in star.args.get("rename") or ()):
             return True
-        return False if name.lower() in gone else self.has(index, name)
+        if name.lower() in gone:
+            return False
+        there = self.has(index, name)
+        return there if there or level.alone or of else None
 
     def _named_too(self, index: int, name: str) -> bool:
         items = self._chain[index].select.expressions
         return any((item_name(item) or "").lower() == name.lower() for item in items)
+
+
+def merged(select: exp.Select) -> frozenset[str]:
+    """The columns that the first join of a SELECT says by USING: without a table, they are those of its left side."""
+    first = next(iter(select.args.get("joins") or ()), None)
+    using = (first.args.get("using") or ()) if first is not None else ()
+    return frozenset(name.name.lower() for name in using)
 
 
 def determined(wanted: exp.Expr, given: Sequence[exp.Expr]) -> bool:
