@@ -29,6 +29,10 @@ QUERIES = {
         "SELECT o.day, o.id, c.name, surrogate_key('c', o.customer) AS person FROM silver.orders AS o "
         "LEFT JOIN silver.customers AS c ON o.customer = c.id"
     ),
+    "before": (
+        "SELECT o.id, count(c.id) AS older, max(c.name) AS last FROM silver.orders AS o "
+        "LEFT JOIN silver.customers AS c ON c.version < o.version GROUP BY o.id"
+    ),
     "by_name": (
         "SELECT coalesce(c.name, 'unknown') AS name, count(*) AS orders FROM silver.orders AS o "
         "LEFT JOIN silver.customers AS c ON o.customer = c.id GROUP BY 1"
@@ -38,6 +42,7 @@ FRONT = {
     "facts": "kind: replace\nkey: [id]",
     "of_known": "kind: aggregate\nkey: [referrer]",
     "days": "kind: replace\npartition: [day]",
+    "before": "kind: aggregate\nkey: [id]",
     "by_name": "kind: aggregate\nkey: [name]",
 }
 SILVER = {
@@ -110,6 +115,21 @@ def test_a_dimension_row_that_comes_a_week_late_heals_the_facts_that_met_the_unk
             {"id": n, "name": "Bob"} for n in (1, 2, 3)
         ]
         assert notes(lake) == {}
+
+
+def test_a_join_by_no_equality_is_followed_through_its_first_table() -> None:
+    """New facts are joined alone; a row of the other table may bear on each of them, and the plan says so."""
+    with temporary_lake(PROJECT) as lake:
+        opened(lake, [(n, 5, 7, "", "2026-01-05", 1) for n in range(1, 101)], [(8, 1, "Ann")])
+        lake.deliver("data/orders/b.csv", ORDERS + "200,5,7,,2026-01-06,1\n")
+        assert notes(lake)["gold.before"] == ("groups", "recomputes the groups that changed")
+        done = run(lake)["gold.before"]
+        assert (done.inserted, done.updated, done.unchanged) == (1, 0, 0)
+        lake.deliver("data/customers/b.csv", CUSTOMERS + "7,1,Bob\n")
+        told = "silver.customers is joined by no equality: recomputes all, changes what differs"
+        assert notes(lake)["gold.before"] == ("whole", told)
+        assert run(lake)["gold.before"].updated == 101
+        check(lake)
 
 
 def test_a_fact_in_quarantine_for_want_of_its_dimension_is_released_when_that_comes() -> None:

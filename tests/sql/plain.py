@@ -9,7 +9,7 @@ import duckdb
 
 def connect() -> duckdb.DuckDBPyConnection:
     """A database in memory, attached as the lake is, with the layers that the tests use."""
-    connection = duckdb.connect(config={"threads": 1})
+    connection = duckdb.connect(config={"threads": 1, "asof_loop_join_threshold": 0})
     connection.execute("ATTACH ':memory:' AS lake")
     for layer in ("silver", "state"):
         connection.execute(f"CREATE SCHEMA lake.{layer}")

@@ -206,6 +206,8 @@ class DuckDBEngine:
                     "threads": str(self._limits.threads),
                     "temp_directory": str(self._spill.path),
                     "preserve_insertion_order": "false",
+                    # Few rows are joined in another way than many, by which NULL has no last row before it.
+                    "asof_loop_join_threshold": "0",
                     # Else what a large query took stays with the process for as long as a session is open.
                     "allocator_background_threads": "true",
                     # Until the installed extensions are loaded: docs/decisions/0006-extensions-of-the-installation.md.

@@ -23,6 +23,7 @@ from millpond.pipeline.inputs import InputChanges, read_changes
 from millpond.pipeline.merging import has_states, merging_of
 from millpond.pipeline.outcome import Outcome
 from millpond.pipeline.plan import BuildStep, InputRange
+from millpond.pipeline.planner import bears_on_all
 from millpond.pipeline.recompute import recompute_groups, recompute_partitions, recompute_span, recompute_whole
 from millpond.pipeline.roles import table_columns, table_lineage
 from millpond.pipeline.scd2 import version_rows
@@ -60,7 +61,7 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
             number = stage.publish(_commit(bench, model, until, Ledger(0), ())).number
             return Outcome(number if moved else None, note="nothing new")
         mended = _mended(bench, stage, model, step, news)
-        step, news = (step, news) if mended is not None else _fitting(bench, step, news, until)
+        step, news = (step, news) if mended is not None else _fitting(bench, model, step, news, until)
         with bench.engine.session(bench.endpoint, stage.token) as session:
             merging = merging_of(session, model)
             if step.mode == "groups" and merging is not None and not has_states(stage, merging):
@@ -141,16 +142,21 @@ def _mended(
 
 
 def _fitting(
-    bench: Workbench, step: BuildStep, news: tuple[InputChanges, ...], until: int
+    bench: Workbench, model: CompiledModel, step: BuildStep, news: tuple[InputChanges, ...], until: int
 ) -> tuple[BuildStep, tuple[InputChanges, ...]]:
-    """A step whose input lost rows that it cannot take back, or was made anew, is done over all of its input."""
+    """A step whose input lost rows that it cannot take back, or was made anew, is done over all of its input.
+
+    So is one of groups where a table changed of which every row bears on all of them.
+    """
+    joined = model.everywhere([change.table for change in news if change.any]) if step.mode == "groups" else None
     made_anew = any(change.whole for change in news) and step.mode in ("increment", "groups")
     lost = step.mode == "increment" and step.kind == "append" and any(change.deleted for change in news)
-    if not made_anew and not lost:
+    if not made_anew and not lost and joined is None:
         return step, news
     every = tuple(InputRange(given.table, None) for given in step.inputs)
     if step.mode == "groups":
-        return replace(step, mode="whole", inputs=every, note="the input was made anew: recomputes all"), ()
+        note = "the input was made anew: recomputes all" if joined is None else bears_on_all(joined)
+        return replace(step, mode="whole", inputs=every, note=note), ()
     if step.kind != "append":
         note = "the input was made anew: takes in all of it, changes what differs"
         return replace(step, mode="whole", inputs=every, note=note), read_changes(bench, every, until)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 
 from millpond.catalog.commits import ModelState
@@ -63,6 +64,11 @@ class CompiledModel:
         if self.model.kind in ("append", "upsert", "scd2"):
             return self.shape.row_preserving
         return isinstance(self.groups, GroupKey) or isinstance(self.lookback, Lookback)
+
+    def everywhere(self, changed: Collection[TableName]) -> TableName | None:
+        """One of the changed tables that is joined so that any of its rows bears on every group; None without one."""
+        joins = self.groups.joins if isinstance(self.groups, GroupKey) else ()
+        return next((join.table for join in joins if not join.pairs and join.table in changed), None)
 
     @property
     def partitions(self) -> tuple[PartitionField, ...] | None:

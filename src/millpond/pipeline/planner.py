@@ -118,6 +118,8 @@ def _build(
     because = ", ".join(filter(None, (f"{', '.join(map(str, news))} changed", changed.told())))
     if not model.incremental:
         return BuildStep(model.table, kind, "whole", every, because, note)
+    if (joined := model.everywhere(news)) is not None:
+        return BuildStep(model.table, kind, "whole", every, because, bears_on_all(joined))
     mode: BuildMode = "groups" if kind in ("aggregate", "replace") else "increment"
     return BuildStep(model.table, kind, mode, ranges, because, note)
 
@@ -153,6 +155,8 @@ def _has_news(state: LakeState, consumer: TableName, given: InputRange) -> bool:
 
 def _first_note(model: CompiledModel) -> str:
     """What is to be said where all of the input is taken in: not what becomes of rows that will have gone."""
+    if model.model.kind == "replace" and not model.incremental:
+        return "computes everything anew"
     return "" if model.incremental and model.model.kind in ("upsert", "scd2") else _note(model)
 
 
@@ -170,6 +174,11 @@ def _note(model: CompiledModel) -> str:
     if model.model.kind == "snapshot":
         return "compares the whole state of its inputs with the versions that hold"
     return f"computes everything anew ({model.groups})" if model.groups else "computes everything anew"
+
+
+def bears_on_all(joined: TableName) -> str:
+    """What is said of a step that computes all rows because of a table that is joined by no equality."""
+    return f"{joined} is joined by no equality: recomputes all, changes what differs"
 
 
 _INCREMENTAL: Mapping[ModelKind, str] = {

@@ -96,13 +96,13 @@ def _joins(query: Query, name: TableName, trace: Trace, chain: Sequence[Level]) 
                 return f"it joins {name} to itself"
             key = _join_key(table, joined, trace, index)
             if key is None:
-                return f"{table} is not joined by an equality of columns of {name} with its own"
+                return f"what is joined of {table} is made of other tables too"
             found.append(key)
     return tuple(found)
 
 
 def _join_key(table: TableName, joined: Joined, trace: Trace, index: int) -> JoinKey | None:
-    """The equalities by which rows of a table find rows of the input; None where there are none."""
+    """The equalities by which rows of a table find rows of the input; None where what is joined is not of it alone."""
     beneath = joined.chain[:-1]
     if any(level.joins for level in beneath) or has_subqueries(beneath):
         return None
@@ -118,7 +118,7 @@ def _join_key(table: TableName, joined: Joined, trace: Trace, index: int) -> Joi
         by = [theirs for _, _, theirs in some]
         if some and all(keeps_groups(there, at, level, by) for at, level in enumerate(beneath)):
             return JoinKey(table, tuple((render(ours), operator, render(theirs)) for ours, operator, theirs in some))
-    return None
+    return JoinKey(table, ())
 
 
 def has_subqueries(chain: Sequence[Level]) -> bool:

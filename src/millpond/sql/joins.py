@@ -16,7 +16,8 @@ from millpond.sql.trace import merged
 class JoinKey:
     """Rows of `table` are joined to rows of the input only where all `pairs` hold.
 
-    A pair is SQL over one row of the input, an operator, and SQL over one row of the table.
+    A pair is SQL over one row of the input, an operator, and SQL over one row of the table. Without pairs each row of
+    the table bears on every row of the input.
     """
 
     table: TableName
