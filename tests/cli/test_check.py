@@ -47,6 +47,16 @@ def test_a_column_that_does_not_exist_is_shown_where_it_is_written(shop: Path, t
     assert "^" in shown
 
 
+def test_a_function_that_does_not_exist_is_shown_with_the_one_that_was_meant(shop: Path, type_: Type) -> None:
+    """The nearest of all names that the engine has."""
+    (shop / "models" / "gold" / "typo.sql").write_text(
+        "SELECT\n regexp_extrakt(country, 'a') AS a FROM silver.orders\n"
+    )
+    (finding,) = type_("check", "--json").objects()
+    assert (finding["code"], finding["line"], finding["column"]) == ("MP-2011", 2, 2)
+    assert finding["suggestion"] == "regexp_extract"
+
+
 def test_a_column_that_keeps_its_name_and_does_not_exist_is_shown_where_it_is_read(shop: Path, type_: Type) -> None:
     """`trim(x) AS x` speaks of an input's column, not of itself, though the engine takes it so."""
     (shop / "models" / "gold" / "typo.sql").write_text("SELECT order_id,\n trim(amout) AS amout\nFROM silver.orders\n")

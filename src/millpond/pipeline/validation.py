@@ -10,6 +10,7 @@ from millpond.core.errors import EngineError, Finding, Location, ModelError, Pro
 from millpond.core.names import RESERVED, TableName, closest
 from millpond.core.schema import Column, Schema
 from millpond.engines.engine import Engine, Session
+from millpond.governance.guard import allowed_functions
 from millpond.governance.macros import library
 from millpond.ingest.partitioning import unpartitioned
 from millpond.pipeline.check_validation import check_findings
@@ -25,6 +26,7 @@ from millpond.sql.lookback import Lookback
 from millpond.sql.marks import mark
 from millpond.sql.references import calling_place, volatile
 
+_NO_FUNCTION = re.compile(r"\w+ Function with name (\w+) does not exist")
 _ITS_OWN = re.compile(r'Column "(.+)" referenced that exists in the SELECT clause')
 
 
@@ -137,6 +139,8 @@ def _engine_finding(model: CompiledModel, wrong: EngineError, bound: Mapping[Tab
         message += f" (in the query of {model.table})"
     candidates = [line.partition(":")[2].strip() for line in lines[1:] if "andidate" in line]
     suggestion = candidates[0].split(",")[0].strip(' "') if candidates else None
+    if unknown := _NO_FUNCTION.match(message):
+        suggestion = closest(unknown[1], allowed_functions()["row"])
     return Finding("MP-2011", message, "correct the query", where, suggestion)
 
 
