@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -11,14 +12,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, TypeVar
 
 Manner = Literal["before", "torn", "after", "full", "read-only", "broken"]
 MANNERS: tuple[Manner, ...] = ("before", "torn", "after", "full", "read-only", "broken")
 """Killed before, inside or after a call; or the disk is full or read-only from then on, or fails this once."""
 
+T = TypeVar("T")
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+
+
+def dealt(moments: Sequence[T], share: int, shares: int) -> Sequence[T]:
+    """One of so many shares of the moments, and of it a quarter: in each run another, by the seed that pytest prints.
+
+    All of it where MILLPOND_MOMENTS is `all`, which takes all tests together some hours.
+    """
+    mine = moments[share::shares]
+    return mine if os.environ.get("MILLPOND_MOMENTS") == "all" else mine[random.randrange(4) :: 4]
 
 
 @dataclass(frozen=True)

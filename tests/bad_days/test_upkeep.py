@@ -13,7 +13,7 @@ import pytest
 from millpond.lakehouse import open_lakehouse
 from millpond.pipeline.doctor import diagnose
 from millpond.pipeline.request import Request
-from tests.bad_days.doom import Nursery, cut_power
+from tests.bad_days.doom import Nursery, cut_power, dealt
 from tests.bad_days.small import Arrivals, check_answers, small_project
 from tests.bad_days.test_at_once import Writer, by_duckdb, by_pyiceberg, served
 from tests.bad_days.test_kills import Point, points, spread
@@ -81,10 +81,10 @@ def test_upkeep_that_ends_at_any_moment_loses_nothing(power_cut: bool, counted: 
 @pytest.mark.long
 @pytest.mark.parametrize("share", range(8))
 def test_upkeep_that_ends_at_every_moment_loses_nothing(share: int, counted: Nursery, tmp_path: Path) -> None:
-    """All of the moments."""
+    """Any of the moments: all in some runs of the tests."""
     worn = Worn(tmp_path)
     whole = counted.command(worn.folder, "maintain", "--json", at=0)
-    for point in points(whole.calls)[share::8]:
+    for point in dealt(points(whole.calls), share, 8):
         kill(worn, counted, point, power_cut=False)
 
 
