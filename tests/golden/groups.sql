@@ -78,9 +78,6 @@ unknown;
 SELECT x.a AS k, count(*) AS n FROM silver.x CROSS JOIN silver.y GROUP BY ALL;
 unknown;
 
-SELECT x.a AS k, y.v FROM silver.x, silver.y WHERE x.a = y.a;
-unknown;
-
 SELECT x.a AS k, y.v FROM silver.x NATURAL JOIN silver.y;
 unknown;
 
@@ -93,22 +90,10 @@ unknown;
 SELECT x.a AS k, y.v FROM silver.x FULL JOIN silver.y ON x.b = y.b;
 unknown;
 
-SELECT x.a AS k, y.v FROM silver.x LEFT JOIN silver.y ON x.b < y.b;
-unknown;
-
-SELECT x.a AS k, y.v FROM silver.x LEFT JOIN silver.y ON x.b = y.b OR x.a = y.a;
-unknown;
-
-SELECT x.a AS k, y.v FROM silver.x LEFT JOIN silver.y ON y.b = 3;
-unknown;
-
 SELECT x.a AS k, y.v FROM silver.x LEFT JOIN silver.y ON x.b = y.b AND x.c IN (SELECT c FROM silver.z);
 unknown;
 
 SELECT x.a AS k, y.v FROM silver.x LEFT JOIN silver.x AS y ON x.b = y.a;
-unknown;
-
-SELECT x.a AS k, z.v FROM silver.x LEFT JOIN silver.y ON x.b = y.b LEFT JOIN silver.z ON y.c = z.c;
 unknown;
 
 SELECT y.a AS k, x.v FROM silver.x JOIN silver.y ON x.b = y.b;
@@ -121,13 +106,6 @@ SELECT k, v FROM (SELECT x.a AS k, * FROM silver.x JOIN silver.y ON x.b = y.b) Q
 unknown;
 
 SELECT x.a AS k, count(*) OVER (PARTITION BY y.v) AS n FROM silver.x JOIN silver.y ON x.b = y.b;
-unknown;
-
--- Beneath a join, rows of different values meet.
-SELECT x.a AS k, y.v FROM silver.x LEFT JOIN (SELECT b, v FROM silver.y LIMIT 3) AS y ON x.b = y.b;
-unknown;
-
-SELECT x.a AS k, y.v FROM silver.x LEFT JOIN (SELECT max(b) AS b FROM silver.y) AS y ON x.b = y.b;
 unknown;
 
 -- Joins that find rows by equalities.
@@ -196,3 +174,25 @@ k | silver.y: b = b;
 
 SELECT f.a AS k, d.* FROM silver.x AS f LEFT JOIN silver.y AS d ON f.b = d.b;
 a | silver.y: b = b;
+
+-- Joins that find rows otherwise, or of which rows of different values meet: each row bears on every key.
+SELECT x.a AS k, y.v FROM silver.x, silver.y WHERE x.a = y.a;
+a | silver.y: any row;
+
+SELECT x.a AS k, y.v FROM silver.x LEFT JOIN silver.y ON x.b < y.b;
+a | silver.y: any row;
+
+SELECT x.a AS k, y.v FROM silver.x LEFT JOIN silver.y ON x.b = y.b OR x.a = y.a;
+a | silver.y: any row;
+
+SELECT x.a AS k, y.v FROM silver.x LEFT JOIN silver.y ON y.b = 3;
+a | silver.y: any row;
+
+SELECT x.a AS k, z.v FROM silver.x LEFT JOIN silver.y ON x.b = y.b LEFT JOIN silver.z ON y.c = z.c;
+a | silver.y: b = b | silver.z: any row;
+
+SELECT x.a AS k, y.v FROM silver.x LEFT JOIN (SELECT b, v FROM silver.y LIMIT 3) AS y ON x.b = y.b;
+a | silver.y: any row;
+
+SELECT x.a AS k, y.v FROM silver.x LEFT JOIN (SELECT max(b) AS b FROM silver.y) AS y ON x.b = y.b;
+a | silver.y: any row;

@@ -32,7 +32,7 @@ def grouped(query: Query) -> str:
     found = group_expressions(query, [key])
     if isinstance(found, str):
         return "unknown"
-    joined = [f"{j.table}: {' and '.join(f'{a} {b} {c}' for a, b, c in j.pairs)}" for j in found.joins]
+    joined = [f"{j.table}: {' and '.join(f'{a} {b} {c}' for a, b, c in j.pairs) or 'any row'}" for j in found.joins]
     return " | ".join([", ".join(found.expressions), *joined])
 
 
