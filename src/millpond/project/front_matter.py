@@ -62,8 +62,8 @@ class FrontMatter(Declared):
         description="How the table is made: append (new rows, deduplicated by key), upsert (the newest row of each "
         "key), scd2 (every change of each key, from when until when it held), snapshot (the same for an input that "
         "does not tell its changes), aggregate (groups that changed are computed again), replace (the whole table, or "
-        "the partitions or keys that changed), view (no table: a query that other engines read by its name, and that takes "
-        "the place of the name where models and queries read it).",
+        "the partitions or keys that changed), view (no table: a query that other engines read by its name, and that "
+        "takes the place of the name where models and queries read it).",
     )
     dialect: Dialect = Field(
         "duckdb",
