@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from millpond.catalog.catalog import Catalog
-from millpond.catalog.commits import TableEntry
+from millpond.catalog.commits import TABLE, TableEntry
 from millpond.core.errors import AccessError, EngineError, MillpondError
 from millpond.core.names import TableName
 from millpond.core.schema import Column
@@ -50,9 +50,9 @@ class SmallCatalog:
         """The commit at a time."""
         return 1 if when > START else 0
 
-    def tables(self, at: int | None = None) -> tuple[TableEntry, ...]:
-        """The tables at a commit."""
-        names = (TRIPS, RIDERS)[: self.head() if at is None else at]
+    def tables(self, at: int | None = None, kind: str = TABLE) -> tuple[TableEntry, ...]:
+        """The tables at a commit; there are no views."""
+        names = (TRIPS, RIDERS)[: self.head() if at is None else at] if kind == TABLE else ()
         return tuple(TableEntry(name, "u", "/lake", "/lake/m.json", 1, 1) for name in names)
 
     def find(self, name: TableName, at: int | None = None) -> TableEntry | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from millpond.catalog.staging import Draft, Ground, Stage, next_version
 from millpond.catalog.store import LOST, Store
 from millpond.catalog.view_staging import ViewDraft
 from millpond.core.errors import CatalogError, ConflictError, MillpondError
+from millpond.core.names import TableName
 from millpond.core.retry import Backoff, retry
 from millpond.sql.quarantine import RECORDS
 
@@ -181,7 +182,7 @@ class Publisher:
 
     def _record(self, commit: Commit, ready: Sequence[Ready], base: int, opened: int) -> Published:
         """Write the commit; where the connection is lost on the way and it is not in, once more, some times."""
-        moves = [item.move for item in ready]
+        moves = _joined([item.move for item in ready])
 
         def once(_attempt: int) -> Published:
             author = Author(self._ground.environment, self._client, self._now())
@@ -231,3 +232,15 @@ def _opened(stage: Stage) -> int:
 
 def _path(entry: TableEntry | None) -> str | None:
     return None if entry is None else entry.metadata_location
+
+
+def _joined(moves: Sequence[Move]) -> list[Move]:
+    """One move for each name: where a table gives way to a view, or a view to a table, the name goes on to that."""
+    found: dict[TableName, Move] = {}
+    for move in moves:
+        other = found.get(move.name)
+        if other is not None:
+            gone, new = (other, move) if other.after is None else (move, other)
+            move = replace(new, before=gone.before)  # noqa: PLW2901
+        found[move.name] = move
+    return list(found.values())

@@ -13,7 +13,9 @@ from typing import Any
 
 from millpond.catalog import fields, requirements, shapes
 from millpond.catalog.metadata import damaged
+from millpond.catalog.types import schema_of
 from millpond.core.errors import CatalogError
+from millpond.core.schema import Schema
 
 Json = Mapping[str, Any]
 
@@ -45,6 +47,17 @@ class ViewMetadata:
     def properties(self) -> dict[str, str]:
         """View properties, a copy."""
         return dict(self.document.get("properties") or {})
+
+    @property
+    def version(self) -> Json:
+        """What the view says now."""
+        number = self.document["current-version-id"]
+        return next(version for version in self.document["versions"] if version["version-id"] == number)
+
+    def schema(self) -> Schema:
+        """The columns of the current version. Raises CatalogError MP-3037 for a type that is not known."""
+        number = self.version["schema-id"]
+        return schema_of(next(schema for schema in self.document["schemas"] if schema["schema-id"] == number))
 
     @property
     def folder(self) -> str:

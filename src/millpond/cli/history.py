@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def history(context: Context, name: str | None, limit: int) -> int:
     """Print the newest commits."""
     with context.open(settings_only=True) as lake:
-        wanted = named(lake, name) if name is not None else None
+        wanted = named(lake, name, views=True) if name is not None else None
         commits = lake.catalog.history(wanted, limit)
         tags: dict[int, list[str]] = {}
         for tag in lake.tags.all():

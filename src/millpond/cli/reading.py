@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from millpond.catalog.commits import TABLE, VIEW
 from millpond.catalog.evolving import PREFIX
+from millpond.catalog.metadata import TableMetadata
+from millpond.catalog.view_staging import read as read_view
 from millpond.cli.output import counted, json_line, line, said, table
 from millpond.core.errors import AccessError
 from millpond.core.names import LAYERS, QUARANTINE, STATE, TableName, closest, quote
@@ -20,7 +23,7 @@ from millpond.quality.review import overdue
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from millpond.catalog.metadata import TableMetadata
+    from millpond.catalog.views import ViewMetadata
     from millpond.cli.options import Context
     from millpond.core.schema import Column
     from millpond.lakehouse import Lakehouse
@@ -54,15 +57,16 @@ def show(context: Context, name: str, at: str | None, limit: int) -> int:
     """Print a table's columns, where its rows came from, and its first rows."""
     with context.open() as lake:
         when = commit_number(lake.catalog, at)
-        wanted = named(lake, name, when)
+        wanted = named(lake, name, when, views=True)
         check_kept(lake.catalog, (wanted,), when)
-        entry = lake.catalog.table(wanted, when)
-        metadata = lake.catalog.metadata(entry)
+        view = lake.catalog.find(wanted, when, VIEW)
+        entry = view or lake.catalog.table(wanted, when)
+        metadata = lake.catalog.metadata(entry) if view is None else read_view(entry.metadata_location)
         model = lake.project.model(wanted)
         with lake.gate.query(_first(wanted, limit), lake.principal, at=when, door="cli") as answer:
             rows = [list(row) for row in _rows(answer.reader)]
             names = answer.reader.schema.names
-        summary = _summary(metadata.current_snapshot)
+        summary = _summary(metadata.current_snapshot) if isinstance(metadata, TableMetadata) else {}
         told = metadata.properties
         if context.json:
             columns = [_column(metadata, column) for column in metadata.schema()]
@@ -73,7 +77,7 @@ def show(context: Context, name: str, at: str | None, limit: int) -> int:
                 {**shown, **summary, "columns": columns, "rows": [dict(zip(names, r, strict=True)) for r in rows]}
             )
             return 0
-        line(f"{wanted}  commit {entry.commit}  {_sizes(summary)}")
+        line(f"{wanted}  commit {entry.commit}  {_sizes(summary) if view is None else 'a view'}")
         if model is not None:
             parts = (("key", model.key), ("order", model.order), ("event time", (model.event_time,)))
             roles = "".join(f", {part} {', '.join(map(str, names))}" for part, names in parts if any(names))
@@ -88,7 +92,7 @@ def show(context: Context, name: str, at: str | None, limit: int) -> int:
     return 0
 
 
-def _column(metadata: TableMetadata, column: Column) -> dict[str, object]:
+def _column(metadata: TableMetadata | ViewMetadata, column: Column) -> dict[str, object]:
     """What is known of a column."""
     told = metadata.properties
     return {
@@ -123,19 +127,23 @@ def _show_columns(columns: list[dict[str, object]]) -> None:
 def ls(context: Context, layer: str | None, at: str | None) -> int:
     """Print the lake's tables, and what the project declares but has not built; 3 when one calls for attention."""
     with context.open() as lake:
-        entries = {entry.name: entry for entry in lake.catalog.tables(commit_number(lake.catalog, at))}
+        when = commit_number(lake.catalog, at)
+        entries = {entry.name: entry for entry in lake.catalog.tables(when)}
+        shown_views = {entry.name: entry for entry in lake.catalog.tables(when, VIEW)}
         waiting = overdue(lake.project, lake.catalog, lake.clock.now()) if at is None else ()
         late = {found.table: found.records for found in waiting}
         circuits = open_circuits(lake.project.models, lake.catalog) if at is None else {}
         kinds: dict[TableName, str] = {model.table: model.kind for model in lake.project.models}
         kinds |= {source.table: "source" for source in lake.project.sources}
+        kinds |= dict.fromkeys(shown_views, "view")
         rows = []
         for name in sorted(entries.keys() | kinds.keys(), key=_by_layer):
             if name.layer != layer if layer is not None else name.layer == STATE:
                 continue
-            entry = entries.get(name)
+            view = shown_views.get(name)
+            entry = entries.get(name) or view
             kept = entry is not None and (at is None or is_kept(entry))
-            summary = _summary(lake.catalog.metadata(entry).current_snapshot) if entry and kept else {}
+            summary = _summary(lake.catalog.metadata(entry).current_snapshot) if entry and kept and not view else {}
             note = "not built" if entry is None else "" if kept else "no longer kept"
             if name in late:
                 note = ", ".join(filter(None, (note, f"{late[name]:,} overdue in quarantine")))
@@ -157,12 +165,13 @@ def ls(context: Context, layer: str | None, at: str | None) -> int:
     return 3 if any(name in late or name in circuits for name, *_ in rows) else 0
 
 
-def named(lake: Lakehouse, name: str, at: int | None = None) -> TableName:
+def named(lake: Lakehouse, name: str, at: int | None = None, *, views: bool = False) -> TableName:
     """The table, there as of a commit, that a full name or a name without its layer means. Raises AccessError MP-8011.
 
-    Where there was none then, the tables of now are asked.
+    Where there was none then, the tables of now are asked. With `views`, a view may be meant too.
     """
-    known = [entry.name for entry in (*lake.catalog.tables(at), *lake.catalog.tables())]
+    kinds = (TABLE, VIEW) if views else (TABLE,)
+    known = [entry.name for when in (at, None) for kind in kinds for entry in lake.catalog.tables(when, kind)]
     known = list(dict.fromkeys(known))
     matching = [table for table in known if str(table) == name.lower() or table.name == name.lower()]
     if len(matching) == 1:

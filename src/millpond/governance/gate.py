@@ -32,6 +32,7 @@ from millpond.governance.guard import QUERY, Guarded, guard
 from millpond.governance.macros import QueryMacros, authored
 from millpond.governance.moments import Moment, check_kept, commit_number
 from millpond.governance.policy import Policy
+from millpond.governance.views import QueryViews
 from millpond.project.sql_file import SqlFile
 from millpond.tables.difference import difference
 
@@ -45,8 +46,8 @@ if TYPE_CHECKING:
 class Request:
     """A read on its way through the gate; each step fills in its part.
 
-    `commit` is the number that every table is read at; `known` the tables there are at that commit; `written` the
-    statement with its macros expanded, where it calls any; `text` the SQL that will run.
+    `commit` is the number that every table is read at; `known` the tables there are at that commit, `views` the
+    views; `written` the statement with macros and views expanded, where it names any; `text` the SQL that will run.
     """
 
     sql: str
@@ -55,6 +56,7 @@ class Request:
     parameters: tuple[object, ...]
     commit: int
     known: Collection[TableName] = ()
+    views: Collection[TableName] = ()
     written: Written | None = None
     guarded: Guarded | None = None
     decisions: tuple[Decision, ...] = ()
@@ -62,7 +64,7 @@ class Request:
 
     @property
     def plain(self) -> str:
-        """The statement without macros."""
+        """The statement without macros and views."""
         return self.written.sql if self.written is not None else self.sql
 
     @property
@@ -110,7 +112,7 @@ Step = Callable[[Request, Policy], Request]
 
 def check(request: Request, policy: Policy) -> Request:  # noqa: ARG001 - all steps are called alike
     """Guard: refuse all but one SELECT over known tables."""
-    return replace(request, guarded=guard(request.plain, request.known))
+    return replace(request, guarded=guard(request.plain, request.known, request.views))
 
 
 def decide(request: Request, policy: Policy) -> Request:
@@ -186,7 +188,7 @@ class Gate:
         reading = _Reading(self._audit, self._clock.now())
         request = Request(sql, principal, door, tuple(parameters), self._catalog.head())
         try:
-            request = replace(self._at(request, at), written=self._macros.expand(sql))
+            request = self._expanded(self._at(request, at))
             for step in STEPS:
                 request = step(request, self._policy)
             if at is not None:
@@ -287,6 +289,12 @@ class Gate:
         number = request.commit if at is None else commit_number(self._catalog, at)
         known = frozenset(entry.name for entry in self._catalog.tables(number))
         return replace(request, commit=number, known=known)
+
+    def _expanded(self, request: Request) -> Request:
+        """The request without macros and views."""
+        views = QueryViews(self._catalog, request.commit)
+        written = self._macros.expand(request.sql)
+        return replace(request, views=views.names, written=views.expand(request.sql, written))
 
     @contextmanager
     def _session(self, commit: int) -> Iterator[Session]:

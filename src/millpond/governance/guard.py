@@ -52,8 +52,9 @@ class Guarded:
     feeds: tuple[Feed, ...] = field(default=(), compare=False)
 
 
-def guard(sql: str, known: Collection[TableName] | None = None) -> Guarded:
-    """Let one SELECT pass, or refuse it. With `known`, every table must be among them.
+def guard(sql: str, known: Collection[TableName] | None = None, views: Collection[TableName] = ()) -> Guarded:
+    """Let one SELECT pass, or refuse it. With `known`, every table must be among them; `views` are names of views that
+    did not give way to a query.
 
     Raises AccessError MP-8001 (no SQL), MP-8002 (not a SELECT), MP-8003 (not one statement), MP-8004 (not layer.name),
     MP-8005 (no such table), MP-8006 (function), MP-8007 (not understood), MP-8008 (too large or too deep), MP-8009
@@ -64,7 +65,7 @@ def guard(sql: str, known: Collection[TableName] | None = None) -> Guarded:
     if known is not None:
         for table, where in walk.tables.items():
             if table not in known:
-                raise unknown_table(table, known, where)
+                raise _unread_view(table, where) if table in views else unknown_table(table, known, where)
     return Guarded(sql, tuple(walk.tables), walk.tables, tuple(walk.feeds))
 
 
@@ -77,6 +78,16 @@ def unknown_table(table: TableName, known: Collection[TableName], where: Locatio
         next_step="list the tables with: millpond ls",
         where=where,
         suggestion=closest(str(table), names),
+    )
+
+
+def _unread_view(view: TableName, where: Location) -> AccessError:
+    return AccessError(
+        "MP-8005",
+        f"{view} is a view that Millpond does not read here: its SQL is another program's, or it stands where only a "
+        "table can",
+        next_step="read the tables behind it; a query of your own becomes a view as a model of `kind: view`",
+        where=where,
     )
 
 

@@ -54,11 +54,13 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
             return Outcome(None, note=f"waits: {absent} has no table yet")
         if step.mode in ("partition", "alter"):
             return _alter(bench, stage, model, step)
+        if step.mode == "rebuild" and stage.views.find(step.table) is not None:
+            stage.views.drop(step.table)
         until = taken_until(bench, model, step, stage.base)
         news = read_changes(bench, step.inputs, until) if reads_changes(model, step) else ()
         if step.mode in ("increment", "groups") and not any(change.any for change in news):
             moved = _changed(bench, stage, model) and _evolve(bench, stage, model)
-            number = stage.publish(_commit(bench, model, until, Ledger(0), ())).number
+            number = stage.publish(commit_of(bench, model, until, Ledger(0), ())).number
             return Outcome(number if moved else None, note="nothing new")
         mended = _mended(bench, stage, model, step, news)
         step, news = (step, news) if mended is not None else _fitting(bench, model, step, news, until)
@@ -74,7 +76,7 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
                 lives = judged_anew(bench.catalog, session, stage, model.table, scope)
             verdicts = work.verdicts + judge_table(building, ledger.staged)
         circuits = circuit_after(bench, model, step, ledger, stage.base)
-        commit = replace(_commit(bench, model, until, ledger, verdicts), lives=lives, circuits=circuits)
+        commit = replace(commit_of(bench, model, until, ledger, verdicts), lives=lives, circuits=circuits)
         number = stage.publish(commit).number
     except QualityError as stopped:
         stop(bench, model, stopped)
@@ -107,7 +109,7 @@ def begun(
 def _alter(bench: Workbench, stage: Stage, model: CompiledModel, step: BuildStep) -> Outcome:
     """Have the table say and take what the model now says, while its rows stay. No input is read: cursors stay."""
     _evolve(bench, stage, model)
-    commit = replace(_commit(bench, model, stage.base, Ledger(0), ()), cursors=())
+    commit = replace(commit_of(bench, model, stage.base, Ledger(0), ()), cursors=())
     return Outcome(stage.publish(commit).number, Ledger(0), (), step.note)
 
 
@@ -199,7 +201,10 @@ def _recomputed(building: Building, scope: str | None) -> Work:
     return Work(*recompute_groups(building, model.groups), scope)
 
 
-def _commit(bench: Workbench, model: CompiledModel, base: int, ledger: Ledger, verdicts: tuple[Verdict, ...]) -> Commit:
+def commit_of(
+    bench: Workbench, model: CompiledModel, base: int, ledger: Ledger, verdicts: tuple[Verdict, ...]
+) -> Commit:
+    """The commit of a model's step: what it was made of, and up to which commit."""
     tables = {name: bench.catalog.find(name, base) for name in model.inputs}
     schemas = {name: bench.catalog.metadata(entry).schema() for name, entry in tables.items() if entry is not None}
     return Commit(

@@ -11,9 +11,10 @@ from millpond.catalog.commits import ModelState
 from millpond.core.errors import Location
 from millpond.core.names import TableName
 from millpond.core.schema import Column
+from millpond.pipeline.inlining import Views
 from millpond.project.check import Check
 from millpond.project.model import ColumnNotes, Function, Model
-from millpond.sql.expansion import NO_MACROS, Library, expand, expand_text
+from millpond.sql.expansion import NO_MACROS, Library, expand_text
 from millpond.sql.fingerprint import canonical
 from millpond.sql.given import promised
 from millpond.sql.groups import GroupKey, group_expressions
@@ -23,7 +24,6 @@ from millpond.sql.partitioned import PartitionField, find_partitions, keyed, par
 from millpond.sql.references import Reference, inputs
 from millpond.sql.row_expression import tables_of
 from millpond.sql.shape import Shape, shape
-from millpond.sql.transpile import transpile
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class CompiledModel:
     compared: tuple[Reference, ...] = ()
     """Tables that checks look into: they come first, but their changes are no reason to build the model again."""
     lookback: Lookback | str = ""
+    views: tuple[Reference, ...] = ()
+    """Views whose queries are part of this one, and where the author names them."""
 
     @property
     def table(self) -> TableName:
@@ -57,6 +59,11 @@ class CompiledModel:
     def needs(self) -> tuple[TableName, ...]:
         """The tables that must be there first: the inputs, and those that checks look into."""
         return tuple(dict.fromkeys((*self.inputs, *(reference.table for reference in self.compared))))
+
+    @property
+    def follows(self) -> tuple[TableName, ...]:
+        """All that comes first: what is needed, and the views."""
+        return tuple(dict.fromkeys((*(view.table for view in self.views), *self.needs)))
 
     @property
     def incremental(self) -> bool:
@@ -96,19 +103,21 @@ class CompiledModel:
 OF_SOME_KINDS = ("order", "event_time", "delete_when", "tombstones", "exclude")
 
 
-def compile_model(model: Model, library: Library = NO_MACROS) -> CompiledModel:
-    """Parse a model's SQL, translated to DuckDB's and with its macros expanded, and prove what can be proved.
+def compile_model(model: Model, library: Library = NO_MACROS, views: Views | None = None) -> CompiledModel:
+    """Parse a model's SQL, translated to DuckDB's, with its macros expanded and the queries of `views` in the place of
+    their names, and prove what can be proved.
 
     Raises ModelError at the author's line and column, ProjectError MP-1311 for what cannot be translated, MP-1309 and
     MP-1310 for calls of macros.
     """
+    known = views or Views.of((), library)
     if model.function is not None:
-        return _of_function(_without_macros(model, library), model.function)
-    written = expand(transpile(model.file, model.dialect), model.path, library)
+        return _of_function(_written_out(model, known), model.function, known)
+    written, read = known.query(model)
     query = parse_written(written, model.path)
     references = inputs(query)
-    model = _without_macros(model, library)
-    found = CompiledModel(model, query, references, shape(query), compared=_compared(model))
+    model = _written_out(model, known)
+    found = CompiledModel(model, query, references, shape(query), compared=_compared(model, known), views=read)
     if model.kind == "replace" and found.partitions is not None and not _stands_aside(model):
         return replace(found, groups=find_partitions(query, found.partitions))
     if model.kind == "replace" and found.partitions is None and model.key:
@@ -124,12 +133,14 @@ def _stands_aside(model: Model) -> bool:
     return any(check.kind == "unique" and check.severity == "quarantine" for check in model.checks)
 
 
-def _of_function(model: Model, function: Function) -> CompiledModel:
+def _of_function(model: Model, function: Function, views: Views) -> CompiledModel:
     """A Python model: all that is known of its rows is declared."""
     query = promised(declared_columns(model), model.path)
     references = tuple(Reference(table, model.place(f"inputs.{name}")) for name, table in function.inputs)
+    for reference in references:
+        views.refuse(reference, "a function reads tables", "read the tables that the view reads, or make a model of it")
     unknown = Shape(False, "a function may look at all rows", None)
-    return CompiledModel(model, query, references, unknown, compared=_compared(model))
+    return CompiledModel(model, query, references, unknown, compared=_compared(model, views))
 
 
 def declared_columns(model: Model) -> tuple[tuple[Column, Location], ...]:
@@ -141,17 +152,21 @@ def declared_columns(model: Model) -> tuple[tuple[Column, Location], ...]:
     )
 
 
-def _without_macros(model: Model, library: Library) -> Model:
-    """The model with macros expanded in the expressions of its front matter."""
+def _written_out(model: Model, views: Views) -> Model:
+    """The model with macros and views expanded in the expressions of its front matter."""
+
+    def told(text: str, where: Location, *, query: bool) -> str:
+        return views.in_text(expand_text(text, where, views.library, query=query), where, query=query)
+
     checks = tuple(
-        replace(check, values=(expand_text(str(check.values[0]), check.where, library, query=check.is_query),))
+        replace(check, values=(told(str(check.values[0]), check.where, query=check.is_query),))
         if check.kind == "sql"
         else check
         for check in model.checks
     )
     marked = model.delete_when
     if marked is not None:
-        marked = expand_text(marked, model.place("delete_when"), library, query=False)
+        marked = told(marked, model.place("delete_when"), query=False)
     return replace(model, checks=checks, delete_when=marked)
 
 
@@ -170,12 +185,14 @@ def _about(model: Model) -> dict[str, object]:
     )
 
 
-def _compared(model: Model) -> tuple[Reference, ...]:
+def _compared(model: Model, views: Views) -> tuple[Reference, ...]:
     found = []
     for check in model.checks:
         tables = tables_of(str(check.values[0])) if check.kind == "sql" else ()
         if check.target is not None:
             tables = (check.target.table,)
+            step = "name the table that the view reads, or write the check as sql"
+            views.refuse(Reference(check.target.table, check.where), "a relationship looks into a table", step)
         found += [Reference(table, check.where) for table in tables if table != model.table]
     return tuple(found)
 

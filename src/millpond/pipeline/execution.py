@@ -17,8 +17,9 @@ from millpond.pipeline.events import Event, Listener
 from millpond.pipeline.graph import Graph
 from millpond.pipeline.load import load_news
 from millpond.pipeline.outcome import Outcome
-from millpond.pipeline.plan import BuildStep, DropStep, LandStep, Plan, ReplayStep, Step
+from millpond.pipeline.plan import BuildStep, DropStep, LandStep, Plan, ReplayStep, Step, ViewStep
 from millpond.pipeline.replay import replay
+from millpond.pipeline.view import publish_view
 from millpond.pipeline.workbench import Workbench
 
 _BACKOFF = Backoff(tries=6, first=0.05, most=2.0)
@@ -82,6 +83,9 @@ def _do(bench: Workbench, graph: Graph, step: Step, news: Mapping[TableName, New
         if isinstance(step, BuildStep):
             model = next(model for model in graph.models if model.table == step.table)
             return build(bench, model, step)
+        if isinstance(step, ViewStep):
+            model = next(model for model in graph.models if model.table == step.table)
+            return publish_view(bench, model, step)
         return _drop(bench, step)
 
     return retry(once, on=ConflictError, backoff=_BACKOFF)
@@ -91,7 +95,8 @@ def _drop(bench: Workbench, step: DropStep) -> Outcome:
     key = bench.step_key(step.table)
     stage = bench.catalog.begin(key)
     try:
-        stage.drop_table(step.table)
+        drop = stage.drop_table if stage.views.find(step.table) is None else stage.views.drop
+        drop(step.table)
         commit = Commit(step_key=key, kind="drop", principal=bench.principal, run=bench.run, table=step.table)
         return Outcome(stage.publish(commit).number)
     finally:

@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Literal
 
 from millpond.catalog.catalog import Catalog
+from millpond.catalog.commits import TABLE, VIEW
 from millpond.catalog.lives import Open, next_change, open_records
 from millpond.catalog.verdict_log import last_changes, moment_of
 from millpond.core.errors import Finding, RunError
 from millpond.core.names import TableName
 from millpond.pipeline.circuit import open_circuits
 from millpond.pipeline.graph import Graph
-from millpond.pipeline.plan import BuildStep, LandStep, Plan, ReplayStep, Step
+from millpond.pipeline.plan import BuildStep, LandStep, Plan, ReplayStep, Step, ViewStep
 from millpond.pipeline.runner import Runner
 from millpond.pipeline.runs import StepEnd
 from millpond.project.model import Project
@@ -106,7 +107,7 @@ def freshness(project: Project, catalog: Catalog, runner: Runner, now: datetime)
     Raises ModelError where the models cannot be put in order.
     """
     lake = _look(project, catalog, runner, now)
-    tables = {entry.name: entry for entry in catalog.tables()}
+    tables = {entry.name for kind in (TABLE, VIEW) for entry in catalog.tables(None, kind)}
     changes = last_changes(catalog)
     own = {table: tuple(_causes(lake, table)) for table in lake.graph.tables}
     found = []
@@ -182,8 +183,8 @@ def _pending(lake: _Lake, step: Step) -> Iterator[Cause]:
         counts = ((step.new, "new"), (step.changed, "changed"), (step.rejected, "unreadable"))
         told = ", ".join(f"{count:,} {word}" for count, word in counts if count)
         yield Cause("source", table, f"files that are not loaded: {told}", "millpond run", source=step.source)
-    elif isinstance(step, BuildStep):
-        since = _since(lake, step)
+    elif isinstance(step, BuildStep | ViewStep):
+        since = _since(lake, step) if isinstance(step, BuildStep) else None
         if since is not None or not lake.graph.upstream(table).intersection(lake.steps):
             yield Cause("step", table, f"its step has yet to run: {step.because}", "millpond run", since)
 

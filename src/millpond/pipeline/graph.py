@@ -10,6 +10,7 @@ from millpond.core.errors import FindingsError, ModelError, RunError
 from millpond.core.names import TableName, closest
 from millpond.governance.macros import library
 from millpond.pipeline.compiled import CompiledModel, compile_model
+from millpond.pipeline.inlining import Views
 from millpond.project.model import Project, Source
 
 
@@ -28,7 +29,7 @@ class Graph:
     def upstream(self, table: TableName) -> frozenset[TableName]:
         """Every table that must be there before the given one: what it is made from or checked against, or that is."""
         found: set[TableName] = set()
-        reads = {model.table: model.needs for model in self.models}
+        reads = {model.table: model.follows for model in self.models}
         waiting = list(reads.get(table, ()))
         while waiting:
             name = waiting.pop()
@@ -41,7 +42,7 @@ class Graph:
         """Every table that is made from the given one, directly or not."""
         found = {table}
         for model in self.models:
-            if found.intersection(model.inputs):
+            if found.intersection(model.inputs) or any(view.table in found for view in model.views):
                 found.add(model.table)
         return frozenset(found - {table})
 
@@ -49,7 +50,7 @@ class Graph:
         """Every table that is made from the given one or checked against it, or from such a one."""
         found = {table}
         for model in self.models:
-            if found.intersection(model.needs):
+            if found.intersection(model.follows):
                 found.add(model.table)
         return frozenset(found - {table})
 
@@ -62,7 +63,8 @@ def build_graph(project: Project) -> Graph:
     macros = library(project.macros)
     if macros.findings:
         raise FindingsError(macros.findings)
-    return Graph(project.sources, ordered(tuple(compile_model(model, macros) for model in project.models)))
+    views = Views.of(project.models, macros)
+    return Graph(project.sources, ordered(tuple(compile_model(model, macros, views) for model in project.models)))
 
 
 def ordered(models: tuple[CompiledModel, ...]) -> tuple[CompiledModel, ...]:
@@ -70,7 +72,7 @@ def ordered(models: tuple[CompiledModel, ...]) -> tuple[CompiledModel, ...]:
     waiting = {model.table: model for model in sorted(models, key=lambda model: model.table)}
     done: list[CompiledModel] = []
     while waiting:
-        ready = [m for m in waiting.values() if not any(name in waiting for name in m.needs)]
+        ready = [m for m in waiting.values() if not any(name in waiting for name in m.follows)]
         if not ready:
             raise _cycle(tuple(waiting.values()))
         done.extend(waiting.pop(model.table) for model in ready)
@@ -81,13 +83,13 @@ def _cycle(models: tuple[CompiledModel, ...]) -> ModelError:
     by_table = {model.table: model for model in models}
     path = [models[0].table]
     while True:
-        step = next(name for name in by_table[path[-1]].needs if name in by_table)
+        step = next(name for name in by_table[path[-1]].follows if name in by_table)
         if step in path:
             path = [*path[path.index(step) :], step]
             break
         path.append(step)
     closing = by_table[path[-2]]
-    where = next(r.where for r in (*closing.references, *closing.compared) if r.table == path[-1])
+    where = next(r.where for r in (*closing.views, *closing.references, *closing.compared) if r.table == path[-1])
     return ModelError(
         "MP-2020",
         f"models read each other in a circle: {' <- '.join(map(str, path))}",

@@ -83,7 +83,7 @@ class BuildStep:
 
 @dataclass(frozen=True)
 class DropStep:
-    """Remove the table of a model that the project no longer has."""
+    """Remove the table, or the view, of a model that the project no longer has."""
 
     table: TableName
     because: str
@@ -94,7 +94,20 @@ class DropStep:
         return "drop"
 
 
-Step = LandStep | ReplayStep | BuildStep | DropStep
+@dataclass(frozen=True)
+class ViewStep:
+    """Publish a model's view, as it is now, in the place of what has its name."""
+
+    table: TableName
+    because: str
+
+    @property
+    def work(self) -> str:
+        """What the step does, in a word."""
+        return "view"
+
+
+Step = LandStep | ReplayStep | BuildStep | DropStep | ViewStep
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -12,7 +13,17 @@ from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.contract import renames
 from millpond.pipeline.evolution import Change, change
 from millpond.pipeline.graph import Graph
-from millpond.pipeline.plan import BuildMode, BuildStep, DropStep, InputRange, LandStep, Plan, ReplayStep, Step
+from millpond.pipeline.plan import (
+    BuildMode,
+    BuildStep,
+    DropStep,
+    InputRange,
+    LandStep,
+    Plan,
+    ReplayStep,
+    Step,
+    ViewStep,
+)
 from millpond.pipeline.unique import rejects_repeats
 from millpond.project.model import ModelKind
 from millpond.sql.evolution import UNCHANGED
@@ -20,6 +31,16 @@ from millpond.sql.lookback import Lookback
 
 _KEEPS = "adds the changes to the states of their groups"
 _TRIAL = "its circuit is open: tries one increment"
+
+
+@dataclass(frozen=True)
+class PublishedView:
+    """A view of the catalog. `fingerprint` is that of the model that it was published for, None where another program
+    made what it says; `stale` tells that its inputs have other columns since.
+    """
+
+    fingerprint: str | None
+    stale: bool
 
 
 @dataclass(frozen=True)
@@ -36,6 +57,8 @@ class LakeState:
     """Models whose circuit is open, and that are to try one increment."""
     still: frozenset[tuple[TableName, TableName]] = frozenset()
     """Consumers and inputs that moved since without another row or column."""
+    views: Mapping[TableName, PublishedView] = field(default_factory=dict)
+    """Views that have the names of models."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +86,17 @@ def plan(graph: Graph, state: LakeState, landings: Mapping[TableName, LandStep |
     moving = {step.table for step in steps}
     waiting: list[tuple[TableName, TableName]] = []
     held: list[TableName] = []
+    reshaped: set[TableName] = set()
     for model in graph.models:
         if model.table not in wishes.selected and model.table not in rebuilt:
             continue
         absent = next((name for name in model.needs if name not in state.tables and name not in moving), None)
         if absent is not None:
             waiting.append((model.table, absent))
+            continue
+        if model.model.kind == "view":
+            shown = _view(model, state, reshaped, rebuild=model.table in wishes.rebuild)
+            steps += [] if shown is None else [shown]
             continue
         step = _build(model, graph, state, moving, model.table in rebuilt)
         if step is not None and step.mode not in ("create", "rebuild", "alter"):
@@ -81,6 +109,8 @@ def plan(graph: Graph, state: LakeState, landings: Mapping[TableName, LandStep |
             steps.append(step)
             if step.moves:
                 moving.add(model.table)
+            if step.mode in ("create", "rebuild") or _change(model, graph, state).columns != UNCHANGED:
+                reshaped.add(model.table)
     return Plan(state.head, tuple(steps), tuple(waiting), open=tuple(held))
 
 
@@ -92,17 +122,12 @@ def _build(
     note = _KEEPS if kind == "aggregate" and model.incremental and keeps else _note(model)
     every = tuple(InputRange(name, None) for name in model.inputs)
     if model.table not in state.models:
-        if model.table in state.tables and not rebuild:
-            raise RunError(
-                "MP-7012",
-                f"there is a table {model.table} that this project did not make",
-                next_step=f"`millpond run --rebuild {model.table}` replaces it; or give the model another name",
-                where=model.model.place(),
-            )
-        foreign = model.table in state.tables
+        foreign = model.table in state.tables or model.table in state.views
+        if foreign and not rebuild:
+            raise _not_ours(model, "table" if model.table in state.tables else "view")
         because = "--rebuild replaces a table of others" if foreign else "there is no table yet"
         return BuildStep(model.table, kind, "rebuild" if foreign else "create", every, because, _first_note(model))
-    if rebuild and kind == "snapshot":
+    if rebuild and kind == "snapshot" and model.table in state.tables:
         return BuildStep(model.table, kind, "whole", every, "asked for by --rebuild", "its history stays as it is")
     if rebuild:
         return BuildStep(model.table, kind, "rebuild", every, "asked for by --rebuild", _first_note(model))
@@ -122,6 +147,43 @@ def _build(
         return BuildStep(model.table, kind, "whole", every, because, bears_on_all(joined))
     mode: BuildMode = "groups" if kind in ("aggregate", "replace") else "increment"
     return BuildStep(model.table, kind, mode, ranges, because, note)
+
+
+def _not_ours(model: CompiledModel, holder: str) -> RunError:
+    return RunError(
+        "MP-7012",
+        f"there is a {holder} {model.table} that this project did not make",
+        next_step=f"`millpond run --rebuild {model.table}` replaces it; or give the model another name",
+        where=model.model.place(),
+    )
+
+
+def _view(model: CompiledModel, state: LakeState, reshaped: set[TableName], *, rebuild: bool) -> ViewStep | None:
+    """The step that publishes a view where what is published is not what it says now."""
+    built, there = state.models.get(model.table), state.views.get(model.table)
+    now = model.state()
+    if built is None and not rebuild and (model.table in state.tables or (there and there.fingerprint is None)):
+        raise _not_ours(model, "view" if there else "table")
+    others = [str(name) for name in model.inputs if name in reshaped]
+    if there is None:
+        because = "there is no view yet" if model.table not in state.tables else "takes the place of the table"
+    elif there.fingerprint is None:
+        because = "another program changed it"
+    elif there.fingerprint != now.fingerprint or built is None or built.fingerprint != now.fingerprint:
+        because = f"its {_differs(built, now)} changed"
+    elif there.stale or others:
+        because = f"columns of {', '.join(others) or 'what it reads'} changed"
+    elif rebuild:
+        because = "asked for by --rebuild"
+    else:
+        return None
+    return ViewStep(model.table, because)
+
+
+def _differs(built: ModelState | None, now: ModelState) -> str:
+    if built is None or json.loads(built.definition).get("sql") != json.loads(now.definition)["sql"]:
+        return "query"
+    return "description"
 
 
 def _altering(model: CompiledModel, changed: Change, ranges: tuple[InputRange, ...]) -> BuildStep | None:
@@ -190,16 +252,27 @@ _INCREMENTAL: Mapping[ModelKind, str] = {
 """What is to be said of steps that take in changes alone."""
 
 
+def kind_of(state: ModelState) -> str | None:
+    """The kind of the model that a table or view was made by."""
+    kind: str | None = json.loads(state.definition).get("kind")
+    return kind
+
+
 def _refuse_changed(graph: Graph, state: LakeState, wishes: Wishes, rebuilt: frozenset[TableName]) -> None:
     for model in graph.models:
         built = state.models.get(model.table)
         if built is None or model.table in rebuilt or model.table not in wishes.selected:
             continue
+        if model.model.kind == "view" and kind_of(built) == "view":
+            continue  # nothing is kept that could not follow
         changed = _change(model, graph, state)
         if changed.rebuild:
+            what = "view was published" if kind_of(built) == "view" else "table was built"
+            read = ", ".join(sorted({str(view.table) for view in model.views})) if "sql" in changed.rebuild else ""
+            through = f"; what it reads through {read} is part of it" if read else ""
             raise RunError(
                 "MP-7010",
-                f"the model {model.table} changed since its table was built ({', '.join(changed.rebuild)})",
+                f"the model {model.table} changed since its {what} ({', '.join(changed.rebuild)}){through}",
                 next_step=f"`millpond run --rebuild {model.table}` builds it and what depends on it anew; "
                 "or put the file back as it was",
                 where=model.model.place(),
@@ -215,10 +288,11 @@ def _refuse_removed(graph: Graph, state: LakeState, wishes: Wishes) -> None:
             (m for m in graph.models if m.table not in state.models and m.state().fingerprint == built.fingerprint),
             None,
         )
+        holder = "view" if kind_of(built) == "view" else "table"
         told = f"the model {table} was renamed to {twin.table}" if twin else f"the model {table} was removed"
         raise RunError(
             "MP-7011",
-            f"{told}, and its table is still there",
-            next_step=f"`millpond run --drop {table}` removes the table; or put the model's file back",
+            f"{told}, and its {holder} is still there",
+            next_step=f"`millpond run --drop {table}` removes the {holder}; or put the model's file back",
             where=twin.model.place() if twin else None,
         )

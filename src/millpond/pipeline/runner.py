@@ -21,6 +21,7 @@ from millpond.pipeline.plan import LandStep, Plan
 from millpond.pipeline.planner import LakeState, Wishes, plan
 from millpond.pipeline.request import Request
 from millpond.pipeline.runs import RunLog
+from millpond.pipeline.view import published_views
 from millpond.pipeline.workbench import Workbench
 from millpond.project.model import Project, Source
 
@@ -153,7 +154,8 @@ class Runner:
             for (consumer, name), number in cursors.items()
             if name in tables and number < tables[name].commit and self._stood_still(tables[name], number)
         )
-        return LakeState(head, tables, self._catalog.model_states(head), cursors, held, frozenset(tried), still)
+        states, views = self._catalog.model_states(head), published_views(self._catalog, graph.models, head)
+        return LakeState(head, tables, states, cursors, held, frozenset(tried), still, views)
 
     def _retried(self, graph: Graph, names: Iterable[str], circuits: Mapping[TableName, object]) -> set[TableName]:
         found: set[TableName] = set()

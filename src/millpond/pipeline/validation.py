@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 from millpond.catalog.types import portable_problem
 from millpond.core.errors import EngineError, Finding, Location, ModelError, ProjectError, in_order
@@ -17,6 +18,7 @@ from millpond.pipeline.check_validation import check_findings
 from millpond.pipeline.compiled import CompiledModel, compile_model
 from millpond.pipeline.contract import Built, contract_findings
 from millpond.pipeline.graph import ordered
+from millpond.pipeline.inlining import Views
 from millpond.pipeline.roles import role_problems, table_columns
 from millpond.project.model import Model, Project
 from millpond.sql.binding import create_empty, create_schema, open_lake, probe
@@ -45,9 +47,10 @@ def validate(
     macros = library(project.macros)
     findings: list[Finding] = [*macros.findings]
     compiled: list[CompiledModel] = []
+    views = Views.of(project.models, macros)
     for model in project.models:
         try:
-            compiled.append(compile_model(model, macros))
+            compiled.append(compile_model(model, macros, views))
         except (ModelError, ProjectError) as wrong:
             findings.append(wrong.finding)
     findings += [
@@ -57,8 +60,9 @@ def validate(
     ]
     sources = {source.table for source in project.sources}
     makeable = sources | {model.table for model in project.models} | set(known)
+    texts = {view.path for view in views.models.values()}
     for model_ in compiled:
-        findings += _unknown_inputs(model_, makeable)
+        findings += _unknown_inputs(model_, makeable, texts - {model_.model.path})
     try:
         order = ordered(tuple(compiled))
     except ModelError as cycle:
@@ -68,7 +72,8 @@ def validate(
     return in_order(findings)
 
 
-def _unknown_inputs(model: CompiledModel, makeable: set[TableName]) -> list[Finding]:
+def _unknown_inputs(model: CompiledModel, makeable: set[TableName], elsewhere: set[Path]) -> list[Finding]:
+    """Tables that nothing makes; what is said in the file of a view, is said of the view."""
     return [
         Finding(
             "MP-2010",
@@ -79,7 +84,7 @@ def _unknown_inputs(model: CompiledModel, makeable: set[TableName]) -> list[Find
         )
         for verb, references in (("reads", model.references), ("is checked against", model.compared))
         for reference in references
-        if reference.table not in makeable
+        if reference.table not in makeable and reference.where.path not in elsewhere
     ]
 
 
@@ -100,7 +105,7 @@ def _bind(
             session.execute(create_schema(table.layer))
             session.execute(create_empty(table, schema))
     for model in order:
-        if not all(name in bound for name in model.inputs):
+        if not all(name in bound for name in (*model.inputs, *(view.table for view in model.views))):
             bound.pop(model.table, None)
             continue
         try:

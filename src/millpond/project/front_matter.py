@@ -62,13 +62,16 @@ class FrontMatter(Declared):
         description="How the table is made: append (new rows, deduplicated by key), upsert (the newest row of each "
         "key), scd2 (every change of each key, from when until when it held), snapshot (the same for an input that "
         "does not tell its changes), aggregate (groups that changed are computed again), replace (the whole table, or "
-        "the partitions or keys that changed).",
+        "the partitions or keys that changed), view (no table: a query that other engines read by its name, and that "
+        "takes the place of the name where models and queries read it).",
     )
     dialect: Dialect = Field(
         "duckdb",
         description="Whose SQL the query is written in; it is translated to DuckDB's. Checks and macros are DuckDB's.",
     )
-    key: OneOrMore[Column] = Field((), description="Columns that name one row; every kind but replace needs them.")
+    key: OneOrMore[Column] = Field(
+        (), description="Columns that name one row; every kind but replace and view needs them."
+    )
     order: OneOrMore[Column] = Field(
         (), description="For upsert: columns that tell which row of a key is newer, compared from the first on."
     )

@@ -49,6 +49,9 @@ def read_function(path: Path, table: TableName, findings: Findings) -> Model | N
         return None
     inputs = _inputs(function, validated.part, document, findings)
     _check_columns(validated.part, document, findings)
+    if validated.part.kind == "view":
+        where = document.value_place(("kind",))
+        findings.add("MP-1313", "a view is a query, and a function is none", next_step="write it in SQL", where=where)
     model = declared_model(SqlFile(path, ""), table, validated, document, findings)
     return replace(model, function=Function(function.name, inputs, _text(tree, function, decorator))) if model else None
 

@@ -20,6 +20,12 @@ _BELONGS: Mapping[str, tuple[ModelKind, ...]] = {
 }
 """Which kinds take an entry."""
 
+_OF_TABLES = ("key", "partition", "cluster", "checks", "on_fail", "review_by", "breaker")
+"""Entries that speak of rows which are kept; a view keeps none."""
+
+_OF_COLUMNS = ("nullable", "renamed_from")
+"""Likewise of a column."""
+
 _NEEDS: Mapping[ModelKind, tuple[str, str]] = {
     "upsert": ("order", "the column that tells which row of a key is newer"),
     "scd2": ("event_time", "the column that says from when on a row holds"),
@@ -36,7 +42,7 @@ def check_kind(matter: FrontMatter, document: Document, findings: Findings) -> N
     written = document.data or {}
     if written.get("kind", matter.kind) != matter.kind:
         return  # what was written is no kind: nothing can be said of what it needs
-    if matter.kind != "replace" and not matter.key:
+    if matter.kind not in ("replace", "view") and not matter.key:
         findings.add(
             "MP-1022",
             f"a model of kind {matter.kind} needs a key",
@@ -60,7 +66,24 @@ def check_kind(matter: FrontMatter, document: Document, findings: Findings) -> N
                 where=document.key_place((entry,)),
                 suggestion=need[0] if need is not None and need[0] not in written and entry in _ORDERS else None,
             )
-    _check_roles(matter, document, findings)
+    if matter.kind == "view":
+        _check_view(matter, document, findings)
+    else:
+        _check_roles(matter, document, findings)
+
+
+def _check_view(matter: FrontMatter, document: Document, findings: Findings) -> None:
+    written = document.data or {}
+    entries: list[tuple[str, ...]] = [(entry,) for entry in _OF_TABLES if entry in written]
+    columns = matter.columns.items()
+    entries += [("columns", name, e) for name, said in columns for e in _OF_COLUMNS if e in said.model_fields_set]
+    for entry in entries:
+        findings.add(
+            "MP-1101",
+            f"`{entry[-1]}` is for models that keep rows, and this one is of kind view",
+            next_step="take it out and say it of the models that the view reads, or change the kind",
+            where=document.key_place(entry),
+        )
 
 
 _ORDERS = tuple(name for name, _ in _NEEDS.values())

@@ -13,7 +13,7 @@ from millpond.project.settings import ProjectSettings
 from millpond.project.source import SourceSettings
 from millpond.project.sql_file import Shift, SqlFile
 
-ModelKind = Literal["append", "upsert", "scd2", "snapshot", "aggregate", "replace"]
+ModelKind = Literal["append", "upsert", "scd2", "snapshot", "aggregate", "replace", "view"]
 
 Dialect = Literal[
     "duckdb",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -138,10 +138,15 @@ def expand_text(text: str, where: Location, library: Library, *, query: bool) ->
     """A query, or an expression, that stands in YAML, without calls of macros; as it is where it cannot be read."""
     if not library.mentioned(text):
         return text
+    return within(text, where, lambda written: expand(written, where.path, library), query=query)
+
+
+def within(text: str, where: Location, change: Callable[[Written], Written], *, query: bool) -> str:
+    """A query, or an expression, that stands in YAML, changed as a text; as it is where it cannot be read."""
     head = () if query else (Piece("SELECT ", at=where),)
     written = Written((*head, Piece(text, at=where)))
     try:
-        told = expand(written, where.path, library).sql
+        told = change(written).sql
     except ModelError:
         return text
     return told if query else told.removeprefix("SELECT ")
