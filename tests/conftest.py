@@ -7,8 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.services import postgres as postgres_server
+
+# How long an example takes is the machine's affair: the first of many loads what it needs.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 _REQUIRED = os.environ.get("MILLPOND_REQUIRE_SERVICES") == "1"
 

@@ -290,7 +290,6 @@ def updates_for(found: TableMetadata, what: tuple[str, Any]) -> list[dict[str, A
     return [{"action": "set-properties", "updates": {value: "1"}}]
 
 
-@settings(deadline=None)
 @given(UPDATES)
 def test_any_series_of_updates_leaves_the_input_alone_and_the_ids_right(series: list[tuple[str, Any]]) -> None:
     """Refused or applied: the old value stays; what ids point at exists; PyIceberg still reads the result."""
@@ -317,7 +316,7 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.sampled_from(sorted(_UPDATES)), st.dictionaries(st.sampled_from(MEMBERS), JSON, max_size=5))
 def test_whatever_a_client_sends_is_applied_or_refused(action: str, sent: dict[str, Any]) -> None:
     """Nothing fails in another way, and what is applied leaves a table that can be read."""

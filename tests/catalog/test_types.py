@@ -6,7 +6,7 @@ import itertools
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyiceberg.schema import Schema as PySchema
 
@@ -66,7 +66,6 @@ def test_plain_types_go_both_ways(duck: str, ice: str) -> None:
     assert to_duckdb(ice) == duck
 
 
-@settings(deadline=None)
 @given(types)
 def test_any_held_type_comes_back_the_same(kind: str) -> None:
     """DuckDB name to Iceberg and back loses nothing, however deep it is nested."""
@@ -160,7 +159,6 @@ def test_a_type_that_is_not_portable_says_why(kind: str) -> None:
     assert portable_problem(kind)
 
 
-@settings(deadline=None)
 @given(types)
 def test_held_types_have_no_problem(kind: str) -> None:
     """What goes to Iceberg as it is needs no word, and no widening."""
@@ -184,7 +182,6 @@ def test_unknown_iceberg_types_are_refused() -> None:
         to_duckdb({"type": "set", "element": "int"})
 
 
-@settings(deadline=None)
 @given(st.lists(types, min_size=1, max_size=5))
 def test_schemas_are_what_other_readers_expect(kinds: list[str]) -> None:
     """PyIceberg reads the schema, ids are unique and dense, and the columns come back."""

@@ -103,7 +103,7 @@ statements = st.one_of(
 )
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 @given(st.lists(statements, min_size=1, max_size=6))
 def test_a_difference_is_a_full_comparison(work: list[str]) -> None:
     """Inserts, deletes, updates, rewrites of equal rows and metadata-only commits; each pair of commits, both ways."""

@@ -150,7 +150,7 @@ def week(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_split_into_loads_gives_the_same_table(
     week: Path, tmp_path_factory: pytest.TempPathFactory, seed: int
 ) -> None:

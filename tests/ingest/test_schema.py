@@ -124,7 +124,7 @@ _NAMES = st.lists(st.sampled_from(["id", "a", "b", "c", "D", "e f"]), min_size=1
 
 
 @given(headers=st.lists(_NAMES, min_size=1, max_size=5), seed=st.randoms(use_true_random=False))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_order_of_columns_gives_the_same_records(
     tmp_path_factory: pytest.TempPathFactory, headers: list[list[str]], seed: object
 ) -> None:

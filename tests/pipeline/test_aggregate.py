@@ -104,7 +104,7 @@ def play(batches: list[list[Order]]) -> None:
             check(lake)
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.lists(orders, min_size=1, max_size=5), min_size=2, max_size=4))
 def test_every_aggregate_is_its_query_over_all_rows(batches: list[list[Order]]) -> None:
     """Rows that come, change, move to another group and go; groups that end and begin again."""
@@ -112,7 +112,7 @@ def test_every_aggregate_is_its_query_over_all_rows(batches: list[list[Order]]) 
 
 
 @pytest.mark.long
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.lists(orders, min_size=1, max_size=8), min_size=2, max_size=6))
 def test_every_aggregate_is_its_query_over_all_rows_in_many_rounds(batches: list[list[Order]]) -> None:
     """The same, often."""

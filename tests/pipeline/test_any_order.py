@@ -82,7 +82,7 @@ def check_history(batches: list[list[Record]]) -> None:
 histories = st.lists(st.lists(records, min_size=1, max_size=5), min_size=1, max_size=4)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 @given(histories)
 def test_any_arrival_gives_what_all_records_at_once_mean(batches: list[list[Record]]) -> None:
     """Duplicates, conflicting payloads, unreadable values and groups that move, through three models."""
@@ -91,7 +91,7 @@ def test_any_arrival_gives_what_all_records_at_once_mean(batches: list[list[Reco
 
 @pytest.mark.long
 @pytest.mark.timeout(3000)
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(histories)
 def test_any_arrival_in_many_rounds(batches: list[list[Record]]) -> None:
     """The same, with hundreds of histories."""

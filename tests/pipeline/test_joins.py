@@ -221,7 +221,7 @@ def play(given: Batches) -> None:
             check(lake)
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, suppress_health_check=list(HealthCheck))
 @given(batches)
 def test_every_joined_table_is_its_query_over_all_rows(given: Batches) -> None:
     """Facts and dimensions in any order, late, missing, changed and deleted."""
@@ -229,7 +229,7 @@ def test_every_joined_table_is_its_query_over_all_rows(given: Batches) -> None:
 
 
 @pytest.mark.long
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(batches)
 def test_every_joined_table_is_its_query_over_all_rows_in_many_rounds(given: Batches) -> None:
     """The same, often."""

@@ -84,7 +84,7 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, suppress_health_check=list(HealthCheck))
 @given(st.lists(steps, min_size=2, max_size=6))
 def test_any_series_gives_what_all_records_at_once_mean(key: str, series: list[Step]) -> None:
     """Rows of known keys in any batch, and indexes that are lost, damaged or overtaken in between."""
@@ -92,7 +92,7 @@ def test_any_series_gives_what_all_records_at_once_mean(key: str, series: list[S
 
 
 @pytest.mark.long
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(st.lists(steps, min_size=2, max_size=8))
 def test_any_series_in_many_rounds(key: str, series: list[Step]) -> None:
     """The same, with hundreds of series."""

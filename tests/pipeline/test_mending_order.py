@@ -154,7 +154,7 @@ def check(history: list[tuple[str, Any]]) -> None:
         assert bad | large <= open_now | {(e.model.name, e.value) for e in entries(lake, "replayed", "healed")}
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, suppress_health_check=list(HealthCheck))
 @given(histories)
 def test_any_order_of_work_gives_what_the_mended_records_mean(history: list[tuple[str, Any]]) -> None:
     """Records of a bronze file, of a mended one, and of a later table, among conflicts of keys."""
@@ -163,7 +163,7 @@ def test_any_order_of_work_gives_what_the_mended_records_mean(history: list[tupl
 
 @pytest.mark.long
 @pytest.mark.timeout(3000)
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(histories)
 def test_any_order_of_work_in_many_rounds(history: list[tuple[str, Any]]) -> None:
     """The same, with many histories."""

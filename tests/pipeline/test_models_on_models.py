@@ -192,7 +192,7 @@ def check(played: list[list[Batch]]) -> None:
 fours = st.lists(histories, min_size=4, max_size=4)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 @given(fours)
 def test_any_arrival_gives_what_all_records_at_once_mean(played: list[list[Batch]]) -> None:
     """Duplicates, conflicts, late records, deletes, missing values and files that change, through seven models."""
@@ -201,7 +201,7 @@ def test_any_arrival_gives_what_all_records_at_once_mean(played: list[list[Batch
 
 @pytest.mark.long
 @pytest.mark.timeout(6000)
-@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=500, suppress_health_check=list(HealthCheck))
 @given(fours)
 def test_any_arrival_in_many_rounds(played: list[list[Batch]]) -> None:
     """The same, with thousands of histories."""

@@ -214,7 +214,7 @@ ORDER = st.fixed_dictionaries(
 TABLES = ("silver.orders", "silver.newest", "silver.versions", "gold.by_person")
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, suppress_health_check=list(HealthCheck))
 @given(st.lists(ORDER, min_size=1, max_size=6))
 def test_a_test_gives_what_a_run_gives(orders: list[dict[str, str]]) -> None:
     """The same rows, through the lake and without it: tables and quarantine are the same for every kind."""

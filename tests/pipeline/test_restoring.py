@@ -192,7 +192,7 @@ def go_back(lake: TemporaryLake, percent: int, table: str | None) -> None:
         lake.lakehouse.restore(number, table)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, suppress_health_check=list(HealthCheck))
 @given(actions)
 def test_any_way_back_and_on_ends_the_same(steps: list[tuple[str, Any]]) -> None:
     """Files, late files, runs and restores of one table or all, in any order."""
@@ -201,7 +201,7 @@ def test_any_way_back_and_on_ends_the_same(steps: list[tuple[str, Any]]) -> None
 
 @pytest.mark.long
 @pytest.mark.timeout(3000)
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(actions)
 def test_any_way_back_and_on_in_many_rounds(steps: list[tuple[str, Any]]) -> None:
     """The same, with hundreds of histories."""

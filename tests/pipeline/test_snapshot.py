@@ -132,7 +132,7 @@ ITEMS = ("tea", "oil", "jam")
 states = st.lists(st.dictionaries(st.sampled_from(ITEMS), st.integers(1, 3), max_size=3), min_size=1, max_size=4)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 @given(st.lists(states, min_size=4, max_size=4), st.randoms())
 def test_any_states_through_a_lake(played: list[list[dict[str, int]]], random: Any) -> None:
     """Four sequences of states at once, each state's rows in any order and in any number of files."""

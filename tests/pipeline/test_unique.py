@@ -143,7 +143,7 @@ def check_history(history: list[tuple[int, list[Row]]]) -> None:
             assert rejects(lake) == beaten
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, suppress_health_check=list(HealthCheck))
 @given(histories)
 def test_any_arrival_gives_what_all_records_at_once_mean(history: list[tuple[int, list[Row]]]) -> None:
     """Duplicates, conflicts of keys and of values, files that are replaced: tables and quarantine, after each file."""
@@ -152,7 +152,7 @@ def test_any_arrival_gives_what_all_records_at_once_mean(history: list[tuple[int
 
 @pytest.mark.long
 @pytest.mark.timeout(6000)
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(histories)
 def test_any_arrival_in_many_rounds(history: list[tuple[int, list[Row]]]) -> None:
     """The same, with hundreds of histories."""

@@ -396,7 +396,7 @@ TWICE = PROJECT | {
 }
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(batches)
 def test_a_model_over_a_view_is_the_model_with_the_query_written_out(given_batches: list[Batch]) -> None:
     """The same rows and the same ledger, batch by batch, for rows that are added and for groups."""

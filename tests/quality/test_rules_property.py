@@ -73,7 +73,7 @@ def same(one: Any, other: Any) -> bool:
     return one == other or (one != one and other != other)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(columns(), st.data())
 def test_in_and_relationship_ask_whether_the_value_is_among_others(
     column: tuple[str, list[Any], Any], data: st.DataObject
@@ -87,7 +87,7 @@ def test_in_and_relationship_ask_whether_the_value_is_among_others(
     agree(rows, said, lambda v: not any(k is not None and same(v, k) for k in known))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(columns(), st.data())
 def test_between_takes_both_bounds_and_open_ends(column: tuple[str, list[Any], Any], data: st.DataObject) -> None:
     """NaN is above everything, as the engine sorts it."""
@@ -106,7 +106,7 @@ def test_between_takes_both_bounds_and_open_ends(column: tuple[str, list[Any], A
     agree(rows, failing("between", kind, (low, high), rows, []), outside)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.none() | TEXTS, min_size=1, max_size=8), st.integers(-3, 3), st.none() | st.integers(-3, 5))
 def test_numbers_in_text_are_compared_as_numbers(rows: list[Any], low: int, high: int | None) -> None:
     """What is no number is not between numbers; the step goes on."""
@@ -131,7 +131,7 @@ def read_number(text: str) -> float | None:
     return float(plain) if re.fullmatch(r"-?(\d+\.?\d*|\.\d+)|nan", plain) else None
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(st.none() | TEXTS, min_size=1, max_size=10), st.sampled_from(PATTERNS))
 def test_a_pattern_is_found_anywhere_in_the_text(rows: list[Any], pattern: str) -> None:
     """As Python finds it; `$` is the end of the text and not of a line."""
@@ -139,7 +139,7 @@ def test_a_pattern_is_found_anywhere_in_the_text(rows: list[Any], pattern: str) 
     agree(rows, failing("regex", "VARCHAR", (pattern,), rows, []), lambda text: python.search(text) is None)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.none() | TEXTS, min_size=1, max_size=8), st.integers(0, 3), st.none() | st.integers(0, 4))
 def test_length_counts_characters(rows: list[Any], low: int, high: int | None) -> None:
     """Not bytes; both bounds are allowed."""
@@ -168,7 +168,7 @@ WRITTEN = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.none() | WRITTEN, min_size=1, max_size=8), st.sampled_from(["INTEGER", "DATE", "BOOLEAN"]))
 def test_type_asks_whether_the_text_can_be_read(rows: list[Any], wanted: str) -> None:
     """A number with a part behind the point is no integer, though the engine would round it."""

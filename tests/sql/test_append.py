@@ -65,7 +65,7 @@ def reference(rows: list[Row]) -> list[Row]:
     return sorted(best.values())
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.lists(st.tuples(st.integers(-2, 3), st.none() | st.integers(0, 3)), min_size=1, max_size=6),

@@ -112,7 +112,7 @@ def run(con: duckdb.DuckDBPyConnection, query: Query | str) -> list[dict[str, ob
     return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=ROWS, sql=queries())
 def test_softened_queries_give_what_strict_ones_give_row_by_row(
     con: duckdb.DuckDBPyConnection,

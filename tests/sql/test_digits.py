@@ -115,7 +115,7 @@ values = st.recursive(
 objects = st.dictionaries(st.sampled_from("abc"), values, min_size=1)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(objects, st.booleans())
 def test_any_object_is_read_as_plainly(con: duckdb.DuckDBPyConnection, given: dict[str, Any], blanks: bool) -> None:
     """Whatever texts stand beside them, numbers keep their digits and texts their characters."""
@@ -138,7 +138,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 @given(st.lists(numbers, min_size=50, max_size=50))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_what_is_not_looked_at_closely_is_written_as_it_was(
     con: duckdb.DuckDBPyConnection, written: list[Written]
 ) -> None:

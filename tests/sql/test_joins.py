@@ -106,7 +106,7 @@ def check(con: duckdb.DuckDBPyConnection, sql: str, before: State, after: State)
 
 
 @pytest.mark.parametrize("name", QUERIES)
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck))
 @given(before=STATE, after=STATE)
 def test_the_groups_of_changed_rows_are_all_that_changes(
     con: duckdb.DuckDBPyConnection, name: str, before: State, after: State
@@ -117,7 +117,7 @@ def test_the_groups_of_changed_rows_are_all_that_changes(
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", QUERIES)
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1500, suppress_health_check=list(HealthCheck))
 @given(before=STATE, after=STATE)
 def test_the_groups_of_changed_rows_are_all_that_changes_in_many_rounds(
     con: duckdb.DuckDBPyConnection, name: str, before: State, after: State

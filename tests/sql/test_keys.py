@@ -53,7 +53,7 @@ def test_a_key_is_the_same_for_ever() -> None:
     assert computed("TIMESTAMP '2026-03-01 10:00:00'") == key_of(["2026-03-01 10:00:00"])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(TEXTS, TEXTS)
 def test_different_values_have_different_keys(some: list[str | None], others: list[str | None]) -> None:
     """Also where the same letters fall to other values, where one is empty, and where one is NULL."""

@@ -119,7 +119,7 @@ EXPRESSIONS = st.recursive(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(expression=EXPRESSIONS)
 def test_calls_in_calls_mean_what_they_mean_in_the_engine(twin: Twin, expression: str) -> None:
     """Any nesting of macros over columns and numbers gives the engine's own values."""

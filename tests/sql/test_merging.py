@@ -152,7 +152,7 @@ def check_states(con: duckdb.DuckDBPyConnection, number: int, first: Rows, chang
 
 
 @pytest.mark.parametrize("number", range(len(QUERIES)))
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, suppress_health_check=list(HealthCheck))
 @given(first=ROWS, changes=st.lists(CHANGE, min_size=1, max_size=2))
 def test_states_give_what_the_query_gives_over_all_rows(
     con: duckdb.DuckDBPyConnection, number: int, first: Rows, changes: list[Change]
@@ -163,7 +163,7 @@ def test_states_give_what_the_query_gives_over_all_rows(
 
 @pytest.mark.long
 @pytest.mark.parametrize("number", range(len(QUERIES)))
-@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=500, suppress_health_check=list(HealthCheck))
 @given(first=ROWS, changes=st.lists(CHANGE, min_size=1, max_size=4))
 def test_states_give_what_the_query_gives_in_many_rounds(
     con: duckdb.DuckDBPyConnection, number: int, first: Rows, changes: list[Change]

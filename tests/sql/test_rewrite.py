@@ -82,7 +82,7 @@ def answer(con: duckdb.DuckDBPyConnection, sql: str) -> tuple[list[str], list[st
     return names, sorted(map(repr, result.fetchall()))
 
 
-CHECKED = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+CHECKED = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.mark.parametrize("sql", READING)

@@ -108,7 +108,7 @@ def check(con: duckdb.DuckDBPyConnection, played: list[list[list[Row]]]) -> None
         assert staged == accounted
 
 
-@settings(max_examples=125, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=125, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(fours)
 def test_any_states_give_the_versions_that_they_mean(
     con: duckdb.DuckDBPyConnection, played: list[list[list[Row]]]
@@ -118,7 +118,7 @@ def test_any_states_give_the_versions_that_they_mean(
 
 
 @pytest.mark.long
-@settings(max_examples=2_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=2_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(states, min_size=1, max_size=4))
 def test_any_states_in_many_rounds(con: duckdb.DuckDBPyConnection, played: list[list[list[Row]]]) -> None:
     """The same, with thousands of sequences."""

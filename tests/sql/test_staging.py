@@ -76,7 +76,7 @@ def breaks(row: Row, number: int) -> bool:
     return row[1] is not None and row[1] % (number + 2) == number % 3
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(arrivals, rules, st.booleans())
 def test_rows_are_judged_as_each_rule_by_itself_would(rows: list[Row], asked: tuple[Rule, ...], again: bool) -> None:
     """Counts of each rule, and the first quarantining rule that a row breaks, whatever their number."""
@@ -90,7 +90,7 @@ def test_rows_are_judged_as_each_rule_by_itself_would(rows: list[Row], asked: tu
     assert staged_rows() == sorted(named, key=str)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(arrivals, rules)
 def test_the_settled_view_says_what_the_staged_one_said(rows: list[Row], asked: tuple[Rule, ...]) -> None:
     """Rules that nobody broke are left out, and the others are asked of few rows: the answer is the same."""

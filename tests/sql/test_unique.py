@@ -107,7 +107,7 @@ def check(con: duckdb.DuckDBPyConnection, came: list[list[Row]], checks: int) ->
         assert (held(con, TABLE), held(con, ASIDE)) == reference(every, checks)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches, st.integers(1, 3))
 def test_any_batching_keeps_one_row_a_value_chosen_by_content(
     con: duckdb.DuckDBPyConnection, came: list[list[Row]], checks: int
@@ -118,7 +118,7 @@ def test_any_batching_keeps_one_row_a_value_chosen_by_content(
 
 @pytest.mark.long
 @pytest.mark.timeout(3000)
-@settings(max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches, st.integers(1, 3))
 def test_any_batching_in_many_rounds(con: duckdb.DuckDBPyConnection, came: list[list[Row]], checks: int) -> None:
     """The same, with thousands of histories."""

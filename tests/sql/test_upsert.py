@@ -135,7 +135,7 @@ def check(con: duckdb.DuckDBPyConnection, played: list[History], *, numbered: bo
         assert merged.ledger(staged, 0).adds_up
 
 
-@settings(max_examples=125, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=125, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(fours, st.booleans())
 def test_any_arrival_gives_what_all_rows_at_once_mean(
     con: duckdb.DuckDBPyConnection, played: list[History], numbered: bool
@@ -144,7 +144,7 @@ def test_any_arrival_gives_what_all_rows_at_once_mean(
     check(con, played, numbered=numbered, whole=False)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(fours)
 def test_a_whole_input_is_compared_with_the_table(con: duckdb.DuckDBPyConnection, played: list[History]) -> None:
     """Where changes cannot be told, the whole input gives the same table."""
@@ -152,7 +152,7 @@ def test_a_whole_input_is_compared_with_the_table(con: duckdb.DuckDBPyConnection
 
 
 @pytest.mark.long
-@settings(max_examples=2_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=2_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(histories, min_size=1, max_size=4), st.booleans())
 def test_any_arrival_in_many_rounds(con: duckdb.DuckDBPyConnection, played: list[History], whole: bool) -> None:
     """The same, with thousands of histories."""

@@ -56,7 +56,7 @@ def rewritten(files: list[DataFile], choose: Choice) -> tuple[list[DataFile], in
     return files, wrote
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(sizes=st.lists(st.integers(2_000, 60_000), min_size=1, max_size=40))
 def test_steady_writing_keeps_few_files_and_rewrites_each_row_a_few_times(sizes: list[int]) -> None:
     """Thousands of small commits, looked at after every sixteenth."""

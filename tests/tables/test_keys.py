@@ -23,7 +23,7 @@ def add(runs: KeyRuns, held: list[int]) -> None:
     runs.add([memoryview(array("Q", held[:half])), memoryview(array("Q", held[half:]))])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.lists(hashes, max_size=12), max_size=9), st.lists(hashes, max_size=30), st.sampled_from([1, 2, 512]))
 def test_runs_tell_what_was_added(added: list[list[int]], wanted: list[int], page: int) -> None:
     """However they were merged, and read again by another process."""

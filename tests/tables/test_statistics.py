@@ -30,7 +30,7 @@ def check(lake: TemporaryLake) -> None:
         assert (known.rows, known.nulls["v"], known.nulls["k"]) == (found["n"], found["nulls"], 0)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
         st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["", "1", "2"]), min_size=1), min_size=1, max_size=3
