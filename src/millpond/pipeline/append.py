@@ -12,7 +12,7 @@ from millpond.engines.engine import Session
 from millpond.pipeline.bounding import all_apart, ordered_key, scattered, searched, whole_key
 from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.inputs import InputChanges
-from millpond.pipeline.known_keys import known_keys
+from millpond.pipeline.known_keys import KnownKeys
 from millpond.pipeline.staged import Judged, quarantine_losers, quarantine_rejected, stage_rows
 from millpond.pipeline.target import ensure_quarantine
 from millpond.pipeline.unique import (
@@ -62,7 +62,7 @@ def append_rows(
     prepare_aside(stage, model.model, schema, filled=filled)
     append = _append(session, model, schema, filled)
     if append.aside is None and scattered(session, append.key, schema, kept=filled):
-        index, good = known_keys(bench, session, stage, append), judged.staged - judged.rejected
+        index, good = KnownKeys(bench, session, stage, append), judged.staged - judged.rejected
         if filled:
             append = replace(append, known=index.find(good))
         else:

@@ -40,7 +40,14 @@ class KnownKeys:
     session: Session
     stage: Stage
     append: Append
-    folder: Path
+
+    @cached_property
+    def folder(self) -> Path:
+        """That of the table's identity, and of what its hashes are made of and by."""
+        (version,) = self.session.rows("SELECT version()")[0]
+        made = zlib.crc32("\0".join((str(version), str(self.append.whole), *self.append.key)).encode())
+        named = self.bench.project.state / "keys" / self.stage.environment / str(self.append.table)
+        return named / f"{self.stage.table(self.append.table).uuid}-{made:08x}"
 
     @cached_property
     def runs(self) -> KeyRuns:
@@ -68,10 +75,9 @@ class KnownKeys:
 
     def begin(self, staged: int) -> None:
         """Know the staged keys alone, once the step is published: the table is empty before."""
-        if self.folder.exists() or staged >= LEAST:
-            self._clear()
         if staged < LEAST:
             return
+        self._clear()
         self.runs.add(_parts(self.session, staged_hashes(self.append)))
         self._keep(None)
 
@@ -109,15 +115,6 @@ class KnownKeys:
         """The index knows the table up to a commit, and the keys of this step."""
         before = self.bench.catalog.find(self.append.table, self.stage.base)
         self.runs.keep({"commit": commit, "at": _location(before), "step": self.stage.step_key})
-
-
-def known_keys(bench: Workbench, session: Session, stage: Stage, append: Append) -> KnownKeys:
-    """The index of a table, in a folder for its identity and for what its hashes are made of and by."""
-    entry = stage.table(append.table)
-    (version,) = session.rows("SELECT version()")[0]
-    made = zlib.crc32("\0".join((str(version), str(append.whole), *append.key)).encode())
-    folder = bench.project.state / "keys" / stage.environment / str(append.table) / f"{entry.uuid}-{made:08x}"
-    return KnownKeys(bench, session, stage, append, folder)
 
 
 def _location(entry: TableEntry | None) -> str | None:
