@@ -16,7 +16,7 @@ from pathlib import Path
 from measure import declare, millpond, rounds_given, scratch, verdict
 from stock import attached, gateway, stock_client
 
-GOAL = 1 / 3
+GOAL = 1 / 4
 FACTS = int(sys.argv[2]) if len(sys.argv) > 2 else 5_000_000
 CUSTOMERS = FACTS // 50
 LATE = 100
