@@ -360,6 +360,8 @@ def test_the_command_line_speaks_of_views(lake: TemporaryLake, type_: Type) -> N
     (told,) = type_("show", "gold.big", *at, "--json").objects()
     assert [row["id"] for row in told["rows"]] == [1, 2]
     assert [row["kind"] for row in type_("history", "gold.big", *at, "--json").objects()] == ["view"]
+    (refused,) = type_("diff", "gold.big", *at, "--at", "1", "--to", "3", "--json").objects()
+    assert (refused["code"], refused["next_step"]) == ("MP-2111", "name a table that the view reads")
     assert {row["freshness"] for row in type_("quality", *at, "--json").objects()} == {"current"}
     lake.write("models/gold/ann.sql", PROJECT["models/gold/ann.sql"].replace("'ann'", "'bob'"))
     lake.close()

@@ -13,7 +13,7 @@ from millpond.catalog.evolving import PREFIX
 from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.view_staging import read as read_view
 from millpond.cli.output import counted, json_line, line, said, table
-from millpond.core.errors import AccessError
+from millpond.core.errors import AccessError, ModelError
 from millpond.core.names import LAYERS, QUARANTINE, STATE, TableName, closest, quote
 from millpond.core.plugins import load
 from millpond.governance.moments import check_kept, commit_number, is_kept
@@ -168,11 +168,16 @@ def ls(context: Context, layer: str | None, at: str | None) -> int:
 def named(lake: Lakehouse, name: str, at: int | None = None, *, views: bool = False) -> TableName:
     """The table, there as of a commit, that a full name or a name without its layer means. Raises AccessError MP-8011.
 
-    Where there was none then, the tables of now are asked. With `views`, a view may be meant too.
+    Where there was none then, the tables of now are asked. With `views`, a view may be meant too; else MP-2111 says
+    that one is.
     """
     kinds = (TABLE, VIEW) if views else (TABLE,)
     known = [entry.name for when in (at, None) for kind in kinds for entry in lake.catalog.tables(when, kind)]
     known = list(dict.fromkeys(known))
+    others = () if views else (entry.name for when in (at, None) for entry in lake.catalog.tables(when, VIEW))
+    if any(str(view) == name.lower() for view in others):
+        step = "name a table that the view reads"
+        raise ModelError("MP-2111", f"{name} is a view, which keeps no rows of its own", next_step=step)
     matching = [table for table in known if str(table) == name.lower() or table.name == name.lower()]
     if len(matching) == 1:
         return matching[0]
