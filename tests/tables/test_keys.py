@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from millpond.tables import keys
-from millpond.tables.keys import KeyRuns
+from millpond.tables.keys import FANOUT, KeyRuns
 
 hashes = st.one_of(st.integers(0, 40), st.integers(0, 2**64 - 1), st.just(2**64 - 1))
 
@@ -78,3 +78,21 @@ def test_a_missing_or_torn_file_leaves_nothing_known(tmp_path: Path) -> None:
             path.with_name("state.json").write_bytes(path.with_name("state.json").read_bytes()[:-3])
         again = KeyRuns(tmp_path / harm)
         assert again.state() is None or again.among([1]) is None
+
+
+def test_a_run_that_is_damaged_when_it_is_merged_leaves_nothing_known(tmp_path: Path) -> None:
+    """What its keys were is not told any more, so that none may count as unknown."""
+    runs = KeyRuns(tmp_path)
+    for number in range(FANOUT - 1):
+        add(runs, [number])
+    runs.keep({})
+    path = min(tmp_path.glob("*.keys"))
+    content = bytearray(path.read_bytes())
+    content[0] ^= 4
+    path.write_bytes(content)
+    again = KeyRuns(tmp_path)
+    assert again.state() == {}
+    add(again, [FANOUT])
+    assert again.among([0]) is None
+    again.keep({})
+    assert KeyRuns(tmp_path).state() is None

@@ -55,6 +55,7 @@ class KeyRuns:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._runs: list[str] = []
+        self._sound = True
 
     def state(self) -> Mapping[str, Any] | None:
         """What `keep` was told last; None where there is nothing, or nothing that can be relied on."""
@@ -71,7 +72,10 @@ class KeyRuns:
         return dict(told["state"])
 
     def keep(self, state: Mapping[str, Any]) -> None:
-        """Remember what the runs cover now, and remove those that were merged."""
+        """Remember what the runs cover now, and remove those that were merged; forget all where one was damaged."""
+        if not self._sound:
+            self.clear()
+            return
         text = json.dumps({"runs": self._runs, "state": dict(state)}).encode()
         self._write(_STATE, [b"%d\n" % zlib.crc32(text), text])
         for path in self._folder.glob("*.keys*"):
@@ -80,7 +84,7 @@ class KeyRuns:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._runs = []
+        self._runs, self._sound = [], True
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def add(self, hashes: Iterable[memoryview]) -> None:
@@ -89,11 +93,13 @@ class KeyRuns:
         try:
             self._merge()
         except _DamagedError:
-            self.clear()
+            self._sound = False
 
     def among(self, wanted: Sequence[int]) -> list[int] | None:
         """Those of some hashes, in ascending order, that a run holds; None where one is not what was written."""
         found: set[int] = set()
+        if not self._sound:
+            return None
         try:
             with ExitStack() as stack:
                 for run in self._runs:
