@@ -145,3 +145,21 @@ def test_looking_up_reads_the_index_and_not_the_table(key: str, monkeypatch: pyt
         monkeypatch.setattr("millpond.tables.keys.KeyRuns.among", lambda _self, _wanted: [])
         deliver(lake, "second", [("1", "ann", "5"), ("2", "ann", "5")])
         assert lake.rows("SELECT count(*) AS n FROM silver.events") == [{"n": 3}]
+
+
+def test_a_key_that_was_widened_is_known_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A FLOAT is hashed otherwise as DOUBLE, so that the older hashes tell nothing any more."""
+    for name in ("LEAST", "TIMES"):
+        monkeypatch.setattr(known_keys, name, 0)
+    monkeypatch.setattr(bounding, "_FAR", 0)
+    model = "/*---\nkind: append\nkey: [id]\n---*/\nSELECT id::%s AS id FROM bronze.events\n"
+    path = "models/silver/events.sql"
+    with temporary_lake({**PROJECT, path: model % "INTEGER"}) as lake:
+        for name, kind, ids in (("a", "FLOAT", "1.5\n5"), ("b", "DOUBLE", "5\n7")):
+            lake.write(path, model % kind)
+            lake.deliver(f"data/{name}.csv", f"id\n{ids}\n")
+            report = lake.run()
+            assert report.ok, report.failures
+        assert [row["id"] for row in lake.rows("FROM silver.events ORDER BY id")] == [1.5, 5, 7]
+        metadata = lake.lakehouse.catalog.metadata(lake.lakehouse.catalog.table(EVENTS))
+        assert [column.type for column in metadata.schema()] == ["DOUBLE"]

@@ -43,9 +43,11 @@ class KnownKeys:
 
     @cached_property
     def folder(self) -> Path:
-        """That of the table's identity, and of what its hashes are made of and by."""
+        """That of the table's identity, and of what its hashes are made of and by: a FLOAT has others as DOUBLE."""
         (version,) = self.session.rows("SELECT version()")[0]
-        made = zlib.crc32("\0".join((str(version), str(self.append.whole), *self.append.key)).encode())
+        schema = self.stage.metadata(self.append.table).schema()
+        key = [f"{column.name} {column.type}" for column in schema.of(self.append.key)]
+        made = zlib.crc32("\0".join((str(version), str(self.append.whole), *key)).encode())
         named = self.bench.project.state / "keys" / self.stage.environment / str(self.append.table)
         return named / f"{self.stage.table(self.append.table).uuid}-{made:08x}"
 
