@@ -8,14 +8,13 @@ a ledger or a catalog.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
 from pathlib import Path
 
 import duckdb
-from increment import Done, compare
+from increment import Done, compare, one_step
 from measure import declare, millpond, scratch, seconds
 
 from millpond.engines.duckdb import extension_path
@@ -62,10 +61,7 @@ def by_step(folder: Path) -> Done:
     duckdb.sql(POINT).write_parquet(str(project / "points.parquet"), compression="zstd")
     duckdb.sql(ZONES).write_parquet(str(project / "zones.parquet"), compression="zstd")
     millpond(project, "run", "--select", "bronze.points", "--select", "bronze.zones", "--yes", "-q")
-    told = [json.loads(line) for line in millpond(project, "run", "--yes", "--json").splitlines()]
-    (finished,) = [event for event in told if event.get("event") == "step_finished"]
-    found = json.loads(millpond(project, "query", f"SELECT {SUMS} FROM gold.located", "--json"))
-    return Done(float(finished["seconds"]), list(found.values()), finished["ledger"])
+    return one_step(project, "gold.located", SUMS)
 
 
 def by_statement(folder: Path) -> Done:

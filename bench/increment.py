@@ -35,7 +35,12 @@ def step(folder: Path, files: dict[str, str], base: str, changed: str, table: st
     millpond(project, "run", "--yes", "-q")
     duckdb.sql(changed).write_parquet(str(project / "rows/changed.parquet"), compression="zstd")
     millpond(project, "run", "--select", "bronze.changes", "--yes", "-q")
-    events = millpond(project, "run", "--select", table, "--yes", "--json")
+    return one_step(project, table, sums, "--select", table)
+
+
+def one_step(project: Path, table: str, sums: str, *words: str) -> Done:
+    """A run of which one step is all that there is to do, that of `table`."""
+    events = millpond(project, "run", *words, "--yes", "--json")
     told = [json.loads(line) for line in events.splitlines()]
     (finished,) = [event for event in told if event.get("event") == "step_finished"]
     found = json.loads(millpond(project, "query", f"SELECT {sums} FROM {table}", "--json"))

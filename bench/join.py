@@ -8,11 +8,10 @@ The rows are written by a stock DuckDB through `millpond serve`. The rival is th
 
 from __future__ import annotations
 
-import json
 import statistics
 import sys
-from pathlib import Path
 
+from increment import one_step
 from measure import declare, millpond, rounds_given, scratch, verdict
 from stock import attached, gateway, stock_client
 
@@ -21,6 +20,7 @@ FACTS = int(sys.argv[2]) if len(sys.argv) > 2 else 5_000_000
 CUSTOMERS = FACTS // 50
 LATE = 100
 TABLE = "gold.orders"
+SUMS = "count(*) AS n, sum(hash(id, name, city)) AS every, count(*) FILTER (WHERE name = 'unknown') AS unknown"
 ORDERS = f"""
 SELECT i AS id, (hash(i) % {CUSTOMERS})::BIGINT AS customer, DATE '2024-01-01' + (i * 730 // {FACTS})::INTEGER AS day,
   ((hash(i) % 100000000) / 100)::DECIMAL(12, 2) AS amount
@@ -38,13 +38,6 @@ FROM silver.orders AS o LEFT JOIN silver.customers AS c ON o.customer = c.id
 """
 
 
-def step(project: Path, *words: str) -> tuple[float, dict[str, int]]:
-    """The seconds of the model's step, and where its rows went."""
-    told = [json.loads(line) for line in millpond(project, "run", *words, "--yes", "--json").splitlines()]
-    (finished,) = [event for event in told if event.get("event") == "step_finished"]
-    return float(finished["seconds"]), finished["ledger"]
-
-
 def main() -> None:
     """Let customers come and take the step, then build anew; each round once."""
     times: tuple[list[float], list[float]] = ([], [])
@@ -60,22 +53,21 @@ def main() -> None:
             con.execute(f"CREATE TABLE lake.silver.orders AS {ORDERS}")
             con.execute(f"CREATE TABLE lake.silver.customers AS {PEOPLE.format(start=0, stop=known)}")
             con.execute("DETACH lake")
-        step(project)
-        sums = f"SELECT sum(hash(o)) AS every, count(*) FILTER (WHERE name = 'unknown') AS unknown FROM {TABLE} AS o"
+        one_step(project, TABLE, SUMS)
         for number in range(rounds):
             start = known + number * LATE
             with gateway(project) as endpoint:
                 attached(con, endpoint)
                 con.execute(f"INSERT INTO lake.silver.customers {PEOPLE.format(start=start, stop=start + LATE)}")
                 con.execute("DETACH lake")
-            taken, ledger = step(project)
-            if not ledger["updated"] or ledger["unchanged"] > ledger["updated"]:
-                sys.exit(f"the step did not heal the facts of {LATE} customers alone: {ledger}")
-            times[0].append(taken)
-            kept = millpond(project, "query", sums, "--json")
-            times[1].append(step(project, "--rebuild", TABLE)[0])
-            if kept != millpond(project, "query", sums, "--json"):
+            healed = one_step(project, TABLE, SUMS)
+            if not healed.ledger["updated"] or healed.ledger["unchanged"] > healed.ledger["updated"]:
+                sys.exit(f"the step did not heal the facts of {LATE} customers alone: {healed.ledger}")
+            anew = one_step(project, TABLE, SUMS, "--rebuild", TABLE)
+            if healed.sums != anew.sums:
                 sys.exit("the table differs from one that was built anew")
+            times[0].append(healed.seconds)
+            times[1].append(anew.seconds)
     name = f"join, {LATE:,} late rows of {CUSTOMERS:,} for {FACTS:,} facts"
     verdict(name, statistics.median(times[0]), statistics.median(times[1]), GOAL, rival="built anew")
 
