@@ -57,6 +57,14 @@ def test_a_function_that_does_not_exist_is_shown_with_the_one_that_was_meant(sho
     assert finding["suggestion"] == "regexp_extract"
 
 
+def test_a_column_that_a_join_does_not_find_is_shown_where_it_is_named(shop: Path, type_: Type) -> None:
+    """The engine tells its name alone."""
+    typo = "SELECT o.order_id FROM silver.orders AS o\nJOIN silver.orders AS p USING (order_idd)\n"
+    (shop / "models" / "gold" / "typo.sql").write_text(typo)
+    (finding,) = type_("check", "--json").objects()
+    assert (finding["code"], finding["line"], finding["column"]) == ("MP-2011", 2, 32)
+
+
 def test_a_column_that_keeps_its_name_and_does_not_exist_is_shown_where_it_is_read(shop: Path, type_: Type) -> None:
     """`trim(x) AS x` speaks of an input's column, not of itself, though the engine takes it so."""
     (shop / "models" / "gold" / "typo.sql").write_text("SELECT order_id,\n trim(amout) AS amout\nFROM silver.orders\n")

@@ -22,12 +22,13 @@ from millpond.pipeline.inlining import Views
 from millpond.pipeline.roles import role_problems, table_columns
 from millpond.project.model import Model, Project
 from millpond.sql.binding import create_empty, create_schema, open_lake, probe
-from millpond.sql.columns import reading_place
+from millpond.sql.columns import reading_place, word_place
 from millpond.sql.groups import GroupKey
 from millpond.sql.lookback import Lookback
 from millpond.sql.marks import mark
 from millpond.sql.references import calling_place, volatile
 
+_NAMED = re.compile(r'^Column "([^"]+)" does not exist on')
 _NO_FUNCTION = re.compile(r"\w+ Function with name (\w+) does not exist")
 _ITS_OWN = re.compile(r'Column "(.+)" referenced that exists in the SELECT clause')
 
@@ -140,6 +141,8 @@ def _engine_finding(model: CompiledModel, wrong: EngineError, bound: Mapping[Tab
     where = Location(model.model.path)
     if wrong.position is not None and model.query.written is not None:
         where = model.query.written.place_of_byte(wrong.position - len("DESCRIBE "))
+    elif named := _NAMED.search(message):
+        where = word_place(model.query, named[1]) or where
     if where.path != model.model.path:
         message += f" (in the query of {model.table})"
     candidates = [line.partition(":")[2].strip() for line in lines[1:] if "andidate" in line]

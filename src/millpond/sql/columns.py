@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlglot import exp
 
 from millpond.core.errors import Location, ModelError
@@ -43,6 +45,12 @@ def reading_place(query: Query, name: str) -> Location | None:
     read = (column for column in query.tree.find_all(exp.Column) if column.name.lower() == name.lower())
     places = [query.place(column) for column in read]
     return min(places, key=lambda where: (where.line, where.column), default=None)
+
+
+def word_place(query: Query, name: str) -> Location | None:
+    """Where a word first stands, None where it does not: for names that are no columns yet, as those in USING."""
+    found = re.search(rf"\b{re.escape(name)}\b", query.sql, re.IGNORECASE)
+    return query.located(found.start(), len(found.group())) if found else None
 
 
 def item_name(item: exp.Expr) -> str | None:
