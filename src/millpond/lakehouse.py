@@ -63,6 +63,7 @@ class Lakehouse:
     @cached_property
     def endpoint(self) -> str:
         """Where this process's gateway listens, for its own engine."""
+        self.engine.prepare()  # it starts while the gateway's libraries load
         return self._gateway.start()
 
     @cached_property

@@ -22,7 +22,7 @@ from tests.services.postgres import ENCODED, Server
 @contextmanager
 def serving(*words: str) -> Iterator[str]:
     """`millpond serve` as a process of its own; its endpoint."""
-    program = [sys.executable, "-c", "from millpond.cli.main import main; main()"]
+    program = [sys.executable, "-c", "from millpond.cli.start import main; main()"]
     process = subprocess.Popen([*program, "serve", "--port", "0", "--json", *words], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None

@@ -31,7 +31,7 @@ def gateway() -> Iterator[tuple[str, subprocess.Popen[str]]]:
     program = [
         sys.executable,
         "-c",
-        "from millpond.cli.main import main; main()",
+        "from millpond.cli.start import main; main()",
         "serve",
         "--port",
         "0",

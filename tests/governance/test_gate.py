@@ -94,6 +94,9 @@ class SmallEngine:
             con.execute("USE lake.bronze")
             yield DuckDBSession(con)
 
+    def prepare(self) -> None:
+        """Nothing takes long."""
+
     def close(self) -> None:
         """Nothing is kept."""
 

@@ -42,7 +42,7 @@ def built(graph: Graph, **commits: int) -> LakeState:
         name: entry(name, commits.get(name.name, number)) for number, name in enumerate((RAW, ORDERS, REVENUE), start=1)
     }
     cursors = {(ORDERS, RAW): 1, (REVENUE, ORDERS): 2}
-    return LakeState(9, tables, {m.table: m.state() for m in graph.models}, cursors)
+    return LakeState(9, tables, {m.table: m.state for m in graph.models}, cursors)
 
 
 def everything(graph: Graph, **more: frozenset[TableName]) -> Wishes:
@@ -115,7 +115,7 @@ def test_a_removed_model_is_refused_until_its_table_is_dropped(graph: Graph) -> 
 def test_a_renamed_model_is_recognised(graph: Graph, model: Make) -> None:
     """A removed model that is another new one's equal is called renamed."""
     old = TableName("silver", "old_orders")
-    twin = next(m for m in graph.models if m.table == ORDERS).state()
+    twin = next(m for m in graph.models if m.table == ORDERS).state
     with pytest.raises(RunError, match=r"renamed to silver\.orders"):
         plan(
             graph,
@@ -144,7 +144,7 @@ def test_a_snapshot_is_never_built_anew(model: Make) -> None:
     graph = Graph((), (prices,))
     tables = {RAW: entry(RAW, 1), prices.table: entry(prices.table, 2)}
     wishes = Wishes(frozenset({prices.table}), rebuild=frozenset({prices.table}))
-    ours = LakeState(2, tables, {prices.table: prices.state()}, {(prices.table, RAW): 1})
+    ours = LakeState(2, tables, {prices.table: prices.state}, {(prices.table, RAW): 1})
     (step,) = plan(graph, ours, {}, wishes).steps
     assert (step.work, step.note) == ("whole", "its history stays as it is")
     (step,) = plan(graph, LakeState(2, tables), {}, wishes).steps
@@ -154,7 +154,7 @@ def test_a_snapshot_is_never_built_anew(model: Make) -> None:
 def test_a_kind_says_what_it_does_where_rows_went(model: Make) -> None:
     """The plan tells before the run what an input's lost rows mean."""
     latest = model("silver.latest", "SELECT id, at FROM bronze.raw", "upsert", ("id",), order=("at",))
-    state = LakeState(5, {RAW: entry(RAW, 5), latest.table: entry(latest.table, 2)}, {latest.table: latest.state()})
+    state = LakeState(5, {RAW: entry(RAW, 5), latest.table: entry(latest.table, 2)}, {latest.table: latest.state})
     (step,) = plan(Graph((), (latest,)), state, {}, Wishes(frozenset({latest.table}))).steps
     assert step.work == "increment"
     assert "takes in all rows of their keys" in step.note
@@ -165,4 +165,4 @@ def test_an_entry_that_was_taken_out_is_a_change(model: Make) -> None:
     sql = "SELECT id, at, gone FROM bronze.raw"
     with_mark = model("silver.latest", sql, "upsert", ("id",), order=("at",), delete_when="gone")
     without = model("silver.latest", sql, "upsert", ("id",), order=("at",), partition=(Partition("id", "identity"),))
-    assert change(with_mark.state(), without).rebuild == ("delete_when", "partition")
+    assert change(with_mark.state, without).rebuild == ("delete_when", "partition")

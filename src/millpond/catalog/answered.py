@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, insert, select
 
 from millpond.catalog.recording import micros
 from millpond.catalog.relations import answers
+from millpond.core.records import frozen
 
 LIFETIME = timedelta(hours=24)
 """How long a key is remembered at the least."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Answer:
     """What a request was answered: `asked` is the SHA-256 of the request; no body stands for what its commit left."""
 

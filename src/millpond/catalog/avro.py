@@ -9,7 +9,6 @@ import threading
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +18,7 @@ import fastavro.schema
 
 from millpond.catalog.files import local, write_bytes
 from millpond.core.errors import CatalogError
+from millpond.core.records import frozen
 
 T = TypeVar("T")
 Record = dict[str, Any]
@@ -49,7 +49,7 @@ def unreadable(path: str, reason: str) -> CatalogError:
     )
 
 
-@dataclass(frozen=True)
+@frozen
 class Contents:
     """An Avro file: its schema as text, the other words of its header, and its records."""
 

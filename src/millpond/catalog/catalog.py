@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -32,6 +31,7 @@ from millpond.catalog.tokens import Tokens
 from millpond.catalog.warehouse import Warehouse
 from millpond.core.clock import Clock
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,7 +39,7 @@ T = TypeVar("T")
 CLIENT = "millpond"
 
 
-@dataclass(frozen=True)
+@frozen
 class Grant:
     """What a token stands for: a view of the tables, and whether it may stage changes."""
 

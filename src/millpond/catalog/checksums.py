@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, delete, insert, select
@@ -12,6 +11,7 @@ from sqlalchemy import Connection, delete, insert, select
 from millpond.catalog.files import local
 from millpond.catalog.relations import checksums
 from millpond.core.errors import CatalogError
+from millpond.core.records import frozen
 
 LARGEST = 8 * 1024**2
 """Larger files are not read when they are published, in bytes: the next upkeep takes their checksums."""
@@ -19,7 +19,7 @@ LARGEST = 8 * 1024**2
 _AT_ONCE = 500
 
 
-@dataclass(frozen=True)
+@frozen
 class Checksum:
     """What a file held when its checksum was taken; `size` in bytes, `digest` BLAKE2b of 128 bits in hex."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,12 +24,13 @@ from millpond.catalog.relations import commit_tables, pointers
 from millpond.catalog.staging import TableChange
 from millpond.catalog.upkeep import KIND
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 
 if TYPE_CHECKING:
     from millpond.catalog.catalog import Catalog
 
 
-@dataclass(frozen=True)
+@frozen
 class Stray:
     """A file that nothing needs; `size` in bytes."""
 

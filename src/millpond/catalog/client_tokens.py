@@ -13,7 +13,6 @@ import hmac
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -25,6 +24,7 @@ from millpond.catalog.relations import access_tokens, client_tokens
 from millpond.catalog.tokens import PREFIX
 from millpond.core.errors import CatalogError
 from millpond.core.names import closest
+from millpond.core.records import frozen
 
 READ, WRITE = "catalog:read", "catalog:write"
 SCOPES = (READ, WRITE)
@@ -40,7 +40,7 @@ _ANONYMOUS = "anonymous"
 State = Literal["good", "revoked", "expired"]
 
 
-@dataclass(frozen=True)
+@frozen
 class ClientToken:
     """A token as it is listed; its secret is known to its holder only."""
 
@@ -60,7 +60,7 @@ class ClientToken:
         return "expired" if self.expires is not None and self.expires <= now else "good"
 
 
-@dataclass(frozen=True)
+@frozen
 class Bearer:
     """Who holds a good token, and what it lets them do. `token` is the id of the token that `create` made."""
 
@@ -75,7 +75,7 @@ class Bearer:
         return self.scope == WRITE
 
 
-@dataclass(frozen=True)
+@frozen
 class Access:
     """An access token as it is handed out, once. `seconds` is how long it is good."""
 

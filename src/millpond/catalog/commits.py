@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 
 TABLE = "table"
 VIEW = "view"
 """What a pointer may be of."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Cursor:
     """How far a consumer has read an input table: every change up to commit `number` is in."""
 
@@ -22,7 +22,7 @@ class Cursor:
     number: int
 
 
-@dataclass(frozen=True)
+@frozen
 class SeenFile:
     """A file that a source has dealt with.
 
@@ -41,7 +41,7 @@ class SeenFile:
     quarantined: int = 0
 
 
-@dataclass(frozen=True)
+@frozen
 class Ledger:
     """Where every row of a step went. `read` and `filtered` are None when the query is not row-preserving.
 
@@ -76,7 +76,7 @@ class Ledger:
         return self.read is None or self.read == self.staged + (self.filtered or 0)
 
 
-@dataclass(frozen=True)
+@frozen
 class Verdict:
     """What came of one check in one step: pass, warn, quarantine or stop; how many rows failed of how many.
 
@@ -92,7 +92,7 @@ class Verdict:
     told: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Edge:
     """Lineage: an output column was made from an input column (`*` stands for whole rows)."""
 
@@ -102,7 +102,7 @@ class Edge:
     input_column: str
 
 
-@dataclass(frozen=True)
+@frozen
 class ModelState:
     """What a table was built by: the fingerprint of the model at its last build.
 
@@ -114,7 +114,7 @@ class ModelState:
     definition: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Restored:
     """A table (None: every table of the environment) that is again what it was at commit `number`.
 
@@ -126,7 +126,7 @@ class Restored:
     number: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Forked:
     """A table that began with another's files. Both by uuid."""
 
@@ -139,7 +139,7 @@ LifeStatus = Literal["open", "fixed", "replayed", "discarded", "healed"]
 a person. healed: its table took the record in, or no longer meets it, without anyone's mending."""
 
 
-@dataclass(frozen=True)
+@frozen
 class LifeEvent:
     """Something that became of a quarantined record.
 
@@ -157,7 +157,7 @@ class LifeEvent:
     reason: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Circuit:
     """The state of a model's circuit: closed, or open so that it takes no new input.
 
@@ -172,7 +172,7 @@ class Circuit:
     reason: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Commit:
     """One step's commit, as it is handed to the pointer store.
 
@@ -198,7 +198,7 @@ class Commit:
     circuits: tuple[Circuit, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Published:
     """The answer to a publication: the commit's number, and whether it had been published before."""
 
@@ -206,7 +206,7 @@ class Published:
     repeated: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class CommitRecord:
     """A commit as history shows it. `tables` are those whose pointers moved.
 
@@ -226,7 +226,7 @@ class CommitRecord:
     restored: int | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class TableEntry:
     """A pointer: the metadata file of a table, or of a view, as of some commit.
 

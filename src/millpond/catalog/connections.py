@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from millpond.core.errors import ProjectError
 from millpond.core.names import TableName, closest, literal
+from millpond.core.records import frozen
 
 SPARK = "4.1"
 ICEBERG = "1.12.0"
 """The newest pair of Spark and Iceberg's runtime that fit each other."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Door:
     """Where a gateway answers, the environment it is asked for, a table to try, and whether it asks for a token.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from millpond.catalog.relations import circuits, commit_tables, commits, quarant
 from millpond.catalog.timeline import timeline
 from millpond.catalog.upkeep import KIND as UPKEEP
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.sql.quarantine import RECORDS
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ENDED: tuple[LifeStatus, ...] = ("replayed", "discarded", "healed")
 
 
-@dataclass(frozen=True)
+@frozen
 class Life:
     """Where the life of a record stands.
 
@@ -52,7 +52,7 @@ class Life:
         return LifeEvent(self.record, status, self.last, table, self.opened, revision, reason)
 
 
-@dataclass(frozen=True)
+@frozen
 class Open:
     """Open records of one table that wait since the same moment. `step` is the key of the step that opened them."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from millpond.catalog.avro import Kept, Record
 from millpond.catalog.files import fsync_files, local, missing_file
 from millpond.catalog.metadata import TableMetadata
 from millpond.core.errors import CatalogError
+from millpond.core.records import frozen
 
 EXISTING, ADDED, DELETED = 0, 1, 2
 """The status of a manifest entry."""
@@ -23,7 +24,7 @@ _KEPT_FILES = Kept(200_000)
 _KEPT_LISTS = Kept(100_000)
 
 
-@dataclass(frozen=True)
+@frozen
 class Manifest:
     """One row of a manifest list. `record` is the row as it was read; lengths in bytes, counts -1 where unknown."""
 
@@ -41,7 +42,7 @@ class Manifest:
     record: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
-@dataclass(frozen=True)
+@frozen
 class DataFile:
     """A file of data or deletes. Bounds are by field id, as the specification writes single values in bytes.
 

@@ -6,12 +6,12 @@ Pure: nothing here reads or writes a file. Documents are the JSON of the specifi
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from millpond.catalog import fields, partitions, requirements, updates
 from millpond.catalog.types import schema_of
 from millpond.core.errors import CatalogError
+from millpond.core.records import frozen
 from millpond.core.schema import Schema
 
 Json = Mapping[str, Any]
@@ -25,7 +25,7 @@ RECENT = 10
 _UNSORTED = {"order-id": 0, "fields": []}
 
 
-@dataclass(frozen=True)
+@frozen
 class TableMetadata:
     """One version of a table's metadata. `path` is the file it was read from or written to, None before that."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from millpond.catalog.store import LOST, Store
 from millpond.catalog.view_staging import ViewDraft
 from millpond.core.errors import CatalogError, ConflictError, MillpondError
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.core.retry import Backoff, retry
 from millpond.sql.quarantine import RECORDS
 
@@ -48,7 +49,7 @@ class LostError(Exception):
         self.failed = failed
 
 
-@dataclass(frozen=True)
+@frozen
 class Ready:
     """A draft whose files are on the disk: the pointer's move, and the metadata file that was written for it."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from millpond.catalog.recording import from_micros
 from millpond.catalog.relations import commit_tables, commits, cursors, forks, pointers, restores, tags
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 
 if TYPE_CHECKING:
     from millpond.catalog.catalog import Catalog
@@ -47,7 +47,7 @@ def recent(moments: Sequence[Moment], now: datetime) -> frozenset[int]:
     return frozenset(number for number, _ in moments[max(0, since - 1) :])
 
 
-@dataclass(frozen=True)
+@frozen
 class Version:
     """What a name pointed at from commit `commit` until before commit `until`; None as `until` means until now."""
 

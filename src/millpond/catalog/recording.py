@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
@@ -14,6 +14,7 @@ from millpond.catalog.commits import TABLE, Commit, LifeEvent, Published, Restor
 from millpond.catalog.digests import Pen
 from millpond.core.errors import CatalogError, ConflictError
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -21,7 +22,7 @@ ASKED_AT_ONCE = 5000
 """Values that one question names at most; databases limit how many a statement may hold."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Move:
     """What a commit does to one name.
 
@@ -39,7 +40,7 @@ class Move:
     kind: str = TABLE
 
 
-@dataclass(frozen=True)
+@frozen
 class Author:
     """Who commits: the environment, the client program, the moment."""
 

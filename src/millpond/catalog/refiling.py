@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from millpond.catalog import avro, manifests
@@ -24,6 +23,7 @@ from millpond.catalog.manifests import DELETED, POSITION_DELETES, DataFile, Grou
 from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.sheets import Sheet, is_nan, partition_field, summaries
 from millpond.core.errors import CatalogError
+from millpond.core.records import frozen
 
 Json = Mapping[str, Any]
 
@@ -50,7 +50,7 @@ def refiled(current: TableMetadata | None, updated: TableMetadata) -> TableMetad
     return TableMetadata({**updated.document, "snapshots": rows}, updated.path)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Place:
     """Where a file is filed: its spec, and its partition with the member of the Avro schema that describes it."""
 

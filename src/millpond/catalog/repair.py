@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -19,6 +18,7 @@ from millpond.catalog.relations import cursors
 from millpond.catalog.upkeep import live_cursors
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName, side_table
+from millpond.core.records import frozen
 
 if TYPE_CHECKING:
     from millpond.catalog.catalog import Catalog
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 KIND = "repair"
 
 
-@dataclass(frozen=True)
+@frozen
 class Repair:
     """A table put back: from which commit's version to which one's, by the commit `number`.
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,12 +15,13 @@ from sqlalchemy import Connection, and_, delete, insert, select
 from millpond.catalog.recording import from_micros, micros
 from millpond.catalog.relations import reports
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 
 KEPT = 1000
 """How many reports of one table are kept."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Report:
     """One report. `kind` is scan-report or commit-report, `content` the JSON that the client sent."""
 

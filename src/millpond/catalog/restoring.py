@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,6 +18,7 @@ from millpond.catalog.recording import micros
 from millpond.catalog.staging import Stage, no_such_table
 from millpond.core.errors import CatalogError, ConflictError
 from millpond.core.names import QUARANTINE, STATE, TableName, side_table
+from millpond.core.records import frozen
 from millpond.core.retry import Backoff, retry
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 KIND = "restore"
 
 
-@dataclass(frozen=True)
+@frozen
 class TableRestore:
     """What a restore does to one table. `now` and `then` are its pointers, None where there is no table."""
 
@@ -45,7 +45,7 @@ class TableRestore:
         return "keep" if self.now.metadata_location == self.then.metadata_location else "go back"
 
 
-@dataclass(frozen=True)
+@frozen
 class Restore:
     """Going back to commit `number`, as a value: one table, or all (`table` is None). `head` is the newest commit."""
 

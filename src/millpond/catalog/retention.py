@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from millpond.catalog.reachability import Keep, Moment
 from millpond.catalog.relations import commit_tables, commits
 from millpond.catalog.upkeep import KIND, live_cursors
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 
 if TYPE_CHECKING:
     from millpond.catalog.catalog import Catalog
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MIDNIGHT = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True)
+@frozen
 class Retention:
     """Every commit of the last time `all`; one state for each full hour of `hourly`, for each full day of `daily`."""
 

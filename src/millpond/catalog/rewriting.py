@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from millpond.catalog import avro, manifests
@@ -15,6 +14,7 @@ from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.sheets import Sheet
 from millpond.catalog.snapshots import TOTALS, new_id
 from millpond.core.errors import CatalogError
+from millpond.core.records import frozen
 
 Json = Mapping[str, Any]
 
@@ -27,7 +27,7 @@ MERGED_ENTRIES = 10_000
 _NEEDED = {"snapshot_id", "sequence_number", "file_sequence_number"}
 
 
-@dataclass(frozen=True)
+@frozen
 class Written:
     """A data file that a rewrite wrote, as the manifest `manifest` of its writer tells of it.
 
@@ -40,7 +40,7 @@ class Written:
     sequence_number: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Replacement:
     """Data files and delete files that go, and the data files that come for them: the same rows."""
 

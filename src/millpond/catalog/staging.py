@@ -8,7 +8,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from millpond.catalog import layout, overtaken, snapshots, times
@@ -27,6 +26,7 @@ from millpond.catalog.view_staging import StagedViews
 from millpond.catalog.warehouse import Warehouse
 from millpond.core.errors import CatalogError, ConflictError
 from millpond.core.names import TableName, closest, side_table
+from millpond.core.records import frozen
 from millpond.core.schema import Column, Schema
 from millpond.project.model import Partition
 
@@ -67,7 +67,7 @@ class Ground(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@frozen
 class TableChange:
     """What a client asks of one table: what must still hold, and the updates. Both as the REST specification writes."""
 
@@ -76,7 +76,7 @@ class TableChange:
     updates: tuple[Mapping[str, Any], ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Draft:
     """A staged table: where it began (None: nowhere) and what it is now (None: dropped).
 

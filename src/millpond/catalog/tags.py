@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from millpond.catalog.recording import from_micros, micros
 from millpond.catalog.relations import tags
 from millpond.core.errors import CatalogError
 from millpond.core.names import closest
+from millpond.core.records import frozen
 
 if TYPE_CHECKING:
     from millpond.catalog.catalog import Catalog
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}\Z")
 
 
-@dataclass(frozen=True)
+@frozen
 class Tag:
     """A commit's name: who gave it, and when."""
 

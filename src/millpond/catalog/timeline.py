@@ -7,19 +7,19 @@ commit before R, and after a later restore to one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select, true
 
 from millpond.catalog.relations import restores
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 
 Spans = tuple[tuple[int, int], ...]
 """Ranges of commit numbers, both ends included, newest first."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Timeline:
     """The commits whose records count as of one commit: for tables that were restored by name, and for the others."""
 

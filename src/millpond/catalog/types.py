@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from millpond.core.errors import CatalogError
 from millpond.core.names import quote
+from millpond.core.records import frozen
 from millpond.core.schema import Column, Schema
 
 T = TypeVar("T")
@@ -82,7 +82,7 @@ _PROBLEMS = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class TypeTree:
     """A DuckDB type name, read. `name` is DECIMAL, STRUCT, LIST, ARRAY, MAP, UNION, ENUM or a plain type."""
 

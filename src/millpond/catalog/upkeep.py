@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sqlalchemy import and_, func, select
 
 from millpond.catalog import records
@@ -12,12 +10,13 @@ from millpond.catalog.commits import TableEntry
 from millpond.catalog.relations import commit_tables, commits, cursors, pointers
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 
 KIND = "maintain"
 """The kind of upkeep's commits."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Client:
     """What a program wrote: how many commits of a kind, and the newest of them."""
 

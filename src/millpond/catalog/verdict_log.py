@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -15,12 +14,13 @@ from millpond.catalog.relations import commit_tables, commits, verdicts
 from millpond.catalog.timeline import timeline
 from millpond.catalog.upkeep import KIND as UPKEEP
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 
 if TYPE_CHECKING:
     from millpond.catalog.catalog import Catalog
 
 
-@dataclass(frozen=True)
+@frozen
 class Told:
     """A verdict, with the number and the moment of the commit that bears it."""
 
@@ -29,7 +29,7 @@ class Told:
     verdict: Verdict
 
 
-@dataclass(frozen=True)
+@frozen
 class Changed:
     """The newest commit that changed a table, upkeep aside."""
 

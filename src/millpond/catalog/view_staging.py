@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from millpond.catalog import files, views
@@ -15,6 +14,7 @@ from millpond.catalog.views import ViewMetadata
 from millpond.catalog.warehouse import Warehouse
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName, closest
+from millpond.core.records import frozen
 
 Json = Mapping[str, Any]
 
@@ -41,7 +41,7 @@ class ViewGround(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@frozen
 class ViewDraft:
     """A staged view: the pointer it began with (None: it is new) and what it is now (None: dropped).
 

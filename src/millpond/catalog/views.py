@@ -8,13 +8,13 @@ Java's clients compare.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from millpond.catalog import fields, requirements, shapes
 from millpond.catalog.metadata import damaged
 from millpond.catalog.types import schema_of
 from millpond.core.errors import CatalogError
+from millpond.core.records import frozen
 from millpond.core.schema import Schema
 
 Json = Mapping[str, Any]
@@ -26,7 +26,7 @@ _KEPT_VERSIONS = 10
 _METADATA_PATH = "write.metadata.path"
 
 
-@dataclass(frozen=True)
+@frozen
 class ViewMetadata:
     """One version of a view's metadata. `path` is the file it was read from or written to, None before that."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from contextlib import suppress
@@ -392,8 +391,6 @@ def connect(
 
 def main() -> None:
     """Run the command line; the process ends with the command's exit code."""
-    # A command lives for a second: looking for garbage while modules load would be a tenth of it.
-    gc.set_threshold(400_000, 50, 100)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace", line_buffering=True)

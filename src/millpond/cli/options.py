@@ -7,7 +7,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -17,12 +17,13 @@ from typer.core import TyperGroup
 from millpond.cli.edge import guarded
 from millpond.core.errors import Finding, ProjectError
 from millpond.core.plugins import lookup
+from millpond.core.records import frozen
 
 if TYPE_CHECKING:
     from millpond.lakehouse import Lakehouse
 
 
-@dataclass(frozen=True)
+@frozen
 class Context:
     """What the common options say."""
 
@@ -71,7 +72,7 @@ class Context:
         return lake, findings
 
 
-@dataclass(frozen=True)
+@frozen
 class Records:
     """Which quarantined records the options of a command mean."""
 

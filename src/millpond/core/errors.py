@@ -17,14 +17,15 @@ MillpondError
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
+
+from millpond.core.records import frozen
 
 Severity = Literal["error", "warning"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Location:
     """A place in a file the author wrote. Lines and columns count from 1; 0 means unknown."""
 
@@ -39,7 +40,7 @@ class Location:
         return f"{self.path}:{self.line}:{self.column}" if self.column else f"{self.path}:{self.line}"
 
 
-@dataclass(frozen=True)
+@frozen
 class Finding:
     """One problem as it is shown: a sentence, a place, what may have been meant, and one next step."""
 

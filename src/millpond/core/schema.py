@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from millpond.core.records import frozen
 
 ORIGIN_COLUMNS = ("_origin", "_position", "_load", "_loaded_at", "_rescued")
 """The columns that bronze adds to each record.
@@ -16,7 +17,7 @@ _rescued    VARCHAR    JSON object of what fitted no column, else NULL
 """
 
 
-@dataclass(frozen=True)
+@frozen
 class Column:
     """One column. `type` is a DuckDB type name such as BIGINT, DECIMAL(18,3) or STRUCT(a BIGINT)."""
 
@@ -26,7 +27,7 @@ class Column:
     doc: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Schema:
     """Columns in order."""
 

@@ -8,9 +8,8 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +19,7 @@ import duckdb
 from millpond.core.errors import ConflictError, EngineError, HostError, MillpondError, ProjectError
 from millpond.core.names import literal
 from millpond.core.plugins import load
+from millpond.core.records import frozen
 from millpond.core.schema import Column, Schema
 from millpond.engines.engine import Stream
 from millpond.engines.scratch import ScratchFolder
@@ -41,7 +41,7 @@ _OF_EXTENSION = re.compile(r'.*unction with name "?(\w+)"? is not in the catalog
 _CONFLICT_SIGNS = ("Conflict_409", "HTTP 409", "CommitFailedException", "Requirement failed")
 
 
-@dataclass(frozen=True)
+@frozen
 class Limits:
     """What the engine may use: memory in bytes, threads, and a folder for what spills."""
 
@@ -145,6 +145,14 @@ class DuckDBEngine:
         self._extensions = tuple(extensions)
         self._spill = ScratchFolder(limits.scratch, "spill-")
         self._idle: list[duckdb.DuckDBPyConnection] = []
+        self._coming: list[Future[duckdb.DuckDBPyConnection]] = []
+
+    def prepare(self) -> None:
+        """Begin to start the database of the next session on a lake, in a thread of its own."""
+        if not self._idle and not self._coming:
+            beside = ThreadPoolExecutor(1, "millpond-engine")
+            self._coming.append(beside.submit(self._begin))
+            beside.shutdown(wait=False)
 
     @contextmanager
     def session(self, endpoint: str | None = None, token: str | None = None) -> Iterator[DuckDBSession]:
@@ -166,8 +174,9 @@ class DuckDBEngine:
 
     def close(self) -> None:
         """Close what is kept for later, and remove what was spilled."""
-        for database in self._idle:
+        for database in (*self._idle, *(coming.result() for coming in self._coming)):
             database.close()
+        self._coming.clear()
         self._idle.clear()
         self._spill.close()
 
@@ -180,6 +189,11 @@ class DuckDBEngine:
         """A database with the lake's extensions and nothing else in it."""
         with suppress(IndexError):
             return self._idle.pop()
+        with suppress(IndexError):
+            return self._coming.pop().result()
+        return self._begin()
+
+    def _begin(self) -> duckdb.DuckDBPyConnection:
         database = self._connect()
         session = DuckDBSession(database)
         _load_extensions(session, (*EXTENSIONS, *self._extensions))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from millpond.core.records import frozen
 from millpond.core.schema import Schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-@dataclass(frozen=True)
+@frozen
 class Stream:
     """What a query gives: its columns, and batches to be read once, before the session is asked anything else."""
 
@@ -54,6 +54,10 @@ class Engine(Protocol):
 
     def session(self, endpoint: str | None = None, token: str | None = None) -> AbstractContextManager[Session]:
         """A session on the lake at `endpoint` (none: without a lake), seen with the rights of `token`."""
+        ...
+
+    def prepare(self) -> None:
+        """Begin to make ready what the next session on a lake needs, beside other work."""
         ...
 
     def close(self) -> None:

@@ -8,7 +8,6 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -16,6 +15,7 @@ from typing import Literal
 from millpond.core.clock import naive_utc
 from millpond.core.errors import AccessError
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 
 Outcome = Literal["started", "done", "stopped", "failed", "refused"]
 
@@ -30,7 +30,7 @@ CREATE INDEX IF NOT EXISTS reads_at ON reads (at);
 _COLUMNS = "id, at, principal, door, sql, tables, commit_number, policy_hash, outcome, rows, seconds, error"
 
 
-@dataclass(frozen=True)
+@frozen
 class AuditRecord:
     """One read.
 

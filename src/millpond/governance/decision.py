@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Decision:
     """One decision on one table.
 

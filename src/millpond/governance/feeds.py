@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from millpond.catalog.catalog import Catalog
 from millpond.catalog.soundness import whole
 from millpond.catalog.staging import no_such_table
 from millpond.core.errors import AccessError, Location
 from millpond.core.names import LAYERS, QUARANTINE, TableName, closest
+from millpond.core.records import frozen
 from millpond.governance.moments import Moment, check_kept, commit_number
 from millpond.tables.difference import changes_sql
 from millpond.tables.rewrites import rewrites
@@ -22,7 +23,7 @@ _MOMENT = r"\s*(?:=>|:=)\s*(?:(\d{1,18})|'([^']*)')\s*"
 _CALL = re.compile(rf"changes\s*\(\s*'([^']*)'\s*,\s*since{_MOMENT}(?:,\s*until{_MOMENT})?\)", re.IGNORECASE | re.ASCII)
 
 
-@dataclass(frozen=True)
+@frozen
 class Feed:
     """One call: the table, the moments it is asked between (`until` None: the query's), where it stands in the text.
 

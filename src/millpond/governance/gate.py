@@ -23,6 +23,7 @@ from millpond.core.clock import Clock
 from millpond.core.errors import AccessError, EngineError, Location, MillpondError
 from millpond.core.names import TableName
 from millpond.core.plugins import load
+from millpond.core.records import frozen
 from millpond.core.schema import Schema
 from millpond.engines.engine import Engine, Session
 from millpond.governance.audit import Audit, AuditRecord, Outcome
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from millpond.sql.written import Written
 
 
-@dataclass(frozen=True)
+@frozen
 class Request:
     """A read on its way through the gate; each step fills in its part.
 
@@ -83,7 +84,7 @@ class Request:
         return " ".join(sorted({decision.policy_hash for decision in self.decisions}))
 
 
-@dataclass(frozen=True)
+@frozen
 class Answer:
     """What a read gives: its columns, a stream of batches to be read once, the commit it speaks of, its tables."""
 
@@ -93,7 +94,7 @@ class Answer:
     tables: tuple[TableName, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class DifferenceAnswer:
     """What came, went and changed in a table between two commits.
 

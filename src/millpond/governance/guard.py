@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import duckdb
 
 from millpond.core.errors import AccessError, Location
 from millpond.core.names import LAYERS, QUARANTINE, TableName, closest, is_plain, literal
+from millpond.core.records import frozen
 from millpond.governance.feeds import FUNCTION, Feed, read_feed
 from millpond.governance.grammar import CONTAINERS, NODES
 
@@ -42,7 +43,7 @@ _LOCKED: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Guarded:
     """A statement that passed: its exact text, the tables it reads, where it names each first, and its changes()."""
 

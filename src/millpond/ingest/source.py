@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -12,6 +11,7 @@ from millpond.catalog.commits import Ledger, SeenFile
 from millpond.core.clock import Clock
 from millpond.core.errors import Finding, QualityError
 from millpond.core.plugins import lookup
+from millpond.core.records import frozen
 from millpond.core.schema import Column, Schema
 from millpond.engines.engine import Engine, Session
 from millpond.project.model import Project, Source
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from millpond.catalog.staging import Stage
 
 
-@dataclass(frozen=True)
+@frozen
 class Load:
     """One load, as news are landed in it: the engine's session (in no transaction), the stage, its identity.
 
@@ -35,7 +35,7 @@ class Load:
     at: datetime
 
 
-@dataclass(frozen=True)
+@frozen
 class Landed:
     """What one load staged: what it dealt with, where every record went, the columns it added to the table.
 
@@ -53,7 +53,7 @@ class Landed:
     findings: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Tally:
     """How many things there are to land: new ones, changed ones, unreadable ones, and those known by content."""
 
@@ -63,7 +63,7 @@ class Tally:
     known: int = 0
 
 
-@dataclass(frozen=True)
+@frozen
 class Kept:
     """Bytes that quarantine keeps: `origin` is what their records' `_origin` shall say, `name` what they came as."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from millpond.catalog.commits import Ledger
+from millpond.core.records import frozen
 from millpond.pipeline.bounding import whole_key
 from millpond.pipeline.building import Building
 from millpond.pipeline.inputs import InputChanges, read_changes
@@ -23,7 +24,7 @@ from millpond.sql.staging import CARRIED, GONE, ROW, Staging, bad_places, good_r
 from millpond.sql.statements import count_query, count_rows
 
 
-@dataclass(frozen=True)
+@frozen
 class Arrivals:
     """Rows on their way into a table: how they are staged, and what is known of their number before.
 

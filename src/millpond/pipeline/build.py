@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import cast
 
 from millpond.catalog.commits import Commit, Cursor, Edge, Ledger, Verdict
 from millpond.catalog.staging import Stage
 from millpond.core.errors import QualityError
 from millpond.core.names import TableName
+from millpond.core.plugins import lookup
 from millpond.core.schema import Schema
 from millpond.engines.engine import Session
 from millpond.ingest.quarantine import judged_anew
@@ -17,7 +19,6 @@ from millpond.pipeline.building import Building, Work
 from millpond.pipeline.circuit import circuit_after, stop, taken_until
 from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.contract import declared
-from millpond.pipeline.function import computed
 from millpond.pipeline.healing import judged_scope
 from millpond.pipeline.inputs import InputChanges, read_changes
 from millpond.pipeline.merging import has_states, merging_of
@@ -26,19 +27,24 @@ from millpond.pipeline.plan import BuildStep, InputRange
 from millpond.pipeline.planner import bears_on_all
 from millpond.pipeline.recompute import recompute_groups, recompute_partitions, recompute_span, recompute_whole
 from millpond.pipeline.roles import table_columns, table_lineage
-from millpond.pipeline.scd2 import version_rows
-from millpond.pipeline.snapshot import compare_states
 from millpond.pipeline.table_checks import judge_table
 from millpond.pipeline.taken import never_taken_in
 from millpond.pipeline.target import evolve, output_schema, prepare
-from millpond.pipeline.upsert import upsert_rows
 from millpond.pipeline.workbench import Workbench
+from millpond.project.model import ModelKind
 from millpond.sql.groups import GroupKey
 from millpond.sql.lineage import lineage
 from millpond.sql.lookback import Lookback
 from millpond.sql.merging import Merging
 from millpond.sql.partitioned import of_partitions
 from millpond.sql.quarantine import either, of_ids
+
+_OTHERS: Mapping[ModelKind, str] = {
+    "upsert": "millpond.pipeline.upsert:upsert_rows",
+    "scd2": "millpond.pipeline.scd2:version_rows",
+    "snapshot": "millpond.pipeline.snapshot:compare_states",
+}
+"""What does the kinds that few projects have; loaded where a model is of one."""
 
 
 def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
@@ -96,7 +102,8 @@ def begun(
     merging: Merging | None = None,
 ) -> Building:
     """The build of a model, with its table made ready, and where it is a function's, with the rows that this gave."""
-    model = computed(bench, session, model)
+    if model.model.function is not None:
+        model = cast("CompiledModel", lookup("millpond.pipeline.function:computed")(bench, session, model))
     described = session.describe(model.query.text())
     schema = output_schema(described, model)
     kept = declared(model.model, table_columns(model.model, schema))
@@ -117,7 +124,7 @@ def _changed(bench: Workbench, stage: Stage, model: CompiledModel) -> bool:
     """Whether the model is another one than its table was built by."""
     built = bench.catalog.model_states(stage.base).get(model.table)
     there = stage.find(model.table) is not None
-    return there and built is not None and built.fingerprint != model.state().fingerprint
+    return there and built is not None and built.fingerprint != model.state.fingerprint
 
 
 def _evolve(bench: Workbench, stage: Stage, model: CompiledModel) -> bool:
@@ -175,12 +182,8 @@ def done(building: Building, step: BuildStep) -> Work:
     """Stage the rows, judge them one by one and change the table; to be called in a transaction."""
     bench, session, stage = building.bench, building.session, building.stage
     model, news, schema, filled = building.model, building.news, building.schema, building.filled
-    if model.model.kind == "upsert":
-        return upsert_rows(building)
-    if model.model.kind == "scd2":
-        return version_rows(building)
-    if model.model.kind == "snapshot":
-        return compare_states(building)
+    if model.model.kind in _OTHERS:
+        return cast("Work", lookup(_OTHERS[model.model.kind])(building))
     scope = judged_scope(model, step, filled=filled)
     if model.model.kind == "append":
         return Work(*append_rows(bench, session, stage, model, news, schema, filled=filled), scope)
@@ -217,7 +220,7 @@ def commit_of(
         ledger=ledger,
         verdicts=verdicts,
         lineage=table_lineage(model.model, (Edge(model.table, *edge) for edge in _lineage(model, schemas))),
-        models=(model.state(),),
+        models=(model.state,),
     )
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from millpond.catalog.commits import Ledger, Verdict
 from millpond.catalog.staging import Stage
+from millpond.core.records import frozen
 from millpond.core.schema import Column, Schema
 from millpond.engines.engine import Session
 from millpond.pipeline.compiled import CompiledModel
@@ -14,7 +13,7 @@ from millpond.pipeline.workbench import Workbench
 from millpond.sql.merging import Merging
 
 
-@dataclass(frozen=True)
+@frozen
 class Building:
     """A build of one model.
 
@@ -36,7 +35,7 @@ class Building:
     merging: Merging | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Work:
     """What a build did: where its rows went, what the rules said, and which quarantined records it judged anew.
 

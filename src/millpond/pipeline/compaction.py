@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from millpond.catalog import manifests
 from millpond.catalog.commits import Commit
@@ -20,6 +19,7 @@ from millpond.catalog.rewriting import Replacement, Written, dead, replacement
 from millpond.catalog.staging import Stage, TableChange
 from millpond.core.errors import CatalogError, ConflictError
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.core.retry import Backoff, retry
 from millpond.engines.engine import Session
 from millpond.pipeline.workbench import Workbench
@@ -46,7 +46,7 @@ MANY_DEAD = 100
 _BACKOFF = Backoff(tries=12, first=0.02, most=1.0)
 
 
-@dataclass(frozen=True)
+@frozen
 class Compacted:
     """What became of a batch: the commit (None where all of it was left for next time), and counts of files."""
 
@@ -56,7 +56,7 @@ class Compacted:
     left: int = 0
 
 
-@dataclass(frozen=True)
+@frozen
 class _Fresh:
     """A group, and the files that were written for it."""
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
+from functools import cached_property
 
 from millpond.catalog.commits import ModelState
 from millpond.core.errors import Location
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.core.schema import Column
 from millpond.pipeline.inlining import Views
 from millpond.project.check import Check
@@ -26,7 +28,7 @@ from millpond.sql.row_expression import tables_of
 from millpond.sql.shape import Shape, shape
 
 
-@dataclass(frozen=True)
+@frozen
 class CompiledModel:
     """One model with its query. `groups` tells how an aggregate's groups, or what is replaced at a time, are found in
     the rows of one input and of what is joined to it, else why they are not.
@@ -82,6 +84,7 @@ class CompiledModel:
         """The partition fields whose values can be told from a row; None where there are others, or none."""
         return partition_fields([(field.transform, field.column) for field in self.model.partition])
 
+    @cached_property
     def state(self) -> ModelState:
         """The definition that a build of this model is recorded with."""
         parts: dict[str, object] = {

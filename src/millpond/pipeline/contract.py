@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from millpond.catalog.evolving import PREFIX, widens
 from millpond.catalog.types import portable_problem, storable
 from millpond.core.errors import CatalogError, Finding, Location, ModelError
 from millpond.core.names import TableName, closest
+from millpond.core.records import frozen
 from millpond.core.schema import Column, Schema
 from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.roles import table_columns
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from millpond.catalog.catalog import Catalog
 
 
-@dataclass(frozen=True)
+@frozen
 class Built:
     """A model's table as it is: its columns, the key that it was built by, and the NULLs of columns where known."""
 

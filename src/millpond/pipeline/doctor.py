@@ -7,7 +7,6 @@ import platform
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from millpond.catalog.examination import Examination, examine, store_findings
 from millpond.catalog.retention import keeping
 from millpond.catalog.upkeep import Client, clients
 from millpond.core.errors import CatalogError, EngineError, Finding, RunError
+from millpond.core.records import frozen
 from millpond.engines.engine import Engine, Session
 from millpond.pipeline.runs import RunLog
 from millpond.pipeline.upkeep import retention
@@ -29,7 +29,7 @@ _LEAST_SHARE = 0.05
 _FOOTERS = 200
 
 
-@dataclass(frozen=True)
+@frozen
 class Diagnosis:
     """What is wrong (errors and warnings), and what is so: facts by name."""
 

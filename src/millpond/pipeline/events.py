@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
+from millpond.core.records import frozen
 
-@dataclass(frozen=True)
+
+@frozen
 class Event:
     """Something that happened: `run_started`, `step_started`, `step_finished`, `step_failed`, `step_skipped`,
     `run_finished`, or `note`."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from millpond.catalog.commits import ModelState
+from millpond.core.records import frozen
 from millpond.pipeline.compiled import OF_SOME_KINDS, CompiledModel, nothing_said
 from millpond.pipeline.contract import renames
 from millpond.sql.evolution import UNCHANGED, Evolution, evolution
@@ -17,7 +17,7 @@ Definition = Mapping[str, Any]
 _REMEMBERING = ("upsert", "scd2", "snapshot")
 
 
-@dataclass(frozen=True)
+@frozen
 class Change:
     """What changed. `rebuild` are the parts of the definition that the table cannot follow.
 
@@ -49,7 +49,7 @@ def change(built: ModelState, model: CompiledModel, inputs: Mapping[str, str] | 
 
     `inputs` are old names, by new ones, of columns that its inputs renamed.
     """
-    state = model.state()
+    state = model.state
     if built.fingerprint == state.fingerprint:
         return Change()
     before, after = json.loads(built.definition), json.loads(state.definition)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from typing import cast
 
 from millpond.catalog.commits import Commit
 from millpond.core.errors import ConflictError, Finding, MillpondError, QualityError
 from millpond.core.failures import as_ours
 from millpond.core.names import TableName
+from millpond.core.plugins import lookup
+from millpond.core.records import frozen
 from millpond.core.retry import Backoff, retry
 from millpond.ingest.source import News
 from millpond.pipeline.build import build
@@ -18,14 +21,13 @@ from millpond.pipeline.graph import Graph
 from millpond.pipeline.load import load_news
 from millpond.pipeline.outcome import Outcome
 from millpond.pipeline.plan import BuildStep, DropStep, LandStep, Plan, ReplayStep, Step, ViewStep
-from millpond.pipeline.replay import replay
 from millpond.pipeline.view import publish_view
 from millpond.pipeline.workbench import Workbench
 
 _BACKOFF = Backoff(tries=6, first=0.05, most=2.0)
 
 
-@dataclass(frozen=True)
+@frozen
 class Report:
     """What a run did: the outcome of each step that was done, the error of each that failed, and what was left.
 
@@ -79,7 +81,7 @@ def _do(bench: Workbench, graph: Graph, step: Step, news: Mapping[TableName, New
             return load_news(bench, step, news[step.table])
         if isinstance(step, ReplayStep):
             source = next(source for source in graph.sources if source.table == step.table)
-            return replay(bench, source, step)
+            return cast("Outcome", lookup("millpond.pipeline.replay:replay")(bench, source, step))
         if isinstance(step, BuildStep):
             model = next(model for model in graph.models if model.table == step.table)
             return build(bench, model, step)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Literal
 
@@ -13,6 +13,7 @@ from millpond.catalog.lives import Open, next_change, open_records
 from millpond.catalog.verdict_log import last_changes, moment_of
 from millpond.core.errors import Finding, RunError
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.pipeline.circuit import open_circuits
 from millpond.pipeline.graph import Graph
 from millpond.pipeline.plan import BuildStep, LandStep, Plan, ReplayStep, Step, ViewStep
@@ -26,7 +27,7 @@ CauseKind = Literal["source", "step", "failure", "input", "model", "circuit", "q
 State = Literal["current", "incomplete", "behind", "not built"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Cause:
     """Something that holds a table back.
 
@@ -52,7 +53,7 @@ class Cause:
         return {**vars(self), "table": str(self.table)}
 
 
-@dataclass(frozen=True)
+@frozen
 class Freshness:
     """How far a table is: `changed` is when its rows last changed, by commit `commit`. The roots of what holds it
     back come first."""
@@ -82,7 +83,7 @@ class Freshness:
         return any(cause.attention for cause in self.causes)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Lake:
     """What is known of the lake when causes are looked for."""
 

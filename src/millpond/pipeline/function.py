@@ -26,13 +26,12 @@ from millpond.sql.statements import every_row
 
 
 def computed(bench: Workbench, session: Session, model: CompiledModel) -> CompiledModel:
-    """The model over what its function gave, which is put into the session; a SQL model as it is.
+    """A Python model over what its function gave, which is put into the session.
 
     Raises ProjectError MP-1314 for rows that are not as declared, MP-1315 where the function fails.
     """
     function = model.model.function
-    if function is None:
-        return model
+    assert function is not None  # noqa: S101 - else it is a SQL model
     with scratch_folder(bench.project.state / "scratch", "function-") as folder:
         inputs = {}
         for number, (name, table) in enumerate(function.inputs):

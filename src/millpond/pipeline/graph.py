@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from millpond.core.errors import FindingsError, ModelError, RunError
 from millpond.core.names import TableName, closest
+from millpond.core.records import frozen
 from millpond.governance.macros import library
 from millpond.pipeline.compiled import CompiledModel, compile_model
 from millpond.pipeline.inlining import Views
 from millpond.project.model import Project, Source
 
 
-@dataclass(frozen=True)
+@frozen
 class Graph:
     """Sources and models of a project; `models` are in dependency order."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from millpond.core.errors import Location, ModelError
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.project.model import Model
 from millpond.sql.expansion import Library, expand, within
 from millpond.sql.references import Reference
@@ -18,7 +19,7 @@ from millpond.sql.written import Written
 Expanded = tuple[Written, tuple[Reference, ...]]
 
 
-@dataclass(frozen=True)
+@frozen
 class Views:
     """The views by name; the query of each is written out when it is first read."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from millpond.core.names import TableName, literal
+from millpond.core.records import frozen
 from millpond.core.schema import ORIGIN_COLUMNS
 from millpond.pipeline.plan import InputRange
 from millpond.pipeline.workbench import Workbench
@@ -14,7 +14,7 @@ from millpond.tables.changes import Changes, changes
 from millpond.tables.reading import deleted_sql, inserted_sql
 
 
-@dataclass(frozen=True)
+@frozen
 class InputChanges:
     """The rows of one input that came and went since the step last read it."""
 

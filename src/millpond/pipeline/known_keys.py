@@ -11,7 +11,6 @@ from __future__ import annotations
 import zlib
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from millpond.catalog.commits import TableEntry
 from millpond.catalog.metadata import live_rows
 from millpond.catalog.staging import Stage
 from millpond.core.errors import CatalogError
+from millpond.core.records import frozen
 from millpond.engines.engine import Session
 from millpond.pipeline.workbench import Workbench
 from millpond.sql.append import Append, create_known, hashes_of, staged_hashes
@@ -32,7 +32,7 @@ TIMES = 50
 """How many times as many rows the table must have as are staged, for looking them up to be less than reading it."""
 
 
-@dataclass(frozen=True)
+@frozen
 class KnownKeys:
     """The index of one append's table, as one step finds it."""
 

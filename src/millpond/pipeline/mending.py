@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from millpond.core.clock import naive_utc
 from millpond.core.encoding import decoded, encoded
 from millpond.core.errors import QualityError
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.core.schema import Column
 from millpond.engines.engine import Session
 from millpond.ingest.keeping import keep_copy
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from millpond.pipeline.workbench import Workbench
 
 
-@dataclass(frozen=True)
+@frozen
 class Part:
     """One bronze row that a quarantined record stands for: where it lies, and what it says by now."""
 
@@ -44,7 +44,7 @@ class Part:
     record: Record
 
 
-@dataclass(frozen=True)
+@frozen
 class Mended:
     """What a mending did: its commit (None where nothing changed), the entries that it mended, and those it left."""
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from millpond.catalog.commits import Ledger, Verdict
 from millpond.core.errors import Finding
+from millpond.core.records import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Outcome:
     """`number` is the commit, None when there was nothing to commit. `note` says what a person should know."""
 

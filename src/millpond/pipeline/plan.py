@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from millpond.core.errors import Finding
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 
 BuildMode = Literal["create", "increment", "groups", "whole", "rebuild", "partition", "alter"]
 
 
-@dataclass(frozen=True)
+@frozen
 class LandStep:
     """Land a source's news in bronze. Counts are of what the source delivers, such as files."""
 
@@ -29,7 +29,7 @@ class LandStep:
         return "land"
 
 
-@dataclass(frozen=True)
+@frozen
 class ReplayStep:
     """Land mended records, and files that can be read by now, in bronze: the ids of their entries in quarantine."""
 
@@ -45,7 +45,7 @@ class ReplayStep:
         return "replay"
 
 
-@dataclass(frozen=True)
+@frozen
 class InputRange:
     """The changes of an input that a step takes in: those after commit `since` (None: all of the table)."""
 
@@ -53,7 +53,7 @@ class InputRange:
     since: int | None
 
 
-@dataclass(frozen=True)
+@frozen
 class BuildStep:
     """Bring a model's table up to date.
 
@@ -81,7 +81,7 @@ class BuildStep:
         return self.mode
 
 
-@dataclass(frozen=True)
+@frozen
 class DropStep:
     """Remove the table, or the view, of a model that the project no longer has."""
 
@@ -94,7 +94,7 @@ class DropStep:
         return "drop"
 
 
-@dataclass(frozen=True)
+@frozen
 class ViewStep:
     """Publish a model's view, as it is now, in the place of what has its name."""
 
@@ -110,7 +110,7 @@ class ViewStep:
 Step = LandStep | ReplayStep | BuildStep | DropStep | ViewStep
 
 
-@dataclass(frozen=True)
+@frozen
 class Plan:
     """Steps in the order in which they run; `head` is the commit number that the plan was made at.
 

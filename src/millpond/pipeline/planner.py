@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from millpond.catalog.commits import ModelState, TableEntry
 from millpond.core.errors import RunError
 from millpond.core.names import TableName, side_table
+from millpond.core.records import frozen
 from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.contract import renames
 from millpond.pipeline.evolution import Change, change
@@ -33,7 +34,7 @@ _KEEPS = "adds the changes to the states of their groups"
 _TRIAL = "its circuit is open: tries one increment"
 
 
-@dataclass(frozen=True)
+@frozen
 class PublishedView:
     """A view of the catalog. `fingerprint` is that of the model that it was published for, None where another program
     made what it says; `stale` tells that its inputs have other columns since.
@@ -43,7 +44,7 @@ class PublishedView:
     stale: bool
 
 
-@dataclass(frozen=True)
+@frozen
 class LakeState:
     """What the planner must know of the lake, all as of commit `head`."""
 
@@ -61,7 +62,7 @@ class LakeState:
     """Views that have the names of models."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Wishes:
     """What the user asked for: which tables, which of them from scratch, and which removed tables to drop."""
 
@@ -161,7 +162,7 @@ def _not_ours(model: CompiledModel, holder: str) -> RunError:
 def _view(model: CompiledModel, state: LakeState, reshaped: set[TableName], *, rebuild: bool) -> ViewStep | None:
     """The step that publishes a view where what is published is not what it says now."""
     built, there = state.models.get(model.table), state.views.get(model.table)
-    now = model.state()
+    now = model.state
     if built is None and not rebuild and (model.table in state.tables or (there and there.fingerprint is None)):
         raise _not_ours(model, "view" if there else "table")
     others = [str(name) for name in model.inputs if name in reshaped]
@@ -285,7 +286,7 @@ def _refuse_removed(graph: Graph, state: LakeState, wishes: Wishes) -> None:
         if table in known or table in wishes.drop:
             continue
         twin = next(
-            (m for m in graph.models if m.table not in state.models and m.state().fingerprint == built.fingerprint),
+            (m for m in graph.models if m.table not in state.models and m.state.fingerprint == built.fingerprint),
             None,
         )
         holder = "view" if kind_of(built) == "view" else "table"

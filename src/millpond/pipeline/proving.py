@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
 from millpond.core.encoding import decoded
 from millpond.core.errors import Finding, MillpondError, ProjectError, QualityError
 from millpond.core.names import closest
+from millpond.core.records import frozen
 from millpond.core.schema import Column, Schema
 from millpond.engines.engine import Engine, Session
 from millpond.pipeline.graph import Graph
@@ -26,7 +26,7 @@ _JUDGED = ("rule", "value", "reason")
 """What `expect_quarantine` may say besides fields of the record."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Difference:
     """Rows that were meant and are not there, rows that nobody meant, and pairs of the two that are nearly one."""
 
@@ -41,7 +41,7 @@ class Difference:
         return not (self.missing or self.unexpected or self.changed)
 
 
-@dataclass(frozen=True)
+@frozen
 class Proof:
     """What came of one test. `finding` says what kept it from being done at all; `stopped` which check ended it."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from millpond.catalog.commits import Commit, LifeStatus
 from millpond.core.errors import QualityError, RunError
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.pipeline.events import Listener, unheard
 from millpond.pipeline.graph import Graph, build_graph, select
 from millpond.pipeline.mending import Mended, Mender, parts, raw_lines, revisions
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from millpond.quality.edits import Assignments, Line, Record
 
 
-@dataclass(frozen=True)
+@frozen
 class Selection:
     """Which records a person means; what is empty does not matter.
 

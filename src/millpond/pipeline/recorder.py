@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from millpond.core.errors import ProjectError, QualityError
 from millpond.core.names import TableName, closest
+from millpond.core.records import frozen
 from millpond.core.schema import ORIGIN_COLUMNS, Column
 from millpond.engines.engine import Engine
 from millpond.pipeline.compiled import CompiledModel
@@ -34,7 +34,7 @@ _REJECTED = 3
 """How many of the rows that a model rejected are taken in besides."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Recorder:
     """Reads the lake through the gate, for one principal."""
 

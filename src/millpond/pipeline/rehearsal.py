@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from millpond.core.encoding import encoded
 from millpond.core.errors import EngineError, Location, ModelError, ProjectError, QualityError
 from millpond.core.names import TableName, closest
+from millpond.core.records import frozen
 from millpond.core.schema import ORIGIN_COLUMNS, ORIGIN_SCHEMA, Column, Schema
 from millpond.engines.engine import Engine, Session
 from millpond.pipeline.build import begun, done, reads_changes
@@ -36,7 +36,7 @@ _UNKNOWN_OF = re.compile(r'Table "([^"]+)" does not have a column named "([^"]+)
 _MOST_COLUMNS = 1000
 
 
-@dataclass(frozen=True)
+@frozen
 class Given:
     """The places of a test's given rows, for what is wrong with them."""
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from millpond.core.records import frozen
 from millpond.pipeline.plan import ReplayStep
 
 
-@dataclass(frozen=True)
+@frozen
 class Request:
     """What to run: selectors (see `graph.select`), models to rebuild, removed tables to drop.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from millpond.catalog.commits import Edge
 from millpond.core.errors import Finding, ModelError
 from millpond.core.names import closest
+from millpond.core.records import frozen
 from millpond.core.schema import Column, Schema
 from millpond.project.model import HISTORIES, Model
 from millpond.sql.marks import mark
@@ -17,7 +18,7 @@ _TIMES = ("DATE", "TIMESTAMP", "BIGINT", "INTEGER", "SMALLINT", "TINYINT")
 """How the names of types begin that can be an event time."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Roles:
     """Column names as the query gives them.
 

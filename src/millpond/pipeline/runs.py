@@ -11,11 +11,11 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from millpond.core.errors import RunError
+from millpond.core.records import frozen
 from millpond.pipeline.events import Event
 
 _SCHEMA = """
@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS events (
 """
 
 
-@dataclass(frozen=True)
+@frozen
 class Run:
     """One past or present run. `status` is running, ok, failed or killed; `failed` the tables whose step failed."""
 
@@ -41,7 +41,7 @@ class Run:
     failed: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class StepEnd:
     """How the newest step of a table ended."""
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from millpond.catalog.commits import Ledger
 from millpond.core.names import side_table
+from millpond.core.records import frozen
 from millpond.engines.engine import Session
 from millpond.pipeline.arrivals import arrivals, counted, judge, told
 from millpond.pipeline.bounding import ordered_key, searched
@@ -57,7 +56,7 @@ def version_rows(building: Building) -> Work:
     return Work(counted(found, judged, ledger), judged.verdicts, found.scope, told(building, found))
 
 
-@dataclass(frozen=True)
+@frozen
 class Versioned:
     """What became of the staged events; `lost` versions left the table because the rows that they were made of did."""
 

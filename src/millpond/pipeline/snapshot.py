@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from millpond.catalog.commits import Ledger
 from millpond.core.clock import naive_utc
+from millpond.core.records import frozen
 from millpond.engines.engine import Session
 from millpond.pipeline.arrivals import arrivals, counted, judge
 from millpond.pipeline.bounding import all_apart
@@ -57,7 +58,7 @@ def compare_states(building: Building) -> Work:
     return Work(counted(found, judged, ledger), judged.verdicts, found.scope, note or None)
 
 
-@dataclass(frozen=True)
+@frozen
 class Settled:
     """Staged rows that are not of the input's state: copies of others, and rows that lost their key to another."""
 
@@ -77,7 +78,7 @@ def settle(session: Session, one: Append) -> Settled:
     return Settled(copies, lost)
 
 
-@dataclass(frozen=True)
+@frozen
 class Changes:
     """How many keys are new in the input, have other values, the same, or are gone from it."""
 

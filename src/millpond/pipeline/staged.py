@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from millpond.catalog.commits import Verdict
 from millpond.core.clock import naive_utc
 from millpond.core.errors import QualityError
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.engines.engine import Session
 from millpond.ingest.quarantine import put_rejects
 from millpond.pipeline.workbench import Workbench
@@ -33,7 +34,7 @@ from millpond.sql.staging import (
 from millpond.sql.values import value
 
 
-@dataclass(frozen=True)
+@frozen
 class Judged:
     """Counts of staged and rejected rows, and the verdict of each rule."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from millpond.catalog.staging import Stage
 from millpond.core.errors import QualityError
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.core.schema import ORIGIN_COLUMNS, Column
 from millpond.engines.engine import Session
 from millpond.pipeline.compiled import CompiledModel
@@ -23,7 +23,7 @@ from millpond.sql.staging import CARRIED, ROW
 _READ = "traced_input"
 
 
-@dataclass(frozen=True)
+@frozen
 class Place:
     """Where a record lies in bronze, and the record. `load` is None for one that never got there."""
 
@@ -34,7 +34,7 @@ class Place:
     raw: str
 
 
-@dataclass(frozen=True)
+@frozen
 class _Sought:
     """A row that is looked for: of which entry it is, as JSON, and where it came from if that is known."""
 

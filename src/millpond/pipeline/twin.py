@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from millpond.core.names import LAYERS, QUARANTINE, TableName
+from millpond.core.records import frozen
 from millpond.core.schema import Column, Schema
 from millpond.engines.engine import Engine, Session
 from millpond.pipeline.inputs import InputChanges, row_view
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from millpond.catalog.staging import Stage
 
 
-@dataclass(frozen=True)
+@frozen
 class TwinTable:
     """What is known of a plain table."""
 
@@ -102,7 +102,7 @@ class Twin:
         return tuple(sorted(self._tables))
 
 
-@dataclass(frozen=True)
+@frozen
 class StandingClock:
     """A clock that always tells the same moment."""
 

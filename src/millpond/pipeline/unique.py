@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from millpond.catalog.commits import Ledger, Verdict
 from millpond.catalog.staging import Stage
 from millpond.core.names import side_table
+from millpond.core.records import frozen
 from millpond.core.schema import Column, Schema
 from millpond.engines.engine import Session
 from millpond.ingest.quarantine import put_rejects
@@ -59,7 +60,7 @@ def forget_replaced(session: Session, model: Model, gone: str) -> int:
     return session.execute(forget_aside(side_table(model.table), model.key, gone)) if rejects_repeats(model) else 0
 
 
-@dataclass(frozen=True)
+@frozen
 class Settled:
     """What came of the rows that were to be added, and of others.
 

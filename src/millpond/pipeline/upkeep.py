@@ -6,7 +6,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from itertools import accumulate, count
@@ -26,6 +25,7 @@ from millpond.catalog.upkeep import consumed
 from millpond.core.clock import Clock
 from millpond.core.errors import CatalogError, ConflictError, MillpondError
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.core.retry import Backoff, retry
 from millpond.pipeline.compaction import MANY_DEAD, batches, compact, merge_manifests, planned, tidy
 from millpond.pipeline.events import Event, Listener, unheard
@@ -49,7 +49,7 @@ SUMMED_BYTES = 16 * 1024**3
 _BACKOFF = Backoff(tries=8, first=0.02, most=1.0)
 
 
-@dataclass(frozen=True)
+@frozen
 class UpkeepStep:
     """One unit of upkeep; `table` is None for what concerns the whole lake.
 
@@ -65,7 +65,7 @@ class UpkeepStep:
     size: int = 0
 
 
-@dataclass(frozen=True)
+@frozen
 class UpkeepPlan:
     """Steps in order. `left` are tables whose files cannot be rewritten, each with the reason."""
 
@@ -73,7 +73,7 @@ class UpkeepPlan:
     left: tuple[tuple[TableName, str], ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class UpkeepDone:
     """What came of a step: its commits, and a sentence."""
 
@@ -82,7 +82,7 @@ class UpkeepDone:
     note: str
 
 
-@dataclass(frozen=True)
+@frozen
 class UpkeepReport:
     """What was done, and what failed."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from millpond.catalog.commits import Ledger
 from millpond.core.names import side_table
+from millpond.core.records import frozen
 from millpond.core.schema import Column, Schema
 from millpond.engines.engine import Session
 from millpond.pipeline.arrivals import arrivals, counted, judge, told
@@ -63,7 +64,7 @@ def upsert_rows(building: Building) -> Work:
     return Work(counted(found, judged, ledger), judged.verdicts, found.scope, told(building, found))
 
 
-@dataclass(frozen=True)
+@frozen
 class Merged:
     """How many keys had each fate, and what became of the staged rows that did not win their key."""
 

@@ -52,7 +52,7 @@ def publish_view(bench: Workbench, model: CompiledModel, step: ViewStep) -> Outc
             stage.drop_table(step.table)
         _stage(bench, stage, model, declared(model.model, given))
         built = bench.catalog.model_states(stage.base).get(step.table)
-        if not stage.changed() and built is not None and built.fingerprint == model.state().fingerprint:
+        if not stage.changed() and built is not None and built.fingerprint == model.state.fingerprint:
             return Outcome(None, note="nothing new")
         commit = replace(commit_of(bench, model, stage.base, Ledger(0), ()), cursors=())
         return Outcome(stage.publish(commit).number, Ledger(0))
@@ -97,7 +97,7 @@ def _version(bench: Workbench, model: CompiledModel, schema: Schema, base: int) 
         "timestamp-ms": micros(bench.catalog.clock.now()) // 1000,
         "summary": {
             "engine-name": "millpond",
-            _FINGERPRINT: model.state().fingerprint,
+            _FINGERPRINT: model.state.fingerprint,
             _INPUTS: _columns(bench.catalog, model, base),
         },
         "representations": [{"type": "sql", "sql": sql, "dialect": dialect} for dialect, sql in texts.items()],

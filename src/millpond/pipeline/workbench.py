@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from millpond.catalog.catalog import Catalog
 from millpond.core.clock import Clock
+from millpond.core.records import frozen
 from millpond.engines.engine import Engine
 from millpond.ingest.source import Readers, SourceReader, reader_of
 from millpond.project.model import Project, Source
 
 
-@dataclass(frozen=True)
+@frozen
 class Workbench:
     """The project, its catalog, an engine, and the gateway's endpoint through which the engine sees the lake."""
 

@@ -17,7 +17,7 @@ name, with what they share above.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +26,7 @@ from pydantic import Field
 
 from millpond.core.errors import Finding, Location, ProjectError
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.project.findings import Findings
 from millpond.project.settings import Declared
 from millpond.project.text_file import read
@@ -73,7 +74,7 @@ class CaseFile(Case):
 Fields = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@frozen
 class ProjectTest:
     """One test of a project. A field's value is text as it was written, None, or a list or mapping of such.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from millpond.core.errors import Location
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 
 CheckKind = Literal[
     "not_null",
@@ -35,7 +36,7 @@ COUNTED: tuple[CheckKind, ...] = (*ROW_CHECKS, "unique")
 _QUERY = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:SELECT|WITH|FROM)\b", re.IGNORECASE | re.DOTALL)
 
 
-@dataclass(frozen=True)
+@frozen
 class Limit:
     """A number, or with `share` a part of another one: 0.01 is 1 %."""
 
@@ -50,7 +51,7 @@ class Limit:
         return f"{self.number * 100:.10g}%" if self.share else f"{self.number:.10g}"
 
 
-@dataclass(frozen=True)
+@frozen
 class Target:
     """A column of another table."""
 
@@ -70,7 +71,7 @@ class Target:
         return f"{self.table}.{self.column}"
 
 
-@dataclass(frozen=True)
+@frozen
 class Check:
     """A rule on the rows of a model, or on its table.
 

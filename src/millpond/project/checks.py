@@ -20,11 +20,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from millpond.core.errors import Location
+from millpond.core.records import frozen
 from millpond.project.check import COUNTED, ROW_CHECKS, Check, CheckKind, CheckSeverity, Limit, is_query
 from millpond.project.check_entry import KINDS, CheckEntry, DistributionEntry
 from millpond.project.findings import Findings
@@ -71,7 +71,7 @@ def checks(
     return tuple(made.values())
 
 
-@dataclass(frozen=True)
+@frozen
 class _Written:
     """One entry on its way to flat records."""
 

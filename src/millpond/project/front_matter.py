@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
 from millpond.core.errors import Location, ProjectError
+from millpond.core.records import frozen
 from millpond.project.check import CheckSeverity
 from millpond.project.check_entry import CheckEntry, Column
 from millpond.project.model import Dialect, ModelKind
@@ -123,7 +123,7 @@ class FrontMatter(Declared):
     tags: OneOrMore[str] = Field((), description="Labels for --select tag:NAME.")
 
 
-@dataclass(frozen=True)
+@frozen
 class Split:
     """A model's file in two texts, each with every word where it stands in the file and blanks for the other."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Literal
 
 from millpond.core.errors import Location
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.project.check import Check, CheckSeverity
 from millpond.project.settings import ProjectSettings
 from millpond.project.source import SourceSettings
@@ -39,7 +40,7 @@ HISTORIES: tuple[ModelKind, ...] = ("scd2", "snapshot")
 """Kinds whose tables hold what was beside what is."""
 
 
-@dataclass(frozen=True)
+@frozen
 class ColumnNotes:
     """What the author says of one column; None where nothing is said."""
 
@@ -51,7 +52,7 @@ class ColumnNotes:
     renamed_from: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Partition:
     """One partition field: a transform (identity, year, month, day, hour, bucket, truncate) of a column."""
 
@@ -60,7 +61,7 @@ class Partition:
     argument: int | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Breaker:
     """When a model stops taking new input, and for how long until one increment is tried.
 
@@ -72,7 +73,7 @@ class Breaker:
     retry_seconds: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Function:
     """The function of a Python model: its name, the table that each argument reads, and the text of its file."""
 
@@ -82,7 +83,7 @@ class Function:
     """Without layout, comments and declaration."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Model:
     """A SQL (or Python) file under `models/<layer>/` that makes the table `<layer>.<file name>`.
 
@@ -141,7 +142,7 @@ class Model:
         return SqlFile(self.path, self.sql, self.shifts)
 
 
-@dataclass(frozen=True)
+@frozen
 class Source:
     """A file under `sources/`: the name, what it says, and the table that it lands in."""
 
@@ -157,7 +158,7 @@ class Source:
         return _place(self.places, entry, self.path)
 
 
-@dataclass(frozen=True)
+@frozen
 class Project:
     """A whole project, as read; every path is absolute."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from millpond.core.errors import Location
+from millpond.core.records import frozen
 from millpond.project.findings import Findings
 from millpond.project.source import CsvOptions, FilesSource
 from millpond.project.text_file import read
@@ -15,7 +15,7 @@ from millpond.project.text_file import read
 _FIELD = re.compile(r'("(?:[^"]|"")*"|[^",\r\n][^,\r\n]*|)(,|\r?\n|\r|\Z)')
 
 
-@dataclass(frozen=True)
+@frozen
 class _Field:
     text: str
     where: Location

@@ -39,7 +39,7 @@ OneOrMore = Annotated[tuple[T, ...], BeforeValidator(_as_list), _ListOrItem()]
 class Declared(BaseModel):
     """A frozen record read from YAML; unknown keys are refused, an empty section means its defaults."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from millpond.core.errors import Location
+from millpond.core.records import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Shift:
     """A variable replaced in SQL: at the author's line and column, `written` characters became `given`."""
 
@@ -18,7 +19,7 @@ class Shift:
     given: int
 
 
-@dataclass(frozen=True)
+@frozen
 class SqlFile:
     """A file's SQL with `${NAME}` replaced by values of one line: every line is the author's own."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -12,6 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from millpond.core.names import closest
+from millpond.core.records import frozen
 from millpond.project.findings import Findings
 from millpond.project.yaml_file import Document, Entry
 
@@ -43,7 +43,7 @@ _SHAPES: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Validated(Generic[M]):
     """What became of a document: the record, or None with what is wrong noted.
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from millpond.core.errors import Location
 from millpond.core.names import closest
+from millpond.core.records import frozen
 from millpond.project.findings import Findings
 from millpond.project.sql_file import Shift
 from millpond.project.text_file import line_and_column
@@ -25,7 +25,7 @@ _SQL = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class Declaration:
     """A variable as a project declares it."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from millpond.core.errors import Location, ProjectError
+from millpond.core.records import frozen
 from millpond.project.findings import Findings
 from millpond.project.text_file import line_and_column
 
@@ -42,7 +42,7 @@ _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Document:
     """What a file says, and where: `values` and `keys` give the place of each entry's value and key."""
 
@@ -72,7 +72,7 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - as the parent declares it
 
 
-@dataclass(frozen=True)
+@frozen
 class Tree:
     """A file's YAML as nodes, not yet turned into values."""
 

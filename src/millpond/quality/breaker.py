@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from millpond.catalog.commits import Circuit, Ledger
 from millpond.core.errors import Finding
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.project.model import Breaker
 
 
-@dataclass(frozen=True)
+@frozen
 class OpenCircuit:
     """A model that takes no new input; from `retry_at` on, a run tries one increment."""
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from millpond.core.encoding import decoded, encoded
 from millpond.core.errors import Location, QualityError
 from millpond.core.names import closest
+from millpond.core.records import frozen
 
 Record = dict[str, Any]
 """A record's fields by column: text, numbers, true and false, None, or what is nested."""
@@ -23,7 +24,7 @@ KEPT = "_rescued"
 _BEGIN = "begin with what `millpond quarantine show --raw` prints"
 
 
-@dataclass(frozen=True)
+@frozen
 class Assignments:
     """Columns set to a text (None: NULL), or computed by an SQL expression over the record's columns."""
 
@@ -31,7 +32,7 @@ class Assignments:
     expressions: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@frozen
 class Line:
     """One edited record: whose it is, which part of it, what it says, and where."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from millpond.catalog.commits import LifeStatus
 from millpond.catalog.lives import ENDED, Life, lives, opened_by
 from millpond.core.errors import QualityError
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.governance.moments import Moment, commit_number
 from millpond.project.model import Project
 from millpond.quality.review import review_period
@@ -24,7 +25,7 @@ WAITING: tuple[LifeStatus, ...] = ("open", "fixed")
 """What somebody has yet to see to the end."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Entry:
     """One record in quarantine. `review_by` is None once it is no longer open; `overdue` says that it is past."""
 

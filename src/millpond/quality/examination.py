@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from millpond.catalog.metadata import live_rows
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.governance.moments import check_kept
 from millpond.quality.newest import Newest, newest
 from millpond.quality.profile import Profile, compute, distinct
@@ -24,7 +24,7 @@ PARTITIONS = 10
 """How many partitions are told of, those with the newest times."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Examination:
     """Looks at tables through the gate, for one principal; what was computed is kept."""
 

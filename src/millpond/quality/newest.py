@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from millpond.core.names import TableName, quote
+from millpond.core.records import frozen
 from millpond.core.schema import Schema
 from millpond.project.model import HISTORIES, Model
 from millpond.quality.table_rules import TIMES, as_moment
@@ -21,7 +22,7 @@ _TRUNCATED = ("year", "month", "day", "hour")
 _LANDED = "_loaded_at"
 
 
-@dataclass(frozen=True)
+@frozen
 class Newest:
     """How many rows a partition (or a whole table) has, and the newest time among them."""
 

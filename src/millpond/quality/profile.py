@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from millpond.core.encoding import decoded, encoded
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.core.schema import Schema
 from millpond.project.model import Model
 from millpond.sql.profile import PORTIONS, Described, common_values, distinct_values, measures
@@ -26,7 +26,7 @@ _AT_ONCE = 50
 _LONGEST = 100
 
 
-@dataclass(frozen=True)
+@frozen
 class ColumnProfile:
     """What is known of one column. `exact` says that `distinct` was counted and not estimated.
 
@@ -50,7 +50,7 @@ class ColumnProfile:
     hidden: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Profile:
     """The rows of a table as of the commit that made them."""
 

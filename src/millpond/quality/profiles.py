@@ -8,13 +8,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from millpond.core.encoding import encoded
 from millpond.core.errors import QualityError
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.quality.profile import Profile
 
 _SCHEMA = """
@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS profiles (
 """
 
 
-@dataclass(frozen=True)
+@frozen
 class Place:
     """Which profile is meant: of which version of a table, as which principal sees it."""
 

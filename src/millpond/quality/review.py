@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from millpond.catalog.catalog import Catalog
 from millpond.catalog.lives import open_records
 from millpond.core.errors import Finding
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.project.model import Project
 from millpond.project.settings import seconds
 
 
-@dataclass(frozen=True)
+@frozen
 class Overdue:
     """Records meant for one table that should have been reviewed; `since` is how long the oldest waits."""
 

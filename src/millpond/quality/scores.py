@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from millpond.catalog.verdict_log import Told
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Point:
     """What came of a check in one commit. `score` is the share that passed, None where nothing was judged."""
 
@@ -30,7 +30,7 @@ class Point:
         return {**vars(self), "score": self.score}
 
 
-@dataclass(frozen=True)
+@frozen
 class CheckScore:
     """A check over the commits that were looked at, oldest first; `score` is the share that passed in all of them."""
 
@@ -48,7 +48,7 @@ class CheckScore:
         return _passed(self.points)
 
 
-@dataclass(frozen=True)
+@frozen
 class TableScore:
     """The checks that the newest commit judged. `score` is the mean of theirs, each check counting alike."""
 

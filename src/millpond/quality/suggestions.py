@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from millpond.core.records import frozen
 from millpond.core.schema import ORIGIN_COLUMNS
 from millpond.project.check import Check, CheckKind
 from millpond.project.model import HISTORIES, Model
@@ -25,7 +25,7 @@ _NEAR = 0.7
 _KEYS = ("VARCHAR", "UUID", "BIGINT", "INTEGER", "HUGEINT")
 
 
-@dataclass(frozen=True)
+@frozen
 class Suggestion:
     """A check as front matter writes it, and what was seen."""
 

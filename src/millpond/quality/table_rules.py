@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
 
 from millpond.core.clock import naive_utc
 from millpond.core.names import TableName, literal, quote
+from millpond.core.records import frozen
 from millpond.core.schema import Schema
 from millpond.project.check import Check, Limit, Target
 from millpond.sql.values import value
@@ -23,7 +23,7 @@ EXACT = 5_000_000
 _FLOAT_NOISE = 1e-9
 
 
-@dataclass(frozen=True)
+@frozen
 class Judgement:
     """Whether a check on the table holds, what was measured, and that as a sentence."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.sql.keys import by_content, names, same
 from millpond.sql.staging import HASH, JUDGED, STAGED, good, key_hash, staged_twice
 
@@ -14,7 +14,7 @@ CONTESTED = "contested"
 KNOWN = "known_keys"
 
 
-@dataclass(frozen=True)
+@frozen
 class Append:
     """What an append step works on.
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from millpond.core.errors import Location, ModelError
+from millpond.core.records import frozen
 from millpond.sql.columns import is_star, item_name, output_columns, star_of
 from millpond.sql.failures import Failure, asked_type, failures, softened, stays_strict
 from millpond.sql.levels import Level, levels
@@ -23,7 +24,7 @@ from millpond.sql.shape import shape
 PREFIX = "_cast_"
 
 
-@dataclass(frozen=True)
+@frozen
 class SoftCast:
     """One softened cast.
 
@@ -37,7 +38,7 @@ class SoftCast:
     where: Location
 
 
-@dataclass(frozen=True)
+@frozen
 class Softened:
     """The query with soft casts, what was softened, and the places of casts that stay strict (inside lambdas)."""
 

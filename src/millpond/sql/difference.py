@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from millpond.core.names import TableName, quote
+from millpond.core.records import frozen
 from millpond.sql.groups import GroupKey
 from millpond.sql.joins import JoinKey
 from millpond.sql.keys import names, same
@@ -16,7 +16,7 @@ PRESENT = "present"
 DIFFERENCE = "difference"
 
 
-@dataclass(frozen=True)
+@frozen
 class Difference:
     """What is compared: the staged rows with the table's, over the groups that may have changed.
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from sqlglot import exp
 
 from millpond.core.errors import ModelError
+from millpond.core.records import frozen
 from millpond.sql.columns import hides_names, item_name
 from millpond.sql.dialect import Verbatim
 from millpond.sql.parse import Query, parse
 
 
-@dataclass(frozen=True)
+@frozen
 class Evolution:
     """Columns as (old name, new name), new ones, and those whose outermost cast asks for another type."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from sqlglot import exp
@@ -12,6 +12,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from millpond.core.errors import Finding, Location, ModelError, ProjectError
 from millpond.core.names import closest, quote
+from millpond.core.records import frozen
 from millpond.sql.dialect import Verbatim
 from millpond.sql.keys import KEY_OF_TEXTS, SURROGATE_KEY, TEXT_OF_VALUE
 from millpond.sql.parse import Query, parse_written
@@ -26,7 +27,7 @@ _NAMED = (TokenType.COLON_EQ, TokenType.FARROW)
 _PLAIN = (TokenType.VAR, TokenType.IDENTIFIER, TokenType.DOT, TokenType.NUMBER, TokenType.STRING)
 
 
-@dataclass(frozen=True)
+@frozen
 class Hole:
     """A place of a macro's body that takes an argument."""
 
@@ -36,7 +37,7 @@ class Hole:
 Part = Piece | Hole
 
 
-@dataclass(frozen=True)
+@frozen
 class Parameter:
     """What a call may give; with a default, it need not."""
 
@@ -44,7 +45,7 @@ class Parameter:
     default: tuple[Piece, ...] | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Macro:
     """A name for an expression, or with `table` for a query, over parameters."""
 
@@ -68,7 +69,7 @@ BUILT_IN: Mapping[str, Macro] = {
 """Functions of ours, which are there in every project and become what the engine has."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Library:
     """The macros of a project by name, and what is wrong with those that cannot be used."""
 
@@ -90,7 +91,7 @@ class Library:
 NO_MACROS = Library()
 
 
-@dataclass(frozen=True)
+@frozen
 class _Argument:
     """What a call gives: `begin` is where that is said, the name included, `start` to `end` the value."""
 
@@ -101,7 +102,7 @@ class _Argument:
     plain: bool
 
 
-@dataclass(frozen=True)
+@frozen
 class _Call:
     macro: Macro
     start: int
@@ -111,7 +112,7 @@ class _Call:
     node: exp.Anonymous
 
 
-@dataclass(frozen=True)
+@frozen
 class Edit:
     """A part of a body that something else takes the place of."""
 

@@ -13,11 +13,12 @@ Inside NOT, a comparison or a call a condition is a value again. See docs/decisi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from sqlglot import exp
 
+from millpond.core.records import frozen
 from millpond.sql.dialect import render
 from millpond.sql.functions import called
 
@@ -41,7 +42,7 @@ _JSON_OPERATORS = (exp.JSONExtract, exp.JSONExtractScalar)
 _LAZY = (exp.Lambda, exp.Comprehension)
 
 
-@dataclass(frozen=True)
+@frozen
 class Failure:
     """One way to fail. `condition` is never NULL.
 

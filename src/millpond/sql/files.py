@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 
 from millpond.core.names import TableName, literal, quote
+from millpond.core.records import frozen
 from millpond.sql.digits import exact_fields, unusual_numbers
 
 ODD = "_odd_json"
@@ -24,7 +25,7 @@ _WHOLE = frozenset(
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class CsvScan:
     """How the engine reads one delimited file. `skip` counts records before the header; `width` fields are expected.
 
@@ -48,7 +49,7 @@ class CsvScan:
         return quote(f"f{index}")
 
 
-@dataclass(frozen=True)
+@frozen
 class JsonScan:
     """How the engine reads one JSON file. `layout`: lines (one value a line), array, or values (one after another)."""
 
@@ -64,7 +65,7 @@ class JsonScan:
         return f"f[{index + 1}]"
 
 
-@dataclass(frozen=True)
+@frozen
 class ParquetScan:
     """How the engine reads one Parquet file."""
 
@@ -79,7 +80,7 @@ class ParquetScan:
 Scan = CsvScan | JsonScan | ParquetScan
 
 
-@dataclass(frozen=True)
+@frozen
 class Filling:
     """How one column of the table is filled from a file: the file's expression and its type, or nothing.
 
@@ -98,7 +99,7 @@ class Filling:
         return self.whole or self.expression is None or self.type in (self.expression_type, "VARCHAR")
 
 
-@dataclass(frozen=True)
+@frozen
 class Landing:
     """One file on its way into a table: its scan, how columns are filled, and the fields that no column takes."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 
 from sqlglot import exp
 
 from millpond.core.errors import ModelError
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.sql.dialect import render
 from millpond.sql.functions import is_aggregate
 from millpond.sql.joins import JoinKey, equalities, not_narrowing
@@ -18,7 +18,7 @@ from millpond.sql.references import table_name
 from millpond.sql.trace import Trace, determined
 
 
-@dataclass(frozen=True)
+@frozen
 class GroupKey:
     """The key over the input's columns.
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from sqlglot import exp
 
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.sql.levels import Joined, Level
 from millpond.sql.trace import merged
 
 
-@dataclass(frozen=True)
+@frozen
 class JoinKey:
     """Rows of `table` are joined to rows of the input only where all `pairs` hold.
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sqlglot import exp
 
+from millpond.core.records import frozen
 from millpond.sql.references import is_plain_name
 
 
-@dataclass(frozen=True)
+@frozen
 class Level:
     """One SELECT of the chain, as a node of the query's own tree.
 
@@ -30,7 +31,7 @@ class Level:
         return not self.select.args.get("joins")
 
 
-@dataclass(frozen=True)
+@frozen
 class Joined:
     """A JOIN of a SELECT. `chain` is what it reads: its last level is the SELECT itself, seen from that source."""
 
@@ -38,7 +39,7 @@ class Joined:
     chain: tuple[Level, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class _Defined:
     cte: exp.CTE
     scope: Mapping[str, _Defined]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from sqlglot import exp
 
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.core.schema import Schema
 from millpond.sql.columns import hides_names, is_star, item_name, star_of
 from millpond.sql.dialect import render
@@ -18,7 +18,7 @@ Origins = frozenset[tuple[TableName, str]]
 _NONE: Origins = frozenset()
 
 
-@dataclass(frozen=True)
+@frozen
 class _Relation:
     """Something in a FROM clause: its columns with their origins.
 
@@ -46,7 +46,7 @@ class _Relation:
         return frozenset((table, "*") for table in tables)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Scope:
     """Names in sight: common table expressions, and the FROM items of this SELECT and of those around it."""
 

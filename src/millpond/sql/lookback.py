@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sqlglot import exp
 
 from millpond.core.errors import ModelError
 from millpond.core.names import TableName, literal, quote
+from millpond.core.records import frozen
 from millpond.sql.dialect import render
 from millpond.sql.difference import GROUPS
 from millpond.sql.functions import called
@@ -29,7 +29,7 @@ _BY_PLACE = frozenset(
 """Window functions that look at the rows around without regard to the frame."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Lookback:
     """`column` of the key is a time that `time` computes from one row of `input`, and rows reach back `seconds`."""
 
@@ -135,7 +135,7 @@ def _interval(node: exp.Expr) -> tuple[str, ...]:
     return (number.name, unit.name) if unit is not None else (number.name,)
 
 
-@dataclass(frozen=True)
+@frozen
 class Span:
     """What a step looks at, as conditions: of the input's rows, and of the table's and the query's rows."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from sqlglot import exp
@@ -12,6 +11,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from millpond.core.errors import Finding, Location, MillpondError, ModelError, ProjectError, in_order
 from millpond.core.names import closest, is_plain, quote
+from millpond.core.records import frozen
 from millpond.project.sql_file import SqlFile
 from millpond.sql.dialect import Verbatim
 from millpond.sql.expansion import BUILT_IN, Edit, Hole, Library, Macro, Parameter, expanded
@@ -27,7 +27,7 @@ SYNTAX = frozenset(
 """Functions that the engine has no entry for: it reads them itself."""
 
 
-@dataclass(frozen=True)
+@frozen
 class _Declared:
     """One CREATE MACRO, its body not read yet."""
 

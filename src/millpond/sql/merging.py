@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from millpond.core.names import TableName, quote
+from millpond.core.records import frozen
 from millpond.core.schema import Column, Schema
 from millpond.sql.difference import GROUPS
 from millpond.sql.states import GROUP, MEASURED, Measure, States
@@ -29,7 +29,7 @@ _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "
 _DECIMAL = re.compile(r"DECIMAL\(\d+,\s*(\d+)\)")
 
 
-@dataclass(frozen=True)
+@frozen
 class Merging:
     """States with the types that the engine gives their groups and arguments, and the side table that keeps them.
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
+from functools import cached_property
 from pathlib import Path
 
 import sqlglot
@@ -15,6 +16,7 @@ from sqlglot.errors import ParseError, SqlglotError, UnsupportedError
 
 from millpond.core.errors import Location, ModelError
 from millpond.core.names import closest
+from millpond.core.records import frozen
 from millpond.sql.dialect import Verbatim, render
 from millpond.sql.written import Written, locate
 
@@ -26,7 +28,7 @@ _BEGINNINGS = ("SELECT", "FROM", "WITH")
 _STATEMENTS = (exp.Select, exp.SetOperation, exp.Subquery)
 
 
-@dataclass(frozen=True)
+@frozen
 class Query:
     """One SELECT. `tree` belongs to this folder alone and is never changed; `sql` is the text that it was read from.
 
@@ -40,6 +42,10 @@ class Query:
 
     def text(self) -> str:
         """The query as DuckDB SQL."""
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
         return render(self.tree)
 
     def with_tree(self, tree: exp.Query) -> Query:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from sqlglot import exp
 
 from millpond.core.names import TableName, literal, quote
+from millpond.core.records import frozen
 from millpond.core.schema import Schema
 from millpond.sql.difference import GROUPS
 from millpond.sql.groups import GroupKey, proven
@@ -20,7 +20,7 @@ from millpond.sql.staging import STAGED, good
 _TIMES = ("year", "month", "day", "hour")
 
 
-@dataclass(frozen=True)
+@frozen
 class PartitionField:
     """A partition field whose values the engine can tell: a column, or a column's time cut to a unit."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from millpond.core.names import TableName, quote
+from millpond.core.records import frozen
 from millpond.core.schema import Column
 
 PORTIONS = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -17,7 +17,7 @@ _NESTED = re.compile(r"(STRUCT|MAP|UNION|BLOB|BIT|VARIANT|GEOMETRY|JSON)\b|.*\]\
 _FLOATING = ("FLOAT", "DOUBLE")
 
 
-@dataclass(frozen=True)
+@frozen
 class Described:
     """A column to be described, and its place among the columns of the statement."""
 

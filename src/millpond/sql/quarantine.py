@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from millpond.core.names import QUARANTINE, TableName, literal, quote
+from millpond.core.records import frozen
 from millpond.core.schema import ORIGIN_COLUMNS, Column, Schema
 from millpond.sql.values import value
 
@@ -37,7 +37,7 @@ QUARANTINED = "quarantined"
 """The temporary relation of the ids of every record that the session's step rejects, known before or not."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Rejects:
     """A relation of rejected records, by the SQL expressions that give each quarantine column.
 
@@ -214,7 +214,7 @@ def _pointer(name: str) -> str:
     return "/" + name.replace("~", "~0").replace("/", "~1")
 
 
-@dataclass(frozen=True)
+@frozen
 class Filters:
     """Which records are meant: all conditions must hold, an empty one always does.
 

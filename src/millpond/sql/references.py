@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from sqlglot import exp
 
 from millpond.core.errors import Location, ModelError
 from millpond.core.names import LAYERS, QUARANTINE, TableName, closest
+from millpond.core.records import frozen
 from millpond.sql.functions import called, is_volatile
 from millpond.sql.parse import Query
 
 _TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest"})
 
 
-@dataclass(frozen=True)
+@frozen
 class Reference:
     """A table that a query reads, and where it says so."""
 

@@ -8,10 +8,10 @@ remembered in a side table by its time, for a row that comes late may come to st
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from millpond.core.names import TableName, quote
+from millpond.core.records import frozen
 from millpond.core.schema import Column, Schema
 from millpond.sql.keys import names, same
 from millpond.sql.redo import REDO
@@ -31,7 +31,7 @@ HISTORY = "history"
 Redo = Literal["none", "some", "every"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Scd2:
     """What an scd2 step works on. The hashes of the staged rows are those of key and time.
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sqlglot import exp
 
 from millpond.core.errors import ModelError
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.sql.columns import hides_names, is_star
 from millpond.sql.functions import ROW_MAKERS, called, is_aggregate
 from millpond.sql.levels import Level, levels
@@ -15,7 +14,7 @@ from millpond.sql.parse import Query
 from millpond.sql.references import table_name
 
 
-@dataclass(frozen=True)
+@frozen
 class Shape:
     """Whether each row that comes out is one row that went in, and why not. `input` is the one table read."""
 

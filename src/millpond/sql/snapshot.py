@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from millpond.core.names import TableName, quote
+from millpond.core.records import frozen
 from millpond.sql.append import CONTESTED, DOUBLED
 from millpond.sql.difference import DIFFERENCE, Difference
 from millpond.sql.keys import names, same
@@ -17,7 +17,7 @@ STATE = "input_state"
 CLOSING = "closing"
 
 
-@dataclass(frozen=True)
+@frozen
 class Snapshot:
     """What a snapshot step works on: `at` is the moment from which what is new holds."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from millpond.core.names import literal, quote
+from millpond.core.records import frozen
 from millpond.project.check import CheckSeverity, Limit
 from millpond.sql.values import value
 
@@ -25,7 +26,7 @@ _WORD = 60
 """Rules for each 64-bit word of failures."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Rule:
     """One rule over the staged columns.
 
@@ -41,7 +42,7 @@ class Rule:
     max_failed: Limit | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Staging:
     """How a step's rows are made and judged.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from sqlglot import exp
 
 from millpond.core.errors import ModelError
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.sql.columns import hides_names, item_name
 from millpond.sql.dialect import render
 from millpond.sql.functions import called, is_aggregate, is_volatile
@@ -28,7 +28,7 @@ MEASURED = "_mp_a"
 """Columns of what the measures give, numbered."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Measure:
     """One aggregate over the values that an expression has in the rows of a group; NULL does not count."""
 
@@ -36,7 +36,7 @@ class Measure:
     argument: str
 
 
-@dataclass(frozen=True)
+@frozen
 class States:
     """A query as measures of groups.
 

@@ -12,9 +12,9 @@ nothing to contest and are left out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from millpond.core.names import TableName, literal, quote
+from millpond.core.records import frozen
 from millpond.sql.keys import by_content, names, same
 from millpond.sql.scd2 import CURRENT
 from millpond.sql.staging import STAGED, good
@@ -23,7 +23,7 @@ ARRIVING = "arriving"
 WEIGHED = "weighed"
 
 
-@dataclass(frozen=True)
+@frozen
 class Unique:
     """One check: its rule, and the columns that together name one row."""
 
@@ -36,7 +36,7 @@ class Unique:
         return " AND ".join(f"{quote(name)} IS NOT NULL" for name in self.columns)
 
 
-@dataclass(frozen=True)
+@frozen
 class Contest:
     """Rows on their way into a table, and those that they may share a value with.
 

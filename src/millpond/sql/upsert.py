@@ -10,10 +10,10 @@ no more, the key is *redone*: all of its rows are staged again, and what none of
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from millpond.core.names import TableName, literal, quote
+from millpond.core.records import frozen
 from millpond.sql.keys import after, by_content, equal, names, same
 from millpond.sql.redo import CAME, REDO
 from millpond.sql.staging import GONE, HASH, JUDGED, STAGED, good, staged_twice
@@ -28,7 +28,7 @@ FATES = "fates"
 Redo = Literal["none", "some", "every"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Upsert:
     """What an upsert step works on.
 

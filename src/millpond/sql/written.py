@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 
 from millpond.core.errors import Location
+from millpond.core.records import frozen
 from millpond.project.sql_file import SqlFile
 
 
-@dataclass(frozen=True)
+@frozen
 class Piece:
     """A part of a text: a file's own characters from `start`, or, where `at` is given, what was put in for that place.
 
@@ -37,7 +38,7 @@ class Piece:
         return replace(self, text=self.text[start:end], start=self.start + start)
 
 
-@dataclass(frozen=True)
+@frozen
 class Written:
     """A text in pieces."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from millpond.catalog import manifests, soundness
@@ -11,6 +10,7 @@ from millpond.catalog.manifests import EQUALITY_DELETES, DataFile, Manifest
 from millpond.catalog.metadata import TableMetadata
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.core.schema import Schema
 from millpond.tables.deletes import Deletes
 from millpond.tables.rewrites import Fold, Rewrite, rewrites
@@ -23,7 +23,7 @@ DeletedSlice = FileSlice
 """Rows that are gone; read from files that may belong to no version any more."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Changes:
     """The rows that a table gained and lost. The older version less `deleted` plus `inserted` is the newer one.
 

@@ -6,7 +6,6 @@ import math
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 
 from millpond.catalog import manifests
@@ -15,6 +14,7 @@ from millpond.catalog.layout import DEFAULT_TARGET, OWN_TARGET_SIZE, TARGET_SIZE
 from millpond.catalog.manifests import DATA, EQUALITY_DELETES, DataFile
 from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.rewriting import cluster_of
+from millpond.core.records import frozen
 from millpond.tables.deletes import Deletes
 from millpond.tables.slices import FileSlice
 
@@ -35,7 +35,7 @@ _ROW_GROUP = 122_880
 """Fewer unsorted rows than a row group of DuckDB are not worth sorting."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Group:
     """Files that become one file, or a few sorted ones: all of one partition and between the same two cursors.
 
@@ -58,7 +58,7 @@ class Group:
         return frozenset(entry.path for entry in self.files)
 
 
-@dataclass(frozen=True)
+@frozen
 class Live:
     """What a version of a table is made of. `hindrance` says why its files cannot be rewritten here, if so."""
 
@@ -104,7 +104,7 @@ def target_size(metadata: TableMetadata) -> int:
     return DEFAULT_TARGET
 
 
-@dataclass(frozen=True)
+@frozen
 class Box:
     """Files of one partition between the same two cursors, as a choice among them sees them.
 

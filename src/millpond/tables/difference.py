@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from millpond.catalog.metadata import TableMetadata
 from millpond.core.names import literal, quote
+from millpond.core.records import frozen
 from millpond.core.schema import Column, Schema
 from millpond.tables.changes import between, whole
 from millpond.tables.reading import rows_sql
@@ -20,7 +20,7 @@ _CANCELLED = "_mp_cancelled"
 _DIFFERENCE = "_mp_difference"
 
 
-@dataclass(frozen=True)
+@frozen
 class Difference:
     """Statements that find the difference, to be run in order in one session, and the queries that then give it.
 
@@ -69,7 +69,7 @@ def changes_sql(before: TableMetadata | None, after: TableMetadata | None, rewri
     return f"SELECT 'inserted' AS {CHANGE}, * {gained} UNION ALL SELECT 'deleted' AS {CHANGE}, * {lost}"
 
 
-@dataclass(frozen=True)
+@frozen
 class _Sides:
     """The columns, queries of the rows that came and that went; where there are `both`, a row may be in both."""
 

@@ -19,10 +19,11 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from heapq import merge
 from pathlib import Path
 from typing import Any
+
+from millpond.core.records import frozen
 
 PAGE = 512
 """Hashes in a page: 4 KiB."""
@@ -40,7 +41,7 @@ class _DamagedError(ValueError):
     """A file of the folder is not what was written: nothing in the folder can be relied on."""
 
 
-@dataclass(frozen=True)
+@frozen
 class _Run:
     """An open run: its hashes, the first of each page, and the checksums of the pages."""
 

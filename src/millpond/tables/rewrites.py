@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.upkeep import maintained
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 from millpond.tables.slices import FileSlice
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Snapshot = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@frozen
 class Rewrite:
     """Two snapshots with the same rows, one made of the other. Iceberg spec v2, operation `replace`."""
 

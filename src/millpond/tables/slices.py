@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from millpond.catalog.metadata import TableMetadata
 from millpond.core.errors import CatalogError
+from millpond.core.records import frozen
 from millpond.core.schema import Column, Schema
 
 
-@dataclass(frozen=True)
+@frozen
 class FileSlice:
     """Rows of one data file: those at the positions that `only` names (None: all), less those that `deletes` names.
 
@@ -25,7 +26,7 @@ class FileSlice:
     only: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Layout:
     """The columns that files are read under: their names and types, and their lasting ids.
 
@@ -113,7 +114,7 @@ def _nested(kind: Any, path: str) -> Iterable[tuple[int, str]]:
         yield from _nested(kind["value"], f"{path}.value")
 
 
-@dataclass(frozen=True)
+@frozen
 class Reading:
     """Slices of a table's files, and the columns to read them under."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from millpond.catalog import manifests
 from millpond.catalog.metadata import TableMetadata
+from millpond.core.records import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Statistics:
     """Rows, and the NULLs of each column for which every file tells them."""
 

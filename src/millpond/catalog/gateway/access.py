@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeVar
 
 from millpond.catalog import namespaces, records
@@ -15,6 +15,7 @@ from millpond.catalog.staging import Stage
 from millpond.catalog.tokens import PREFIX
 from millpond.core.errors import CatalogError, ConflictError
 from millpond.core.names import LAYERS, QUARANTINE, STATE, TableName
+from millpond.core.records import frozen
 from millpond.core.retry import Backoff, retry
 
 T = TypeVar("T")
@@ -33,7 +34,7 @@ class _OvertakenError(Exception):
         self.conflict = conflict
 
 
-@dataclass(frozen=True)
+@frozen
 class Seat:
     """What one request may see and do.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import urllib.parse
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -26,6 +26,7 @@ from millpond.catalog.gateway.requests import Call
 from millpond.catalog.keeper import Keeper
 from millpond.catalog.retention import DEFAULT, Retention
 from millpond.core.errors import MillpondError
+from millpond.core.records import frozen
 
 LOG = logging.getLogger("millpond.gateway")
 
@@ -39,7 +40,7 @@ def _done_before(_seat: Seat, _call: Call, _number: int) -> Response:
     return done()
 
 
-@dataclass(frozen=True)
+@frozen
 class Endpoint:
     """One thing that clients can ask for. `again` answers a repeat of a change whose commit is in."""
 

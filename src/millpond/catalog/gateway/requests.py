@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from millpond.catalog import shapes
 from millpond.catalog.staging import TableChange
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
+from millpond.core.records import frozen
 
 Json = Mapping[str, Any]
 
@@ -32,7 +33,7 @@ def malformed(reason: str) -> CatalogError:
     )
 
 
-@dataclass(frozen=True)
+@frozen
 class Call:
     """One request: the names in its path, the words of its query, its headers, its body as sent."""
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from millpond.core.errors import EngineError, IngestError
 from millpond.core.names import TableName, literal
+from millpond.core.records import frozen
 from millpond.core.schema import Column
 from millpond.engines.engine import Session
 from millpond.ingest.files.discovery import FoundFile
@@ -47,7 +48,7 @@ _NUMBERED = "landing_numbered"
 _SHIFTS = "landing_shifts"
 
 
-@dataclass(frozen=True)
+@frozen
 class Target:
     """Where the records go: the table's own columns, the load's identity, its moment (UTC, naive), scratch space.
 
@@ -87,7 +88,7 @@ class Target:
         put_rejects(self.session, rejects, known=self.known)
 
 
-@dataclass(frozen=True)
+@frozen
 class Taken:
     """What came of one file: records landed and quarantined; or why it was refused; or that it must wait."""
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from millpond.catalog.commits import SeenFile
 from millpond.core.clock import Clock
 from millpond.core.errors import Finding, IngestError
+from millpond.core.records import frozen
 from millpond.ingest.files.examine import Examined, examine
 from millpond.ingest.files.identity import parser_hash
 from millpond.ingest.files.looks import Look, unreadable
@@ -19,7 +20,7 @@ from millpond.ingest.files.writing import being_written
 from millpond.project.model import Source
 
 
-@dataclass(frozen=True)
+@frozen
 class FoundFile:
     """A file as it was found. `path` is its name in `_origin`: relative to the project where it lies inside.
 
@@ -67,7 +68,7 @@ class FoundFile:
         return (now.st_size, now.st_mtime_ns) == (self.size, self.modified_ns)
 
 
-@dataclass(frozen=True)
+@frozen
 class Unsettled:
     """A file that is left for later; unless it changes, it will be taken as it is at `ready_ns` (ns since 1970)."""
 
@@ -76,7 +77,7 @@ class Unsettled:
     ready_ns: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Discovery:
     """What one look at a source's paths found, each group in the order of the paths.
 

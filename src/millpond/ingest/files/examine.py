@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from millpond.core.records import frozen
 from millpond.ingest.files.compression import Contents, told_by
 from millpond.ingest.files.problems import Problem
 from millpond.ingest.files.sniff import (
@@ -31,7 +32,7 @@ _BOMS = (
 _NOT_IN_CP1252 = b"\x81\x8d\x8f\x90\x9d"
 
 
-@dataclass(frozen=True)
+@frozen
 class Examined:
     """What one look at a file told.
 

@@ -7,17 +7,17 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from millpond.core.errors import Finding
+from millpond.core.records import frozen
 from millpond.ingest.files.objects import is_url, split_options, stored
 from millpond.project.model import Project, Source
 
 _UNFINISHED = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".filepart", ".swp", "~")
 
 
-@dataclass(frozen=True)
+@frozen
 class Look:
     """One file as its place tells of it, before it is read.
 

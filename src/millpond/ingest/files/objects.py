@@ -6,13 +6,13 @@ import glob
 import os
 import re
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from millpond.core.errors import IngestError, Location
 from millpond.core.plugins import load
+from millpond.core.records import frozen
 
 if TYPE_CHECKING:
     import pyarrow.fs as fs
@@ -22,7 +22,7 @@ _OPTIONS = re.compile(r"\?\w+=[^?/]*$")
 _MAGIC = re.compile(r"(?P<deep>\*\*/)|(?P<many>\*+)|(?P<one>\?)|\[(?P<not>!?)(?P<set>\]?[^\]]*)\]")
 
 
-@dataclass(frozen=True)
+@frozen
 class Stored:
     """An object: its URL without options, its size, and when it was written (ns since 1970)."""
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from millpond.core.errors import EngineError
+from millpond.core.records import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Problem:
     """Why a file is quarantined: a stable rule and a sentence that goes on from the file's name.
 

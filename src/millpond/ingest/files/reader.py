@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from millpond.core.clock import Clock
 from millpond.core.errors import Finding
+from millpond.core.records import frozen
 from millpond.core.schema import Schema
 from millpond.engines.engine import Engine
 from millpond.ingest.files.discovery import Discovery, Looks, discover
@@ -33,7 +33,7 @@ _PREVIEWED = 3
 """How many files are looked at to tell the columns."""
 
 
-@dataclass(frozen=True)
+@frozen
 class FileNews:
     """Files that a look found."""
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from millpond.core.records import frozen
 from millpond.ingest.files.compression import Contents
 
 _LONGEST = 2_097_152
 """Bytes in one record, as the engine's own limit (`max_line_size`)."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Written:
     """How records are told apart: `quote` and `escape` are empty where there are none; `width` fields are expected."""
 
@@ -28,7 +28,7 @@ class Written:
     width: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Split:
     """What a split gave: the number of good records, and those of the others (from 1, counted over all of them)."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from millpond.catalog.types import portable_problem, storable
 from millpond.core.errors import CatalogError, IngestError
 from millpond.core.names import closest
+from millpond.core.records import frozen
 from millpond.core.schema import ORIGIN_COLUMNS, ORIGIN_SCHEMA, Column, Schema
 from millpond.ingest.files.discovery import FoundFile
 from millpond.ingest.files.problems import Problem
@@ -19,7 +20,7 @@ MOST_COLUMNS = 1000
 """Fields beyond this many columns are kept in `_rescued`: such files use field names as data."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Readable:
     """A file whose fields are known: field i of `names` and `types` is field i of the scan."""
 

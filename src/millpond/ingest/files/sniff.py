@@ -9,9 +9,10 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from millpond.core.records import frozen
 from millpond.core.schema import ORIGIN_COLUMNS
 from millpond.ingest.files.problems import Problem
 from millpond.project.source import CsvOptions
@@ -54,7 +55,7 @@ _MOMENT = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d{2}.*)?|\d{
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 
-@dataclass(frozen=True)
+@frozen
 class Dialect:
     """How a delimited file is written.
 

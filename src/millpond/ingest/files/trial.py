@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from millpond.core.records import frozen
 from millpond.ingest.files.problems import Problem
 from millpond.ingest.files.repair import Written, keep_lines, split_records
 from millpond.ingest.files.schema import Readable
@@ -17,7 +18,7 @@ _UNCLEAR = frozenset({"LINE SIZE OVER MAXIMUM", "INVALID ENCODING", "INVALID UNI
 _QUOTES = "UNQUOTED VALUE"
 
 
-@dataclass(frozen=True)
+@frozen
 class RefusedLine:
     """A record that the engine refused: its line as the engine counts, the error's kind, the length of what it kept."""
 

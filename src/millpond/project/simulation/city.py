@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TypeVar
 
+from millpond.core.records import frozen
+
 T = TypeVar("T")
 Point = tuple[float, float]
 Row = dict[str, object]
@@ -34,7 +36,7 @@ _CORNERS: tuple[tuple[Point, ...], ...] = (
 """Rows of corners from south to north, each from west to east: two rows of five zones lie between them."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Zone:
     """A part of the city with its corners, against the clock."""
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from millpond.core.errors import ProjectError
+from millpond.core.records import frozen
 from millpond.project.simulation import dirt
 from millpond.project.simulation.answers import tables
 from millpond.project.simulation.city import FIRST_DAY, ZONES, Dice, Row, readings, rides
@@ -25,7 +26,7 @@ RIDES_A_DAY = 300
 _AREAS = (1.4, 0.9, 3.2, 2.8, 4.1, 0.7, 1.9, 1.1, 2.2, 6.5)
 
 
-@dataclass(frozen=True)
+@frozen
 class Simulation:
     """What is asked for: the seed, how many days, and the share of rows that get a fault."""
 

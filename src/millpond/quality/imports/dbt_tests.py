@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from millpond.core.errors import Location, QualityError
 from millpond.core.names import TableName, quote
+from millpond.core.records import frozen
 from millpond.project.findings import Findings
 from millpond.project.text_file import read
 from millpond.project.yaml_file import Document, Entry, compose
@@ -32,7 +32,7 @@ _MORE_THAN = re.compile(r"\s*(>=?)\s*(\d+)\s*\Z")
 _AGES = {"day": ("d", 1), "hour": ("h", 1), "minute": ("m", 1), "week": ("d", 7)}
 
 
-@dataclass(frozen=True)
+@frozen
 class _Test:
     """One test as it is written: of a model, perhaps of one of its columns."""
 

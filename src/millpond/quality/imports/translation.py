@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from millpond.core.errors import Finding, Location
+from millpond.core.records import frozen
 from millpond.project.check_text import read_back
 
 Entry = Mapping[str, Any]
@@ -15,7 +15,7 @@ Entry = Mapping[str, Any]
 _NOT_RE2 = re.compile(r"\(\?(?:[=!>(|]|<[=!])|\\[1-9]|\(\?P=|[*+?}]\+")
 
 
-@dataclass(frozen=True)
+@frozen
 class Translated:
     """A check for a model (None: the file does not say which), what it was made from, and where that stands.
 
@@ -30,7 +30,7 @@ class Translated:
     rules: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Left:
     """Something that was not translated, and why."""
 
