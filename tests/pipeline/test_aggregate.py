@@ -38,6 +38,10 @@ QUERIES = {
         "count_if(pieces > 2)::BIGINT AS larger, min(day) AS first, max(note) AS last FROM silver.orders GROUP BY city"
     ),
     "people": "SELECT city, count(DISTINCT note) AS notes, count(*) AS n FROM silver.orders GROUP BY city",
+    "sketches": (
+        "SELECT city, approx_count_distinct(note) AS notes, approx_count_distinct(amount) FILTER (WHERE pieces > 2) "
+        "AS amounts, count(*) AS n FROM silver.orders GROUP BY city"
+    ),
     "floats": "SELECT city, sum(pieces::DOUBLE) AS pieces FROM silver.orders GROUP BY city",
     "running": (
         "SELECT city, count(*) AS n, sum(count(*)) OVER (ORDER BY city)::BIGINT AS running "

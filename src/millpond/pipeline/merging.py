@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from millpond.catalog.staging import Stage
 from millpond.catalog.types import storable
 from millpond.core.errors import CatalogError
@@ -45,7 +47,9 @@ def merging_of(session: Session, model: CompiledModel) -> Merging | None:
     types = tuple(column.type for column in session.describe(input_rows(states)))
     groups, arguments = types[: len(states.groups)], types[len(states.groups) :]
     stored = tuple(storable(kind) for kind in types)
-    merging = Merging(states, side_table(model.table), groups, arguments, stored)
+    (version,) = session.rows("SELECT version()")[0]
+    engine = re.sub(r"\W", "_", str(version))
+    merging = Merging(states, side_table(model.table), groups, arguments, stored, engine)
     return merging if merging.exact else None
 
 
@@ -71,7 +75,7 @@ def merge_states(session: Session, model: CompiledModel, merging: Merging, news:
     came = (inserted_sql(news.changes, columns),) if news.inserted else ()
     went = (deleted_sql(news.changes, columns),) if news.deleted else ()
     session.execute(create_changed(merging, came, went))
-    if merging.distinct:
+    if merging.singly:
         session.execute(create_values(merging))
     for statement in create_merged(merging):
         session.execute(statement)

@@ -9,6 +9,7 @@ from millpond.core.names import TableName, quote
 from millpond.core.records import frozen
 from millpond.core.schema import Column, Schema
 from millpond.sql.difference import GROUPS
+from millpond.sql.sketch import estimates, place
 from millpond.sql.states import GROUP, MEASURED, Measure, States
 
 STATES = "states"
@@ -21,8 +22,10 @@ _PART = "_mp_part"
 _VALUE = "_mp_value"
 _ROWS = "_mp_n"
 _COUNT = "_mp_c"
+_ESTIMATE = "_mp_e"
 _SUM = "_mp_s"
 _MOST = "_mp_m"
+_COUNTS = {"distinct": "count(DISTINCT {})", "approx": "approx_count_distinct({})"}
 _TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP WITH TIME ZONE")
 _TEXT = ("VARCHAR", "BOOLEAN", "UUID", *_TIMES)
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
@@ -33,7 +36,8 @@ _DECIMAL = re.compile(r"DECIMAL\(\d+,\s*(\d+)\)")
 class Merging:
     """States with the types that the engine gives their groups and arguments, and the side table that keeps them.
 
-    `stored` are the types of the same as tables hold them.
+    `stored` are the types of the same as tables hold them. `engine` is the version of the engine: the hashes of another
+    may differ, and estimates are made of hashes.
     """
 
     states: States
@@ -41,6 +45,7 @@ class Merging:
     groups: tuple[str, ...]
     arguments: tuple[str, ...]
     stored: tuple[str, ...]
+    engine: str = ""
 
     @property
     def exact(self) -> bool:
@@ -56,21 +61,30 @@ class Merging:
         """The columns of the side table."""
         names = [f"{GROUP}{n}" for n in range(len(self.groups))]
         columns = [Column(name, kind) for name, kind in zip(names, self.stored, strict=False)]
-        if self.distinct:
+        if self.singly:
             columns = [Column(_PART, "INTEGER"), *columns, Column(_VALUE, "VARCHAR")]
         return Schema((*columns, Column(_ROWS, "BIGINT"), *self._kept()))
 
     @property
-    def distinct(self) -> tuple[int, ...]:
-        """The measures whose values are kept one by one."""
-        return tuple(n for n, measure in enumerate(self.states.measures) if measure.kind == "distinct")
+    def singly(self) -> tuple[int, ...]:
+        """The measures whose values, or their places in a sketch, are kept one by one."""
+        return tuple(n for n, measure in enumerate(self.states.measures) if measure.kind in ("distinct", "approx"))
+
+    def counted(self, n: int) -> str:
+        """The column of what a measure counts."""
+        return f"{_COUNT}{n}" if self.states.measures[n].kind != "approx" else f"{_ESTIMATE}{n}_{self.engine}"
+
+    def single(self, n: int) -> str:
+        """What is kept of a value, as text in an expression."""
+        kept = f"{MEASURED}{n}"
+        return f"({place(kept)})::VARCHAR" if self.states.measures[n].kind == "approx" else f"{kept}::VARCHAR"
 
     def _kept(self) -> Iterator[Column]:
         for n, measure in enumerate(self.states.measures):
             if measure.kind in ("min", "max"):
                 yield Column(f"{_MOST}{n}", self.stored[len(self.groups) + n])
             else:
-                yield Column(f"{_COUNT}{n}", "BIGINT")
+                yield Column(self.counted(n), "BIGINT")
             if measure.kind in ("sum", "avg"):
                 yield Column(f"{_SUM}{n}", f"DECIMAL(38,{_scale(self.arguments[n])})")
 
@@ -106,10 +120,10 @@ def create_changed(merging: Merging, came: Sequence[str], went: Sequence[str]) -
 def create_values(merging: Merging) -> str:
     """Temp table of the values, of those that are kept one by one, with how often each was there and is there now."""
     union = " UNION ALL ".join(
-        f"SELECT {n + 1} AS {_PART}, {_groups(merging)}, {MEASURED}{n}::VARCHAR AS {_VALUE}, "
+        f"SELECT {n + 1} AS {_PART}, {_groups(merging)}, {merging.single(n)} AS {_VALUE}, "
         f"(count(*) FILTER (WHERE _mp_came) - count(*) FILTER (WHERE NOT _mp_came))::BIGINT AS _mp_more "
         f"FROM {_CHANGED} WHERE {MEASURED}{n} IS NOT NULL GROUP BY ALL"
-        for n in merging.distinct
+        for n in merging.singly
     )
     on = f"o.{_PART} = d.{_PART} AND o.{_VALUE} = d.{_VALUE} AND {_same(merging, 'o', 'd')}"
     return (
@@ -181,27 +195,27 @@ def keep_all(merging: Merging) -> tuple[str, ...]:
     """Put the states of all groups into the empty side table."""
     return (
         f"INSERT INTO {_side(merging)} ({_columns(merging)}) {_as_states(merging, 'TRUE')}",
-        *(_keep_values(merging, n) for n in merging.distinct),
+        *(_keep_values(merging, n) for n in merging.singly),
     )
 
 
 def _keep_values(merging: Merging, n: int) -> str:
     return (
         f"INSERT INTO {_side(merging)} ({_PART}, {_groups(merging)}, {_VALUE}, {_ROWS}) "
-        f"SELECT {n + 1}, {_groups(merging)}, {MEASURED}{n}::VARCHAR AS {_VALUE}, count(*) "
+        f"SELECT {n + 1}, {_groups(merging)}, {merging.single(n)} AS {_VALUE}, count(*) "
         f"FROM ({input_rows(merging.states)}) AS r WHERE {MEASURED}{n} IS NOT NULL GROUP BY ALL"
     )
 
 
 def keep_merged(merging: Merging) -> tuple[str, ...]:
     """Put the changed states into the side table, in the place of what was there."""
-    group = f"t.{_PART} = 0 AND " if merging.distinct else ""
+    group = f"t.{_PART} = 0 AND " if merging.singly else ""
     known = f"SELECT {_groups(merging)} FROM {STATES} WHERE _mp_known"
     states = (
         _delete(merging, known, f"{group}{_same(merging, 't', 'd')}"),
         f"INSERT INTO {_side(merging)} ({_columns(merging)}) {_as_states(merging, f'{_ROWS} > 0')}",
     )
-    if not merging.distinct:
+    if not merging.singly:
         return states
     names = f"{_PART}, {_groups(merging)}, {_VALUE}, {_ROWS}"
     on = f"t.{_PART} = d.{_PART} AND t.{_VALUE} = d.{_VALUE} AND {_same(merging, 't', 'd')}"
@@ -218,7 +232,7 @@ def _delete(merging: Merging, rows: str, on: str) -> str:
 
 def _as_states(merging: Merging, where: str) -> str:
     columns = _columns(merging)
-    rows = f"SELECT *, 0 AS {_PART} FROM {STATES}" if merging.distinct else f"FROM {STATES}"
+    rows = f"SELECT *, 0 AS {_PART} FROM {STATES}" if merging.singly else f"FROM {STATES}"
     return f"SELECT {columns} FROM ({rows}) AS s WHERE {where}"
 
 
@@ -233,7 +247,7 @@ def _measured(merging: Merging, rows: str) -> str:
         if measure.kind in ("min", "max"):
             parts.append(f"{measure.kind}({argument}) AS {_MOST}{n}")
         else:
-            parts.append(f"count({'DISTINCT ' if measure.kind == 'distinct' else ''}{argument}) AS {_COUNT}{n}")
+            parts.append(f"{_COUNTS.get(measure.kind, 'count({})').format(argument)} AS {merging.counted(n)}")
         if measure.kind in ("sum", "avg"):
             parts.append(f"coalesce(sum({argument}), 0)::{_sum_type(merging, n)} AS {_SUM}{n}")
     return f"SELECT {', '.join(parts)} FROM ({rows}) AS r GROUP BY {_groups(merging)}"
@@ -267,6 +281,8 @@ def _sums(merging: Merging) -> str:
         if measure.kind in ("min", "max"):
             chosen = "least" if measure.kind == "min" else "greatest"
             parts.append(f"{chosen}(o.{_MOST}{n}, d._mp_came{n}) AS {_MOST}{n}")
+        elif measure.kind == "approx":
+            parts.append(f"coalesce(v{n}._mp_now, 0) AS {merging.counted(n)}")
         elif measure.kind == "distinct":
             parts.append(f"coalesce(o.{_COUNT}{n}, 0) + coalesce(v{n}._mp_more, 0)::BIGINT AS {_COUNT}{n}")
         else:
@@ -290,21 +306,36 @@ def _worn(merging: Merging) -> str:
 
 def _distinct_joins(merging: Merging) -> str:
     joins = ""
-    for n in merging.distinct:
-        counted = (
-            f"SELECT {_groups(merging)}, sum(({_ROWS} > 0)::INTEGER - (_mp_before > 0)::INTEGER) AS _mp_more "
-            f"FROM {_VALUES} WHERE {_PART} = {n + 1} GROUP BY {_groups(merging)}"
-        )
+    for n in merging.singly:
+        if merging.states.measures[n].kind == "approx":
+            counted = estimates(_groups(merging), _VALUE, _present_values(merging, n), "_mp_now")
+        else:
+            counted = (
+                f"SELECT {_groups(merging)}, sum(({_ROWS} > 0)::INTEGER - (_mp_before > 0)::INTEGER) AS _mp_more "
+                f"FROM {_VALUES} WHERE {_PART} = {n + 1} GROUP BY {_groups(merging)}"
+            )
         joins += f" LEFT JOIN ({counted}) AS v{n} ON {_same(merging, f'v{n}', 'd')}"
     return joins
+
+
+def _present_values(merging: Merging, n: int) -> str:
+    """The values that the groups of changed rows have now."""
+    changed = f"SELECT * FROM {_VALUES} WHERE {_PART} = {n + 1}"
+    groups, same = _groups(merging), _same(merging, "o", "c")
+    return (
+        f"SELECT {groups}, {_VALUE} FROM (SELECT * FROM {_side(merging)} WHERE {_PART} = {n + 1}) AS o "
+        f"SEMI JOIN {_DELTA} AS d ON {_same(merging, 'o', 'd')} "
+        f"ANTI JOIN ({changed}) AS c ON o.{_VALUE} = c.{_VALUE} AND {same} "
+        f"UNION ALL SELECT {groups}, {_VALUE} FROM ({changed}) AS changed WHERE {_ROWS} > 0"
+    )
 
 
 def _finish(merging: Merging, n: int) -> str:
     kind, argument = merging.states.measures[n].kind, merging.arguments[n]
     if kind in ("min", "max"):
         return f"{_MOST}{n}::{argument}"
-    if kind in ("count", "distinct"):
-        return f"{_COUNT}{n}"
+    if kind in ("count", "distinct", "approx"):
+        return merging.counted(n)
     scale = _scale(argument)
     if kind == "sum":
         total = "HUGEINT" if argument in _WHOLE else _sum_type(merging, n)
@@ -330,7 +361,7 @@ def _side(merging: Merging) -> str:
 
 
 def _group_side(merging: Merging) -> str:
-    return f"(SELECT * FROM {_side(merging)} WHERE {_PART} = 0)" if merging.distinct else _side(merging)
+    return f"(SELECT * FROM {_side(merging)} WHERE {_PART} = 0)" if merging.singly else _side(merging)
 
 
 def _sum_type(merging: Merging, n: int) -> str:
@@ -349,7 +380,7 @@ def _plain(kind: str) -> bool:
 def _exact(measure: Measure, argument: str) -> bool:
     if measure.kind == "count":
         return True
-    if measure.kind in ("min", "max"):
+    if measure.kind in ("min", "max", "approx"):
         return _plain(argument)
     number = argument in _WHOLE or _DECIMAL.fullmatch(argument) is not None
     return number or (measure.kind == "distinct" and argument in _TEXT)

@@ -20,7 +20,7 @@ from millpond.sql.references import table_name
 from millpond.sql.shape import many_rows
 from millpond.sql.trace import Trace, folded
 
-MeasureKind = Literal["count", "distinct", "sum", "avg", "min", "max"]
+MeasureKind = Literal["count", "distinct", "approx", "sum", "avg", "min", "max"]
 
 GROUP = "_mp_g"
 """Columns of the groups' values, numbered in the order of the key."""
@@ -80,6 +80,7 @@ _MEASURES: dict[str, MeasureKind] = {
     "mean": "avg",
     "min": "min",
     "max": "max",
+    "approx_count_distinct": "approx",
 }
 _TRUTHS = frozenset({"bool_or", "bool_and", "count_if", "countif"})
 
@@ -177,7 +178,7 @@ class _Proof:
         if (
             len(arguments) != 1
             or isinstance(arguments[0], exp.Order)
-            or (distinct and name in ("sum", "avg", "mean"))
+            or (distinct and name in ("sum", "avg", "mean", "approx_count_distinct"))
             or name is None
         ):
             raise _UnprovenError
