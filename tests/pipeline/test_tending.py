@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from millpond.catalog import manifests
 from millpond.catalog.gateway.server import Gateway
+from millpond.catalog.rewriting import dead
 from millpond.core.names import TableName
 from millpond.lakehouse import open_lakehouse
 from millpond.pipeline.tending import Tender
@@ -46,14 +47,18 @@ class Scene:
         metadata = self.lake.catalog.metadata(self.lake.catalog.table(T))
         return sum(len(manifests.files(one)) for one in manifests.of_snapshot(metadata.current_snapshot))
 
-    def wait(self, most: int) -> None:
-        """Until the table has at most so many files."""
-        pause = threading.Event()
+    def dead(self) -> int:
+        """How many entries of files that went the table's readers go through now."""
+        return dead(self.lake.catalog.metadata(self.lake.catalog.table(T)))
+
+    def wait(self, most: int, measured: Callable[[], int] | None = None) -> None:
+        """Until the table has at most so many files, or of what is measured."""
+        pause, there = threading.Event(), measured or self.files
         for _ in range(600):
-            if self.files() <= most:
+            if there() <= most:
                 return
             pause.wait(0.05)
-        raise AssertionError(f"the table still has {self.files()} files")
+        raise AssertionError(f"the table still has {there()}")
 
     def close(self) -> None:
         """Stop everything."""
@@ -96,6 +101,7 @@ def test_a_table_whose_writers_pause_is_put_in_order(scene: Scene) -> None:
     scene.clock.now = 3.0
     scene.tender.committed("prod", ())
     scene.wait(most=1)
+    scene.wait(most=0, measured=scene.dead)
     assert rows(stock_duckdb(scene.endpoint), f"SELECT sum(a) FROM {NAME}") == [(15,)]
 
 
