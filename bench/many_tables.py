@@ -8,7 +8,7 @@ commit of each table on the rows of the pointer store are copied, inside the sto
 commit wrote there, each with its own number, time, step key and metadata file. That is what the store holds of a lake
 under upkeep, whose earlier metadata files are given up: only the newest one is there.
 
-`ls`, `history`, `history TABLE` and `plan` are measured too; no goal is set for them.
+`ls`, `history`, `history TABLE`, `plan` and `maintain --dry-run` are measured too; no goal is set for them.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ WORDS = {
     "history": ("history",),
     "history TABLE": ("history", "silver.t0001"),
     "plan": ("plan",),
+    "maintain --dry-run": ("maintain", "--dry-run"),
 }
 COPIED = {
     "commits": ("number", {"at": ":start + (:number - :head) * :pace", "step_key": "step_key || '/' || round"}),

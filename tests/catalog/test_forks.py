@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Collection
 from pathlib import Path
 
 import duckdb
@@ -14,7 +13,7 @@ from pyiceberg.exceptions import BadRequestError
 
 from millpond.catalog.catalog import Catalog, in_environment
 from millpond.catalog.forks import Forks
-from millpond.catalog.reachability import Moment, check_removal, needed_snapshots, reachable_files
+from millpond.catalog.reachability import History, check_removal, needed_snapshots, reachable_files
 from millpond.catalog.restoring import restore
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
@@ -26,7 +25,7 @@ FORK = TableName("silver", "positions_fork")
 NUMBERS = [(1, "a"), (2, "b"), (3, "c")]
 
 
-def nothing(moments: Sequence[Moment], now: datetime) -> Collection[int]:
+def nothing(history: History) -> Collection[int]:
     """A rule that keeps no history."""
     return ()
 

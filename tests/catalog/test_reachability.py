@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 from millpond.catalog.catalog import Catalog
 from millpond.catalog.commits import Cursor
 from millpond.catalog.reachability import (
-    Moment,
+    History,
     check_removal,
     needed_snapshots,
     needed_versions,
@@ -23,11 +23,12 @@ from millpond.core.errors import CatalogError
 
 from .clients import NAME, OTHER, files_under, rows, step
 from .conftest import Duck
+from .listed import Listed
 
 START = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 
 
-def nothing(moments: Sequence[Moment], now: datetime) -> Collection[int]:
+def nothing(history: History) -> Collection[int]:
     """A rule that keeps no history."""
     return ()
 
@@ -51,9 +52,9 @@ def ids(catalog: Catalog) -> list[int]:
 def test_recent_history_is_the_last_day_and_the_state_at_its_beginning() -> None:
     """A commit of 25 hours ago was the state until the next one, so it is kept; the ones before it are not."""
     moments = [(number, START - timedelta(hours=hours)) for number, hours in ((1, 50), (2, 25), (3, 5), (4, 0))]
-    assert recent(moments, START) == {2, 3, 4}
-    assert recent(moments, START + timedelta(days=9)) == {4}
-    assert recent([], START) == frozenset()
+    assert recent(Listed(moments, START)) == {2, 3, 4}
+    assert recent(Listed(moments, START + timedelta(days=9))) == {4}
+    assert recent(Listed([], START)) == frozenset()
 
 
 def test_without_history_only_the_pointer_is_needed(lake: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:

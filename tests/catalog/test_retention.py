@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from millpond.catalog.retention import Retention
 
+from .listed import Listed
+
 NOW = datetime(2026, 3, 31, 12, 30, tzinfo=UTC)
 RULE = Retention()
 
@@ -20,19 +22,19 @@ def moments(*ago: timedelta) -> list[tuple[int, datetime]]:
 
 def test_nothing_is_kept_of_nothing() -> None:
     """An empty lake."""
-    assert RULE.keep([], NOW) == frozenset()
+    assert RULE.keep(Listed([], NOW)) == frozenset()
 
 
 def test_the_state_with_which_the_last_day_began_is_kept() -> None:
     """And all after it; what came before only at full hours and days."""
     commits = moments(timedelta(hours=30), timedelta(hours=29, minutes=50), timedelta(hours=3), timedelta(minutes=1))
-    assert RULE.keep(commits, NOW) == {2, 3, 4}
+    assert RULE.keep(Listed(commits, NOW)) == {2, 3, 4}
 
 
 def test_one_state_stays_for_each_hour_and_then_each_day() -> None:
     """Two commits an hour for forty days."""
     commits = moments(*(timedelta(minutes=30 * place) for place in range(40 * 48)))
-    kept = RULE.keep(commits, NOW)
+    kept = RULE.keep(Listed(commits, NOW))
     times = [at for number, at in commits if number in kept]
     assert sum(at >= NOW - timedelta(hours=24) for at in times) == 49
     assert sum(NOW - timedelta(days=7) <= at < NOW - timedelta(hours=24) for at in times) == 6 * 24
@@ -46,4 +48,4 @@ def test_every_full_day_of_the_month_can_be_read_as_it_was(minutes: list[int], a
     commits = moments(*(timedelta(minutes=one) for one in minutes))
     boundary = (NOW - timedelta(minutes=ago)).replace(hour=0, minute=0)
     before = [number for number, at in commits if at <= boundary]
-    assert not before or max(before) in RULE.keep(commits, NOW)
+    assert not before or max(before) in RULE.keep(Listed(commits, NOW))

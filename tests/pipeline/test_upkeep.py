@@ -11,7 +11,9 @@ import pytest
 
 from millpond.catalog import views
 from millpond.catalog.commits import VIEW, Commit
+from millpond.catalog.reachability import needed_versions, recent
 from millpond.catalog.reserving import unpublished
+from millpond.catalog.retention import keeping
 from millpond.catalog.rewriting import dead
 from millpond.core.errors import CatalogError, RunError
 from millpond.core.names import TableName
@@ -19,6 +21,7 @@ from millpond.core.schema import Column, Schema
 from millpond.lakehouse import Lakehouse, open_lakehouse
 from millpond.pipeline.doctor import diagnose
 from millpond.pipeline.request import Request
+from millpond.pipeline.upkeep import retention
 
 ORDERS = TableName("bronze", "orders")
 FILES = {
@@ -188,6 +191,36 @@ def test_a_consumer_that_is_behind_keeps_what_it_needs(shop: Shop) -> None:
     assert newest.ledger is not None
     assert (newest.ledger.inserted, newest.ledger.updated, newest.ledger.unchanged) == (5, 0, 0)
     assert shop.rows("SELECT count(*), sum(n) FROM gold.days") == [(6, 60)]
+
+
+def test_one_table_is_judged_as_it_is_among_all(shop: Shop) -> None:
+    """By readers that are behind, or gone and back, by a restore, a tag, and rewrites of it and of others."""
+    for _ in range(3):
+        shop.day()
+    shop.lake.tags.add("three", shop.lake.catalog.head(), "tester")
+    shop.day("bronze.orders", "silver.orders")
+    assert shop.lake.upkeep.run().ok
+    (shop.folder / "models/gold/days.sql").rename(shop.folder / "days.sql")
+    shop.forgetful()
+    assert shop.lake.runner.run(Request(drop=("gold.days",))).ok
+    shop.day()
+    shop.lake.restore(shop.lake.catalog.head() - 1)
+    (shop.folder / "days.sql").rename(shop.folder / "models/gold/days.sql")
+    shop.forgetful()
+    shop.day("bronze.orders", "silver.orders")
+    assert shop.lake.upkeep.run().ok
+    shop.day()
+    catalog, rule = shop.lake.catalog, retention(shop.lake.project)
+    for kept in (rule.keep, recent, lambda _: ()):
+        among = needed_versions(catalog, None, kept)
+        assert len({version.uuid for version in among}) >= 3
+        for uuid in {version.uuid for version in among}:
+            alone = needed_versions(catalog, (uuid,), kept)
+            assert alone == tuple(version for version in among if version.uuid == uuid)
+    among = needed_versions(catalog, None, keeping(catalog, rule))
+    for uuid in {version.uuid for version in among}:
+        alone = needed_versions(catalog, (uuid,), keeping(catalog, rule, uuid))
+        assert set(needed_versions(catalog, (uuid,), rule.keep)) <= set(alone) <= set(among)
 
 
 def test_files_that_no_table_names_go_when_they_are_old(shop: Shop) -> None:

@@ -12,15 +12,15 @@ from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Table, and_, column, false, func, or_, select, values
 
 from millpond.catalog import files, manifests, records
 from millpond.catalog.commits import TABLE, VIEW, TableEntry
 from millpond.catalog.files import local
 from millpond.catalog.metadata import TableMetadata
-from millpond.catalog.recording import from_micros
+from millpond.catalog.recording import micros
 from millpond.catalog.relations import commit_tables, commits, cursors, forks, pointers, restores, tags
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
@@ -32,19 +32,51 @@ if TYPE_CHECKING:
 COLLECTS = "gc.enabled"
 """The table property by which Iceberg's Java library is told whether it may delete files that a table names no more."""
 
-Moment = tuple[int, datetime]
-"""A commit's number and time."""
 
-Keep = Callable[[Sequence[Moment], datetime], Collection[int]]
-"""A retention rule: which commits, of all (oldest first), the lake must still be readable at. The time is now."""
+class History(Protocol):
+    """The commits, as a retention rule asks of them: a lake may have millions, of which it keeps few."""
+
+    @property
+    def now(self) -> datetime:
+        """The time that the rule judges by."""
+        ...
+
+    def after(self, moment: datetime) -> frozenset[int]:
+        """The commits later than a moment."""
+        ...
+
+    def states(self, moments: Sequence[datetime]) -> frozenset[int]:
+        """The commits that made what the lake was at each of the moments; none before the first."""
+        ...
+
+
+Keep = Callable[[History], Collection[int]]
+"""A retention rule: the commits that the lake must still be readable at."""
 
 RECENT = timedelta(hours=24)
 
 
-def recent(moments: Sequence[Moment], now: datetime) -> frozenset[int]:
-    """Every commit of the last 24 hours, and the one before them: it was the state when they began."""
-    since = next((place for place, (_, at) in enumerate(moments) if at >= now - RECENT), len(moments))
-    return frozenset(number for number, _ in moments[max(0, since - 1) :])
+def recent(history: History) -> frozenset[int]:
+    """Every commit of the last 24 hours, and the state with which they began."""
+    return history.after(history.now - RECENT) | history.states([history.now - RECENT])
+
+
+@frozen
+class _Recorded:
+    """The history in the pointer store."""
+
+    connection: Connection
+    now: datetime
+
+    def after(self, moment: datetime) -> frozenset[int]:
+        return frozenset(self.connection.scalars(select(commits.c.number).where(commits.c.at > micros(moment))))
+
+    def states(self, moments: Sequence[datetime]) -> frozenset[int]:
+        asked = values(column("moment", BigInteger)).data([(micros(moment),) for moment in moments]).cte("asked")
+        newest = (commits.c.at.desc(), commits.c.number.desc())
+        made = select(commits.c.number).where(commits.c.at <= asked.c.moment).order_by(*newest).limit(1)
+        found = self.connection.scalars(select(made.correlate(asked).scalar_subquery()).select_from(asked))
+        return frozenset(number for number in found if number is not None)
 
 
 @frozen
@@ -84,8 +116,9 @@ def needed_versions(
     each cursor that is live now or would be after a restore to such a commit, the input as of the cursor.
     """
     with catalog.store.read() as connection:
-        points = _points(connection, keep, catalog.clock.now())
-        read = _read(connection, points)
+        history = _Recorded(connection, catalog.clock.now())
+        points = tuple(sorted({*keep(history), *connection.scalars(select(tags.c.number))}))
+        read = _read(connection, points, None if table_uuids is None else _names(connection, table_uuids))
         found = tuple(_versions(connection, table_uuids))
     return tuple(
         version
@@ -158,7 +191,7 @@ def alone(catalog: Catalog, entry: TableEntry) -> bool:
     with catalog.store.read() as connection:
         related = family(connection, entry.uuid)
     present = (catalog.environment, entry.name)
-    needed = needed_versions(catalog, related, lambda _moments, _now: ())
+    needed = needed_versions(catalog, related, lambda _history: ())
     return all(version.until is None and (version.environment, version.name) == present for version in needed)
 
 
@@ -271,23 +304,29 @@ def _versions(connection: Connection, uuids: Collection[str] | None) -> Iterator
         )
 
 
-def _points(connection: Connection, keep: Keep, now: datetime) -> tuple[int, ...]:
-    """The numbers that the lake must be readable at, in order."""
-    rows = connection.execute(select(commits.c.number, commits.c.at).order_by(commits.c.number))
-    moments = [(row.number, from_micros(row.at)) for row in rows]
-    return tuple(sorted({*keep(moments, now), *connection.scalars(select(tags.c.number))}))
+def _names(connection: Connection, uuids: Collection[str]) -> frozenset[tuple[str, TableName]]:
+    """The names, by environment, that ever pointed at one of the tables."""
+    key = (commit_tables.c.environment, commit_tables.c.layer, commit_tables.c.name)
+    query = select(*key).where(commit_tables.c.uuid.in_(uuids)).distinct()
+    return frozenset((row.environment, TableName(row.layer, row.name)) for row in connection.execute(query))
 
 
-def _read(connection: Connection, points: tuple[int, ...]) -> dict[tuple[str, TableName], tuple[int, ...]]:
-    """For each input, the numbers from which a cursor goes on that is live, or was at one of the points, in order."""
+def _read(
+    connection: Connection, points: tuple[int, ...], inputs: Collection[tuple[str, TableName]] | None
+) -> dict[tuple[str, TableName], tuple[int, ...]]:
+    """For each input (None: for all) the numbers from which a cursor goes on that is live, or was at one of the points.
+
+    They are in order.
+    """
     since = points[0] if points else 0
     back = select(restores.c.number).where(restores.c.commit >= since)
     points = tuple(sorted({*points, *connection.scalars(back)}))
     key = ("environment", "consumer_layer", "consumer_name", "input_layer", "input_name")
     query = select(cursors).order_by(*(cursors.c[member] for member in key), cursors.c.commit)
+    if inputs is not None:
+        query = query.where(or_(false(), *(reads(*one) for one in inputs)))
     found: dict[tuple[str, TableName], set[int]] = {}
     rows = [*connection.execute(query), None]
-    ends = _ends(connection)
     head = records.head(connection)
     for row, later in pairwise(rows):
         if row is None:
@@ -296,7 +335,7 @@ def _read(connection: Connection, points: tuple[int, ...]) -> dict[tuple[str, Ta
         source = TableName(row.input_layer, row.input_name)
         numbers = found.setdefault((row.environment, source), set())
         last = later is None or any(getattr(row, member) != getattr(later, member) for member in key)
-        until = ends.get((row.environment, consumer), 0) if last or later is None else later.commit
+        until = _end(connection, row.environment, consumer) if last or later is None else later.commit
         place = bisect_left(points, row.commit)
         if place < len(points) and (until is None or points[place] < until):
             numbers.add(row.number)
@@ -306,12 +345,21 @@ def _read(connection: Connection, points: tuple[int, ...]) -> dict[tuple[str, Ta
     return {name: tuple(sorted(numbers)) for name, numbers in found.items()}
 
 
-def _ends(connection: Connection) -> dict[tuple[str, TableName], int | None]:
-    """For each table that ever was, the commit that moved its name last; None where the table is there."""
-    key = (commit_tables.c.environment, commit_tables.c.layer, commit_tables.c.name)
-    query = select(*key, func.max(commit_tables.c.commit).label("last")).group_by(*key)
-    found: dict[tuple[str, TableName], int | None] = {
-        (row.environment, TableName(row.layer, row.name)): row.last for row in connection.execute(query)
-    }
-    there = connection.execute(select(pointers.c.environment, pointers.c.layer, pointers.c.name))
-    return found | {(row.environment, TableName(row.layer, row.name)): None for row in there}
+def reads(environment: str, source: TableName) -> ColumnElement[bool]:
+    """Whether a row of `cursors` is that of a reader of an input."""
+    return and_(
+        cursors.c.environment == environment,
+        cursors.c.input_layer == source.layer,
+        cursors.c.input_name == source.name,
+    )
+
+
+def _end(connection: Connection, environment: str, table: TableName) -> int | None:
+    """The commit that moved a name last; None where its table is there, 0 where there never was one."""
+
+    def of(rows: Table) -> ColumnElement[bool]:
+        return and_(rows.c.environment == environment, rows.c.layer == table.layer, rows.c.name == table.name)
+
+    if connection.scalar(select(pointers.c.commit).where(of(pointers))) is not None:
+        return None
+    return connection.scalar(select(func.max(commit_tables.c.commit)).where(of(commit_tables))) or 0

@@ -137,6 +137,7 @@ cursors = Table(
         "commit",
         name="cursors_key",
     ),
+    Index("cursors_input", "environment", "input_layer", "input_name", "consumer_layer", "consumer_name"),
 )
 
 source_files = Table(

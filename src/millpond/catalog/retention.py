@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from millpond.catalog.reachability import Keep, Moment
+from millpond.catalog.reachability import History, Keep, family
 from millpond.catalog.relations import commit_tables, commits
 from millpond.catalog.upkeep import KIND, live_cursors
-from millpond.core.names import TableName
 from millpond.core.records import frozen
 
 if TYPE_CHECKING:
@@ -29,22 +27,15 @@ class Retention:
     hourly: timedelta = timedelta(days=7)
     daily: timedelta = timedelta(days=30)
 
-    def keep(self, moments: Sequence[Moment], now: datetime) -> frozenset[int]:
-        """The commits, of all (oldest first), at which the lake must stay readable.
+    def keep(self, history: History) -> frozenset[int]:
+        """The commits at which the lake must stay readable.
 
         The state with which a span begins belongs to it, and so does the newest of all.
         """
-        if not moments:
-            return frozenset()
-        times = [at for _, at in moments]
-        first = max(0, bisect_right(times, now - self.all) - 1)
-        kept = {number for number, _ in moments[first:]}
-        for span, step in ((self.hourly, timedelta(hours=1)), (self.daily, timedelta(days=1))):
-            for boundary in _boundaries(now, span, step):
-                place = bisect_right(times, boundary) - 1
-                if place >= 0:
-                    kept.add(moments[place][0])
-        return frozenset(kept)
+        since = history.now - self.all
+        spans = ((self.hourly, timedelta(hours=1)), (self.daily, timedelta(days=1)))
+        boundaries = {boundary for span in spans for boundary in _boundaries(history.now, *span) if boundary < since}
+        return history.after(since) | history.states([since, *sorted(boundaries)])
 
 
 DEFAULT = Retention()
@@ -59,32 +50,35 @@ def _boundaries(now: datetime, span: timedelta, step: timedelta) -> Iterator[dat
         boundary -= step
 
 
-def keeping(catalog: Catalog, rule: Retention) -> Keep:
+def keeping(catalog: Catalog, rule: Retention, table_uuid: str | None = None) -> Keep:
     """The rule, and besides it the states on both sides of every rewrite that a consumer has yet to cross.
 
-    With those the consumer sees what changed and nothing of the rewrite.
+    With those the consumer sees what changed and nothing of the rewrite. With `table_uuid` only the rewrites count of
+    that table and of those that share files with it: that is enough to judge what it needs.
     """
-    crossed = _crossed(catalog)
+    crossed = _crossed(catalog, table_uuid)
 
-    def keep(moments: Sequence[Moment], now: datetime) -> frozenset[int]:
-        return rule.keep(moments, now) | crossed
+    def keep(history: History) -> frozenset[int]:
+        return rule.keep(history) | crossed
 
     return keep
 
 
-def _crossed(catalog: Catalog) -> frozenset[int]:
-    slowest = {name: min(numbers) for name, numbers in live_cursors(catalog).items()}
-    if not slowest:
-        return frozenset()
-    moved = commit_tables.join(commits, commits.c.number == commit_tables.c.commit)
-    query = (
-        select(commit_tables.c.environment, commit_tables.c.layer, commit_tables.c.name, commit_tables.c.commit)
-        .select_from(moved)
-        .where(commits.c.kind == KIND, commits.c.number > min(slowest.values()))
-    )
+def _crossed(catalog: Catalog, table_uuid: str | None) -> frozenset[int]:
     found: set[int] = set()
     with catalog.store.read() as connection:
-        for row in connection.execute(query):
-            if row.commit > slowest.get((row.environment, TableName(row.layer, row.name)), row.commit):
-                found |= {row.commit - 1, row.commit}
+        related = None if table_uuid is None else family(connection, table_uuid)
+        for (environment, name), numbers in live_cursors(catalog, related).items():
+            query = (
+                select(commit_tables.c.commit)
+                .join(commits, commits.c.number == commit_tables.c.commit)
+                .where(
+                    commit_tables.c.environment == environment,
+                    commit_tables.c.layer == name.layer,
+                    commit_tables.c.name == name.name,
+                    commit_tables.c.commit > min(numbers),
+                    commits.c.kind == KIND,
+                )
+            )
+            found.update(number for commit in connection.scalars(query) for number in (commit - 1, commit))
     return frozenset(found)

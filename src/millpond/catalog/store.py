@@ -19,7 +19,7 @@ from millpond.catalog.sqlite import SQLite
 from millpond.core import plugins
 from millpond.core.errors import CatalogError, MillpondError
 
-REVISION = "0010"
+REVISION = "0011"
 """The schema version that this code reads and writes: the newest file under migrations/versions."""
 
 LOST = "MP-3082"

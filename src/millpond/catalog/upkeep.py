@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, func, select
+from collections.abc import Collection
+
+from sqlalchemy import false, func, or_, select
 
 from millpond.catalog import records
 from millpond.catalog.catalog import Catalog, in_environment
 from millpond.catalog.commits import TableEntry
+from millpond.catalog.reachability import reads
 from millpond.catalog.relations import commit_tables, commits, cursors, pointers
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
@@ -57,23 +60,22 @@ def maintained(catalog: Catalog, name: TableName, since: int, until: int) -> tup
         return tuple(connection.scalars(query))
 
 
-def live_cursors(catalog: Catalog, table_uuid: str | None = None) -> dict[tuple[str, TableName], frozenset[int]]:
+def live_cursors(
+    catalog: Catalog, table_uuids: Collection[str] | None = None
+) -> dict[tuple[str, TableName], frozenset[int]]:
     """For each input, by environment and name, the commit numbers up to which its present consumers have read.
 
-    With `table_uuid`, only of the names that point at that table now.
+    With `table_uuids`, only of the names that point at one of those tables now.
     """
     key = (cursors.c.environment, cursors.c.consumer_layer, cursors.c.consumer_name)
     query = select(*key, cursors.c.input_layer, cursors.c.input_name).distinct()
-    if table_uuid is not None:
-        same = and_(
-            pointers.c.environment == cursors.c.environment,
-            pointers.c.layer == cursors.c.input_layer,
-            pointers.c.name == cursors.c.input_name,
-            pointers.c.uuid == table_uuid,
-        )
-        query = query.join(pointers, same)
     found: dict[tuple[str, TableName], set[int]] = {}
     with catalog.store.read() as connection:
+        if table_uuids is not None:
+            named = select(pointers.c.environment, pointers.c.layer, pointers.c.name)
+            names = connection.execute(named.where(pointers.c.uuid.in_(table_uuids)))
+            inputs = [reads(row.environment, TableName(row.layer, row.name)) for row in names]
+            query = query.where(or_(false(), *inputs))
         head = records.head(connection)
         for row in connection.execute(query).all():
             consumer = TableName(row.consumer_layer, row.consumer_name)
@@ -88,7 +90,7 @@ def live_cursors(catalog: Catalog, table_uuid: str | None = None) -> dict[tuple[
 def consumed(catalog: Catalog, entry: TableEntry) -> tuple[int, ...]:
     """Up to which sequence numbers of a table its consumers have read, in every environment that points at it."""
     found: set[int] = set()
-    for (environment, name), numbers in live_cursors(catalog, entry.uuid).items():
+    for (environment, name), numbers in live_cursors(catalog, (entry.uuid,)).items():
         seen = in_environment(catalog, environment)
         for number in numbers:
             version = seen.find(name, number)

@@ -112,7 +112,6 @@ class Upkeep:
         """What upkeep would do now. Raises RunError MP-7001 for a selector that names nothing."""
         steps: list[UpkeepStep] = []
         left: list[tuple[TableName, str]] = []
-        keep = self._keep()
         entries = self._selected(selectors)
         for entry in entries:
             metadata = whole(self._catalog, entry)
@@ -121,10 +120,10 @@ class Upkeep:
                 left.append((entry.name, hindrance))
             steps += self._rewriting(entry.name, metadata, found, hindrance)
             steps += [step for step, _ in self._unsummed(entry, metadata)]
-            gone = cleaning.expired(self._catalog, entry.name, keep)
+            gone = cleaning.expired(self._catalog, entry.name, self._keep(entry))
             if gone:
                 steps.append(UpkeepStep("expire", entry.name, f"snapshots past retention: {len(gone)}"))
-        found_files = cleaning.strays(self._catalog, keep, self._age(), self._folders(selectors, entries))
+        found_files = cleaning.strays(self._catalog, self._keep(), self._age(), self._folders(selectors, entries))
         if found_files:
             size = sum(one.size for one in found_files)
             steps.append(UpkeepStep("clean", None, "files that nothing needs", len(found_files), size))
@@ -227,10 +226,10 @@ class Upkeep:
             return
         for step, paths in self._unsummed(entry, whole(self._catalog, entry)):
             yield step, partial(self._sum, step, entry.commit, paths)
-        gone = cleaning.expired(self._catalog, table, self._keep())
+        gone = cleaning.expired(self._catalog, table, self._keep(entry))
         if gone:
             step = UpkeepStep("expire", table, f"snapshots past retention: {len(gone)}")
-            yield step, partial(self._expire, bench, step, table)
+            yield step, partial(self._expire, bench, step, entry)
 
     def _rewriting(
         self, table: TableName, metadata: TableMetadata, found: Sequence[Group], hindrance: str
@@ -267,9 +266,10 @@ class Upkeep:
             checksums.record(connection, number, found)
         return UpkeepDone(step, (), f"checksums of {len(found)} files taken")
 
-    def _expire(self, bench: Workbench, step: UpkeepStep, table: TableName) -> UpkeepDone:
+    def _expire(self, bench: Workbench, step: UpkeepStep, entry: TableEntry) -> UpkeepDone:
+        table = entry.name
         commit = maintenance(bench.step_key(f"{table}/expire"), bench.principal, bench.run, table)
-        number, gone = _repeated(lambda: cleaning.expire(self._catalog, table, self._keep(), commit))
+        number, gone = _repeated(lambda: cleaning.expire(self._catalog, table, self._keep(entry), commit))
         return UpkeepDone(step, () if number is None else (number,), f"snapshots forgotten: {gone}")
 
     def _clean(self, bench: Workbench, step: UpkeepStep, found: Sequence[cleaning.Stray]) -> UpkeepDone:
@@ -298,8 +298,9 @@ class Upkeep:
         model = self._project.model(table)
         return () if model is None else model.cluster
 
-    def _keep(self) -> Keep:
-        return keeping(self._catalog, retention(self._project))
+    def _keep(self, entry: TableEntry | None = None) -> Keep:
+        """What past stays: of one table, or of all."""
+        return keeping(self._catalog, retention(self._project), None if entry is None else entry.uuid)
 
     def _age(self) -> timedelta:
         return timedelta(seconds=seconds(self._project.settings.retention.orphans))

@@ -115,7 +115,9 @@ class Commits:
                     raise no_such_namespace(name.layer)
         removing = [change for change in changes if _removes(change)]
         for change in removing:
-            reachability.check_removal(seat.catalog, change.name, change.updates, keeping(seat.catalog, self._rule))
+            entry = seat.catalog.find(change.name)
+            keep = keeping(seat.catalog, self._rule, None if entry is None else entry.uuid)
+            reachability.check_removal(seat.catalog, change.name, change.updates, keep)
         if not seat.change(lambda stage: stage.commit(changes)):
             seat.repeated(names)
 
