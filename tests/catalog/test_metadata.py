@@ -15,6 +15,7 @@ from pyiceberg.table.metadata import TableMetadataUtil
 
 from millpond.catalog import metadata as tables
 from millpond.catalog.metadata import TableMetadata, already_in, apply, create, of, trim
+from millpond.catalog.times import shown
 from millpond.catalog.types import schema_json
 from millpond.catalog.updates import _UPDATES
 from millpond.core.errors import CatalogError
@@ -380,3 +381,50 @@ def test_a_document_without_the_members_of_a_table_is_damaged(document: dict[str
     with pytest.raises(CatalogError) as damaged:
         of(document, "/x.json")
     assert damaged.value.code == "MP-3033"
+
+
+def keys(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where each key of a document stands, itself included."""
+    if isinstance(value, dict):
+        return [place for key, one in value.items() for place in ((*at, key), *keys(one, (*at, key)))]
+    return [place for n, one in enumerate(value) for place in keys(one, (*at, n))] if isinstance(value, list) else []
+
+
+def misspelt(document: dict[str, Any], place: tuple[Any, ...]) -> dict[str, Any]:
+    """The document with one key that a flipped bit made another."""
+    found: Any = copy.deepcopy(document)
+    inner = found
+    for step in place[:-1]:
+        inner = inner[step]
+    inner[place[-1][:-1] + chr(ord(place[-1][-1]) ^ 1)] = inner.pop(place[-1])
+    return dict(found)
+
+
+def test_a_key_that_a_flipped_bit_made_another_is_told_as_damage() -> None:
+    """Or it is one that nothing here reads: whatever it is, no other error comes of it."""
+    full = apply(grown(3), [{"action": "set-snapshot-ref", "ref-name": "x", "type": "tag", "snapshot-id": 2}], 9000)
+    spec = {"fields": [{"source-id": 2, "name": "day", "transform": "day"}]}
+    full = apply(full, [{"action": "add-spec", "spec": spec}, {"action": "set-default-spec", "spec-id": -1}], 9001)
+    statistics = {
+        "snapshot-id": 3,
+        "statistics-path": "/lake/silver/t/metadata/s.puffin",
+        "file-size-in-bytes": 1,
+        "file-footer-size-in-bytes": 1,
+        "blob-metadata": [],
+    }
+    full = apply(full, [{"action": "set-statistics", "snapshot-id": 3, "statistics": statistics}], 9002)
+    document = json.loads(json.dumps(full.document)) | {"metadata-log": [{"metadata-file": "/m", "timestamp-ms": 1}]}
+    damaged = 0
+    for place in keys(document):
+        try:
+            found = of(misspelt(document, place), "/x.json")
+        except CatalogError:
+            damaged += 1
+            continue
+        assert found.schema().names == ("a", "ts", "s")
+        assert found.spec["fields"][0]["transform"] == "day"
+        assert len(shown(found.document, 1)) == len(found.document)
+        assert [row["snapshot-id"] for row in found.snapshots] == [1, 2, 3]
+        assert (found.current_snapshot or {})["manifest-list"].endswith("snap-3.avro")
+        assert {ref["snapshot-id"] for ref in found.document["refs"].values()} <= {1, 2, 3}
+    assert damaged > 40

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from millpond.catalog import fields, partitions, requirements, updates
+from millpond.catalog import fields, partitions, requirements, shapes, updates
 from millpond.catalog.types import schema_of
 from millpond.core.errors import CatalogError
 from millpond.core.records import frozen
@@ -247,13 +247,14 @@ def of(document: Json, path: str | None = None) -> TableMetadata:
     """
     full = dict(document)
     try:
-        if "schemas" not in full:
+        first = full["format-version"] == 1
+        if first and "schemas" not in full:
             schema = {**full["schema"], "schema-id": full["schema"].get("schema-id", 0)}
             full |= {"schemas": [schema], "current-schema-id": schema["schema-id"]}
-        if "partition-specs" not in full:
+        if first and "partition-specs" not in full:
             spec = {"spec-id": 0, "fields": full.get("partition-spec") or []}
             full |= {"partition-specs": [spec], "default-spec-id": 0, "last-partition-id": partitions.highest(spec)}
-        if "sort-orders" not in full:
+        if first and "sort-orders" not in full:
             full |= {"sort-orders": [dict(_UNSORTED)], "default-sort-order-id": 0}
         current = full.get("current-snapshot-id")
         if full.get("refs") is None:
@@ -261,11 +262,11 @@ def of(document: Json, path: str | None = None) -> TableMetadata:
             full["refs"] = named if current not in (None, -1) else {}
         if full.get("format-version") == 3 and full.get("next-row-id") is None:
             full["next-row-id"] = _next_row(full)
-        missing = [word for word in ("format-version", "table-uuid", "location", "last-column-id") if word not in full]
+        told = shapes.document(full)
     except fields.MALFORMED as wrong:
-        raise damaged(path, str(wrong)) from wrong
-    if missing:
-        raise damaged(path, f"it lacks {', '.join(missing)}")
+        raise damaged(path, f"it lacks {wrong}") from wrong
+    if told is not None:
+        raise damaged(path, told)
     if full["format-version"] not in (1, 2, 3):
         raise damaged(path, f"format version {full['format-version']} is not known")
     return TableMetadata(full, path)

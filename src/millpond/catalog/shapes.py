@@ -1,4 +1,4 @@
-"""What the parts of a table that clients send must look like, so that every reader can read what is kept.
+"""What a table, and the parts of one that clients send, must look like, so that every reader can read what is kept.
 
 The REST catalog specification's schemas for updates and requirements, as checks: each takes a value and its place in
 the request, and gives the sentence that says what is wrong, or None. Members that are not named here may be there.
@@ -54,6 +54,15 @@ def _rows(inner: Check) -> Check:
         if not isinstance(value, list):
             return f"{at} must be a list"
         return next((told for place, one in enumerate(value) if (told := inner(one, f"{at}[{place}]"))), None)
+
+    return check
+
+
+def _each(inner: Check) -> Check:
+    def check(value: Any, at: str) -> str | None:
+        if not isinstance(value, dict):
+            return f"{at} must be an object"
+        return next((told for word, one in value.items() if (told := inner(one, f"{at}.{word}"))), None)
 
     return check
 
@@ -188,6 +197,62 @@ VERSION = _record(
     },
 )
 """A version of a view."""
+
+_WIDE = _number(72, -(2**71))
+"""Some writers give ids that 64 bits with a sign do not hold, and readers take them."""
+_TIMED: Mapping[str, Check] = {"snapshot-id": _WIDE, "timestamp-ms": _WIDE}
+_PATHS = _rows(_record({"snapshot-id": _WIDE, "statistics-path": _text}))
+_PARTED = _record({"name": _text, "transform": _text}, {"source-id": _INT, "field-id": _INT})
+_DOCUMENT = _record(
+    {
+        "format-version": _INT,
+        "table-uuid": _text,
+        "location": _text,
+        "last-updated-ms": _WIDE,
+        "last-column-id": _INT,
+        "schemas": _rows(_record({"schema-id": _INT, "fields": _rows(_FIELD)})),
+        "current-schema-id": _INT,
+        "partition-specs": _rows(_record({"spec-id": _INT, "fields": _rows(_PARTED)})),
+        "default-spec-id": _INT,
+        "sort-orders": _rows(_record({"order-id": _INT})),
+    },
+    {
+        "current-snapshot-id": _WIDE,
+        "last-sequence-number": _WIDE,
+        "snapshots": _rows(_record(_TIMED)),
+        "snapshot-log": _rows(_record(_TIMED)),
+        "metadata-log": _rows(_record({"metadata-file": _text, "timestamp-ms": _WIDE})),
+        "refs": _each(_record({"snapshot-id": _WIDE, "type": _text})),
+        "properties": _words,
+        "statistics": _PATHS,
+        "partition-statistics": _PATHS,
+    },
+)
+
+
+def document(value: Mapping[str, Any]) -> str | None:
+    """What is wrong with a table's metadata, whoever wrote it: no more is asked of it than that it can be read."""
+    told = _DOCUMENT(value, "it")
+    if told is not None:
+        return told
+    snapshots = value.get("snapshots") or ()
+    listless = next((row["snapshot-id"] for row in snapshots if not isinstance(row.get("manifest-list"), str)), None)
+    if listless is not None and value["format-version"] > 1:
+        return f"its snapshot {listless} names no manifest list"
+    for member, key, word in _CURRENT:
+        if value[word] not in {row[key] for row in value[member]}:
+            return f"it.{word} is that of none of its {member}"
+    known = {row["snapshot-id"] for row in snapshots}
+    named = {word: ref["snapshot-id"] for word, ref in (value.get("refs") or {}).items()}
+    current = value.get("current-snapshot-id")
+    if named.get("main", current) != current:
+        return "its branch main is not what it says is current"
+    named |= {"main": current} if current not in (None, -1) else {}
+    lost = next((word for word, number in named.items() if number not in known), None)
+    return None if lost is None else f"it.refs.{lost} is that of none of its snapshots"
+
+
+_CURRENT = (("schemas", "schema-id", "current-schema-id"), ("partition-specs", "spec-id", "default-spec-id"))
 
 
 def update(value: Mapping[str, Any], at: str) -> str | None:
