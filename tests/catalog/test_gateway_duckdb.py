@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 import duckdb
+import httpx
 import pytest
 
 from millpond.catalog.catalog import Catalog
@@ -155,3 +157,56 @@ def test_layers_are_there_for_a_step_before_they_are_made(catalog: Catalog, clos
     stage.publish(step("a"))
     reader = duck(closed_door, catalog.read_token())
     assert rows(reader, "FROM lake.gold.x") == [(1,)]
+
+
+def test_a_table_that_lost_its_main_branch_is_empty_to_all(
+    lake: duckdb.DuckDBPyConnection, open_door: str, duck: Duck, catalog: Catalog
+) -> None:
+    """As Java's CREATE OR REPLACE leaves it: DuckDB reads the newest snapshot where none is current. A tag stays."""
+    lake.execute("CREATE TABLE lake.s.tagged AS FROM lake.s.t")
+    for name in ("t", "tagged"):
+        number = catalog.metadata(catalog.table(TableName("s", name))).document["current-snapshot-id"]
+        tagged = {"action": "set-snapshot-ref", "ref-name": "kept", "type": "tag", "snapshot-id": number}
+        removed = {"action": "remove-snapshot-ref", "ref-name": "main"}
+        updates = [tagged, removed] if name == "tagged" else [removed]
+        place = f"{open_door}/v1/prod/namespaces/s/tables/{name}"
+        answer = httpx.post(place, json={"requirements": [], "updates": updates})
+        assert answer.status_code == 200, answer.text
+        fresh = duck(open_door)
+        assert rows(fresh, f"SELECT count(*) FROM lake.s.{name}") == [(0,)]
+        fresh.execute(f"INSERT INTO lake.s.{name} VALUES (1, 'new')")
+        assert rows(fresh, f"SELECT * FROM lake.s.{name}") == [(1, "new")]
+    assert rows(lake, f"SELECT count(*) FROM lake.s.tagged AT (VERSION => {number})") == [(10,)]
+
+
+def test_two_names_that_differ_in_case_alone_are_one(lake: duckdb.DuckDBPyConnection, open_door: str) -> None:
+    """However they are made: the second is refused, as DuckDB and others could not tell them apart."""
+    column = {"id": 1, "name": "id", "required": False, "type": "long"}
+    schema = {"type": "struct", "schema-id": 0, "fields": [column]}
+    spaces = f"{open_door}/v1/prod/namespaces/s/tables"
+    staged = httpx.post(spaces, json={"name": "T", "schema": schema, "stage-create": True})
+    assert staged.status_code == 409
+    changes = [
+        {
+            "identifier": {"namespace": ["s"], "name": name},
+            "requirements": [{"type": "assert-create"}],
+            "updates": [
+                {"action": "assign-uuid", "uuid": str(uuid4())},
+                {"action": "add-schema", "schema": schema, "last-column-id": 1},
+                {"action": "set-current-schema", "schema-id": -1},
+                {"action": "add-spec", "spec": {"spec-id": 0, "fields": []}},
+                {"action": "set-default-spec", "spec-id": -1},
+                {"action": "set-location", "location": f"s/{name}-{number}"},
+            ],
+        }
+        for number, name in enumerate(("Dup", "dup"))
+    ]
+    for change in changes:
+        location = httpx.post(spaces, json={"name": "other", "schema": schema, "stage-create": True})
+        change["updates"][-1]["location"] = location.json()["metadata"]["location"]  # type: ignore[index]
+    both = f"{open_door}/v1/prod/transactions/commit"
+    answer = httpx.post(both, json={"table-changes": changes})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (409, "AlreadyExistsException"), answer.text
+    assert httpx.post(both, json={"table-changes": changes[:1]}).status_code in (200, 204)
+    assert httpx.post(both, json={"table-changes": changes[1:]}).status_code == 409
+    assert rows(lake, "SELECT count(*) FROM lake.s.t") == [(10,)]

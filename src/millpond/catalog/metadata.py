@@ -110,6 +110,9 @@ def create(
     """
     fresh, renumbered, last = fields.fresh(schema)
     try:
+        told = None if spec is None else partitions.problem(spec, schema)
+        if told is not None:
+            raise updates.refused(told)
         bound = partitions.rebound(spec or {"fields": ()}, renumbered)
         order = _rebound_order(sort_order or _UNSORTED, renumbered)
     except fields.MALFORMED as wrong:

@@ -14,6 +14,8 @@ FIRST_FIELD_ID = 1000
 
 _NEEDS_ARGUMENT = {"bucket": "bucket", "truncate": "trunc"}
 _TIMES = ("date", "timestamp", "timestamptz")
+_NEWER = ("timestamp_ns", "timestamptz_ns", "fixed")
+"""Types that only tables of others have."""
 _SOURCES = {
     "year": _TIMES,
     "month": _TIMES,
@@ -80,6 +82,29 @@ def _transform(declared: Partition, kind: Any) -> str:
 def highest(spec: Mapping[str, Any]) -> int:
     """The highest partition field id of a spec, 999 for one without fields."""
     return max((field.get("field-id", FIRST_FIELD_ID - 1) for field in spec["fields"]), default=FIRST_FIELD_ID - 1)
+
+
+def problem(spec: Mapping[str, Any], schema: Mapping[str, Any]) -> str | None:
+    """What is wrong with a client's spec for a schema: its columns, what they can be partitioned by, its names.
+
+    As Java's catalogs see it: the name of a column may only be that of its own values.
+    """
+    columns = {field["id"]: field for field in schema["fields"]}
+    known = {field["name"]: field["id"] for field in schema["fields"]}
+    names: set[str] = set()
+    for field in spec.get("fields", ()):
+        name, source, word = field["name"], columns.get(field["source-id"]), field["transform"].split("[")[0]
+        if name in names:
+            return f"Cannot use partition name more than once: {name}"
+        names.add(name)
+        if name in known and (word not in ("identity", "void") or known[name] != field["source-id"]):
+            return f"Cannot create partition from name that exists in schema: {name}"
+        kind = (
+            "" if source is None or not isinstance(source["type"], str) else source["type"].split("(")[0].split("[")[0]
+        )
+        if source is not None and word in _SOURCES and kind not in (*_SOURCES[word], *_NEWER):
+            return f"Cannot partition {source['name']} by {word}: its type is {kind or 'nested'}"
+    return None
 
 
 def rebound(spec: Mapping[str, Any], ids: Mapping[int, int]) -> dict[str, Any]:

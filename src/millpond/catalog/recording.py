@@ -72,7 +72,7 @@ def record(connection: Connection, author: Author, commit: Commit, moves: Sequen
         return Published(known, repeated=True)
     pen = Pen(connection)
     number = _number(pen, author, commit)
-    for move in moves:
+    for move in sorted(moves, key=lambda move: move.after is not None):  # a name that is given up is free for another
         _swap(pen, author.environment, number, move)
     layers = {move.name.layer for move in moves if move.after}
     if layers:
@@ -131,6 +131,7 @@ def _swap(pen: Pen, environment: str, number: int, move: Move) -> None:
     if move.before is None:
         changed = 0 if connection.scalar(select(exists().where(where))) else 1
         if changed:
+            _check_apart(connection, environment, move)
             connection.execute(insert(pointers).values(key | target))
     elif move.after is None:
         changed = connection.execute(
@@ -151,6 +152,20 @@ def _swap(pen: Pen, environment: str, number: int, move: Move) -> None:
 def _check_kind(move: Move, holder: str | None) -> None:
     if move.before is None and holder is not None and holder != move.kind:
         raise same_name(holder, move.name)
+
+
+def _check_apart(connection: Connection, environment: str, move: Move) -> None:
+    """Refuse a name that another has in other letters: to DuckDB and others the two are one."""
+    pointers, name = relations.pointers, move.name
+    where = (pointers.c.environment == environment, pointers.c.layer == name.layer)
+    folded = func.lower(pointers.c.name) == name.name.lower()
+    other = connection.scalar(select(pointers.c.name).where(*where, folded, pointers.c.name != name.name))
+    if other is not None:
+        raise CatalogError(
+            "MP-3003",
+            f"{move.kind.capitalize()} already exists: {name.layer}.{other}",
+            next_step=f"choose a name that differs in more than upper and lower case, or drop that {move.kind}",
+        )
 
 
 def same_name(holder: str, name: TableName) -> CatalogError:

@@ -9,7 +9,7 @@ from typing import Any
 
 from millpond.catalog import manifests
 from millpond.catalog.manifests import Manifest
-from millpond.catalog.metadata import TableMetadata, apply
+from millpond.catalog.metadata import TableMetadata, apply, trim
 from millpond.core.errors import ConflictError
 
 Json = Mapping[str, Any]
@@ -38,6 +38,18 @@ def truncate(metadata: TableMetadata, now_ms: int) -> TableMetadata:
     summary |= {TOTALS[total][1]: count for total, count in totals.items() if count not in (None, "0")}
     summary |= dict.fromkeys(TOTALS, "0")
     return with_snapshot(metadata, (), summary, now_ms, new_id(), [])
+
+
+def settled(metadata: TableMetadata, now_ms: int) -> TableMetadata:
+    """The table so that every reader sees no row of it where no snapshot is current: DuckDB takes the newest then.
+
+    Snapshots that nothing names are named no more; where tags or branches name some, an empty one becomes current.
+    """
+    if metadata.current_snapshot is not None or not metadata.snapshots:
+        return metadata
+    if not metadata.document.get("refs"):
+        return trim(metadata, recent=0)
+    return with_snapshot(metadata, (), {"operation": "delete", **dict.fromkeys(TOTALS, "0")}, now_ms, new_id(), [])
 
 
 def new_id() -> int:

@@ -388,7 +388,7 @@ class Stage:
             warehouse.apart(updated.location, self.locations(change.name))
             prepare(self._ground.store, warehouse, updated.location)
         warehouse.check_properties(updated.properties, updated.location)
-        self._put(change.name, refiled(current, updated))
+        self._put(change.name, snapshots.settled(refiled(current, updated), self._now_ms()))
 
     def _updated(self, current: TableMetadata | None, change: TableChange) -> TableMetadata:
         updates = self._safe(change)

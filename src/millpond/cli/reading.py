@@ -13,12 +13,13 @@ from millpond.catalog.evolving import PREFIX
 from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.view_staging import read as read_view
 from millpond.cli.output import counted, json_line, line, said, table
-from millpond.core.errors import AccessError, ModelError
+from millpond.core.errors import AccessError, CatalogError, ModelError
 from millpond.core.names import LAYERS, QUARANTINE, STATE, TableName, closest, quote
 from millpond.core.plugins import load
 from millpond.governance.moments import check_kept, commit_number, is_kept
 from millpond.pipeline.circuit import open_circuits
 from millpond.quality.review import overdue
+from millpond.tables.statistics import count_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -66,7 +67,7 @@ def show(context: Context, name: str, at: str | None, limit: int) -> int:
         with lake.gate.query(_first(wanted, limit), lake.principal, at=when, door="cli") as answer:
             rows = [list(row) for row in _rows(answer.reader)]
             names = answer.reader.schema.names
-        summary = _summary(metadata.current_snapshot) if isinstance(metadata, TableMetadata) else {}
+        summary = _summary(metadata) if isinstance(metadata, TableMetadata) else {}
         told = metadata.properties
         if context.json:
             columns = [_column(metadata, column) for column in metadata.schema()]
@@ -143,7 +144,7 @@ def ls(context: Context, layer: str | None, at: str | None) -> int:
             view = shown_views.get(name)
             entry = entries.get(name) or view
             kept = entry is not None and (at is None or is_kept(entry))
-            summary = _summary(lake.catalog.metadata(entry).current_snapshot) if entry and kept and not view else {}
+            summary = _summary(lake.catalog.metadata(entry)) if entry and kept and not view else {}
             note = "not built" if entry is None else "" if kept else "no longer kept"
             if name in late:
                 note = ", ".join(filter(None, (note, f"{late[name]:,} overdue in quarantine")))
@@ -198,14 +199,15 @@ def _by_layer(name: TableName) -> tuple[int, str]:
     return (layers.index(name.layer) if name.layer in layers else len(layers), name.name)
 
 
-def _summary(snapshot: Any) -> dict[str, int]:
-    """Live rows and data files of a snapshot, as its summary counts them."""
-    summary = (snapshot or {}).get("summary", {})
-    counted = {name: int(text) for name, text in summary.items() if str(text).isdigit()}
-    if "total-records" not in counted:
-        return {}
-    rows = counted["total-records"] - counted.get("total-position-deletes", 0)
-    return {"rows": rows, "files": counted.get("total-data-files", 0)}
+def _summary(metadata: TableMetadata) -> dict[str, int]:
+    """Live rows and data files of a version; nothing where its writer did not count them, or a manifest is damaged."""
+    summary = (metadata.current_snapshot or {}).get("summary", {})
+    files = str(summary.get("total-data-files", "0"))
+    try:
+        rows = None if "total-records" not in summary else count_rows(metadata)
+    except CatalogError:
+        rows = None
+    return {} if rows is None else {"rows": rows, "files": int(files) if files.isdigit() else 0}
 
 
 def _sizes(summary: dict[str, int]) -> str:

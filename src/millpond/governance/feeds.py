@@ -58,15 +58,21 @@ def read_feed(text: str, where: Location, start: int, named: bool) -> Feed:
     except ValueError:
         table = TableName("", name)
     if table.layer not in (*LAYERS, QUARANTINE):
-        raise AccessError(
-            "MP-8004",
-            f"{name!r} is not a table name of the form layer.name",
-            next_step="name tables as layer.name; list them with: millpond ls",
-            where=where,
-            suggestion=closest(name.partition(".")[0], (*LAYERS, QUARANTINE)),
-        )
+        raise no_layer(name, where, closest(name.partition(".")[0], (*LAYERS, QUARANTINE)))
     until = int(until_number) if until_number else until_said
     return Feed(table, int(number) if number else said, until, start, found.end(), where, named)
+
+
+def no_layer(name: str, where: Location, suggestion: str | None) -> AccessError:
+    """The error for a name that is none of a table in a layer; programs may keep tables elsewhere in the catalog."""
+    layers = ", ".join((*LAYERS, QUARANTINE))
+    return AccessError(
+        "MP-8004",
+        f"{name!r} is not a table name of the form layer.name, in plain letters, with one of the layers {layers}",
+        next_step="list tables with: millpond ls; what programs keep outside the layers is read through the gateway",
+        where=where,
+        suggestion=suggestion,
+    )
 
 
 def placed(text: str, feeds: Sequence[Feed]) -> str:

@@ -20,7 +20,7 @@ import duckdb
 from millpond.core.errors import AccessError, Location
 from millpond.core.names import LAYERS, QUARANTINE, TableName, closest, is_plain, literal
 from millpond.core.records import frozen
-from millpond.governance.feeds import FUNCTION, Feed, read_feed
+from millpond.governance.feeds import FUNCTION, Feed, no_layer, read_feed
 from millpond.governance.grammar import CONTAINERS, NODES
 
 MAX_BYTES = 256 * 1024
@@ -301,13 +301,8 @@ class _Walk:
         table = TableName(_fold(schema), _fold(name))
         if catalog or table.layer not in (*LAYERS, QUARANTINE) or not is_plain(table.name):
             near = closest(schema, (*LAYERS, QUARANTINE)) if schema else None
-            raise AccessError(
-                "MP-8004",
-                f"{'.'.join(filter(None, (catalog, schema, name)))!r} is not a table name of the form layer.name",
-                next_step="name tables as layer.name; list them with: millpond ls",
-                where=where,
-                suggestion=f"{near}.{table.name}" if near and is_plain(table.name) else None,
-            )
+            suggestion = f"{near}.{table.name}" if near and is_plain(table.name) else None
+            raise no_layer(".".join(filter(None, (catalog, schema, name))), where, suggestion)
         self.tables.setdefault(table, where)
 
     def _table_function(self, function: dict[str, Any], named: bool) -> None:

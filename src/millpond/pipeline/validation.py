@@ -102,7 +102,7 @@ def _bind(
     for statement in open_lake():
         session.execute(statement)
     for table, schema in known.items():
-        if table not in made:
+        if table not in made and schema.names:  # Iceberg has tables without columns, the engine has none
             session.execute(create_schema(table.layer))
             session.execute(create_empty(table, schema))
     for model in order:

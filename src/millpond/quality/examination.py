@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from millpond.catalog.metadata import live_rows
 from millpond.core.names import TableName
 from millpond.core.records import frozen
 from millpond.governance.moments import check_kept
@@ -12,6 +11,7 @@ from millpond.quality.newest import Newest, newest
 from millpond.quality.profile import Profile, compute, distinct
 from millpond.quality.profiles import Place, Profiles
 from millpond.quality.suggestions import Suggestion, suggest, unique_candidates
+from millpond.tables.statistics import count_rows
 
 if TYPE_CHECKING:
     from millpond.catalog.catalog import Catalog
@@ -46,7 +46,7 @@ class Examination:
             answer.reader.read_all()
         found = self.profiles.find(place)
         if found is None:
-            rows = live_rows(self.catalog.metadata(entry))
+            rows = count_rows(self.catalog.metadata(entry)) or 0
             model = self.project.model(table)
             found = compute(self.gate, self.principal, table, model, schema, entry.commit, rows)
             self.profiles.keep(place, found, self.catalog.clock.now())

@@ -8,6 +8,7 @@ from dataclasses import field
 from millpond.catalog import manifests
 from millpond.catalog.metadata import TableMetadata
 from millpond.core.records import frozen
+from millpond.tables.deletes import Deletes
 
 
 @frozen
@@ -26,6 +27,32 @@ def row_count(metadata: TableMetadata) -> int | None:
     summary = snapshot.get("summary") or {}
     total, deletes = str(summary.get("total-records", "")), str(summary.get("total-delete-files", ""))
     return int(total) if total.isdigit() and deletes == "0" else None
+
+
+def count_rows(metadata: TableMetadata) -> int | None:
+    """How many rows a version has; None where its writer does not say. Equality deletes are not seen.
+
+    Where rows were deleted in files, the manifests are asked: a summary counts deletes of files that went, too.
+    Raises CatalogError MP-3036 when one cannot be read.
+    """
+    summary = (metadata.current_snapshot or {}).get("summary") or {}
+    total = str(summary.get("total-records", "" if metadata.current_snapshot is not None else "0"))
+    known = row_count(metadata)
+    if known is not None or not total.isdigit():
+        return known
+    files = [
+        entry for manifest in manifests.of_snapshot(metadata.current_snapshot) for entry in manifests.files(manifest)
+    ]
+    deletes = {entry.path: entry for entry in files if entry.content == manifests.POSITION_DELETES}
+    index = Deletes(deletes.values())
+    data = [entry for entry in files if entry.content == manifests.DATA]
+    named = {entry.path: index.of(entry) for entry in data}
+    shared = {path for paths in named.values() for path in paths if manifests.target(deletes[path]) is None}
+    alone = sum(
+        min(entry.records, sum(deletes[path].records for path in named[entry.path] if path not in shared))
+        for entry in data
+    )
+    return sum(entry.records for entry in data) - alone - sum(deletes[path].records for path in shared)
 
 
 def statistics(metadata: TableMetadata) -> Statistics | None:

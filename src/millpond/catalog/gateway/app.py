@@ -157,6 +157,8 @@ def _endpoint(door: Door, points: dict[str, Endpoint]) -> Callable[[Request], Aw
             return refusal(400, "BadRequestException", "the client went away")
         if raw is None:
             return refusal(413, "BadRequestException", f"the body is larger than {MOST_BYTES} bytes")
+        if "\0" in "".join((request.scope["path"], *request.query_params.values())):
+            return refusal(400, "BadRequestException", "no name holds the character NUL")
         target = f"{request.method} {request.url.path}"
         call = Call(request.path_params, request.query_params, raw, target, request.headers)
         point = points.get(request.method) or points["GET"]  # what can be loaded can be asked after by HEAD

@@ -42,7 +42,7 @@ def once(
     key = _key(call)
     if key is None or not seat.direct:
         return handler(seat, call)
-    step_key = f"request {key}"
+    step_key = f"request {seat.catalog.environment} {key}"
 
     def before() -> Response | None:
         kept = _find(seat, call, key)

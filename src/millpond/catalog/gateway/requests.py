@@ -22,6 +22,9 @@ LEVELS = "\x1f"
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 """What may be half a character, which no answer could be written with."""
 
+_NUL = re.compile(rb"(?<!\\)(\\\\)*\\u0000")
+"""The one character that no text of the pointer store can hold."""
+
 _LONGEST_NAME = 200
 _MOST_LEVELS = 10
 
@@ -55,6 +58,8 @@ class Call:
             raise malformed("the body is nested too deeply") from deep
         if not isinstance(content, dict):
             raise malformed("the body is no JSON object")
+        if _NUL.search(self.raw):
+            raise malformed("a text of the body holds the character NUL")
         return content
 
     def namespace(self) -> str:
