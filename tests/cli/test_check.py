@@ -236,3 +236,19 @@ def test_a_rename_of_what_was_never_there_is_told(shop: Path, type_: Type) -> No
     findings = {finding["code"]: finding for finding in type_("check", "--json").objects()}
     assert set(findings) == {"MP-2042", "MP-2143"}
     assert (findings["MP-2143"]["suggestion"], findings["MP-2143"]["line"]) == ("amount", 6)
+
+
+def test_a_circle_hides_nothing_else(shop: Path, type_: Type) -> None:
+    """What is neither in it nor behind it is looked at all the same; so is how a table is to be partitioned."""
+    for name, text in {
+        "a": "SELECT n FROM gold.b\n",
+        "b": "SELECT n FROM gold.a\n",
+        "behind": "SELECT nothing FROM gold.a\n",
+        "typo": "SELECT amout FROM silver.orders\n",
+        "parts": "/*---\nkind: replace\npartition: [day(order_id)]\n---*/\nSELECT order_id FROM silver.orders\n",
+    }.items():
+        (shop / f"models/gold/{name}.sql").write_text(text)
+    found = {(Path(str(one["file"])).name, one["code"], one["line"]) for one in type_("check", "--json").objects()}
+    assert {("typo.sql", "MP-2011", 1), ("parts.sql", "MP-3040", 3)} <= found
+    assert {name for name, code, _ in found if code == "MP-2020"} <= {"a.sql", "b.sql"}
+    assert len(found) == 3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -256,3 +258,61 @@ def test_the_command_loads_nothing_heavy_for_its_help() -> None:
     code = f"import sys, millpond.cli.main; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_project_that_was_copied_or_moved_is_told_so(
+    tmp_path: Path, type_: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its tables name files of the other folder: nothing is written there, and nothing deleted."""
+    monkeypatch.chdir(tmp_path)
+    assert type_("init", "one", "-q").code == 0
+    assert type_("run", "-q", "--project", "one").code == 0
+    files = sorted((tmp_path / "one/.millpond/lake").rglob("*"))
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    for words in (("run",), ("maintain",), ("query", "FROM gold.revenue_by_day"), ("ls",), ("doctor",)):
+        said = type_(*words, "--project", "two")
+        assert said.code in (1, 2), words
+        assert "MP-3058" in said.err, said.err
+    assert sorted((tmp_path / "one/.millpond/lake").rglob("*")) == files
+    (tmp_path / "one").rename(tmp_path / "moved")
+    assert "move the project back" in type_("ls", "--project", "moved").err
+    (tmp_path / "moved").rename(tmp_path / "one")
+    assert type_("ls", "--project", "one").code == 0
+    shutil.rmtree(tmp_path / "two/.millpond")
+    assert type_("run", "-q", "--project", "two").code == 0
+
+
+def test_a_folder_that_is_not_there_is_no_project(shop: Path, type_: Type) -> None:
+    """A misspelt --project is not the project around it."""
+    said = type_("ls", "--project", str(shop / "typo"))
+    assert said.code != 0
+    assert "MP-1001" in said.err
+
+
+@pytest.mark.usefixtures("shop")
+def test_csv_shows_values_as_the_table_does(type_: Type) -> None:
+    """Nested values as JSON, and no word of Python."""
+    sql = "SELECT true AS t, {'x': DATE '2020-01-01'} AS s, ['a', NULL] AS l, NULL AS n, 1.50 AS d"
+    said = type_("query", sql, "--csv")
+    assert said.out.splitlines()[1] == 'true,"{""x"": ""2020-01-01""}","[""a"", null]",,1.50'
+
+
+def test_add_takes_globs(shop: Path, tmp_path: Path, type_: Type) -> None:
+    """Those that come later are meant too."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("trips-1.csv", "trips-2.csv", "other.csv"):
+        (folder / name).write_text(f"id\n{name}\n")
+        os.utime(folder / name, (1_700_000_000, 1_700_000_000))
+    said = type_("add", str(folder / "trips-*.csv"))
+    assert said.code == 0, said.err
+    assert "trips-*.csv" in (shop / "sources/trips.yaml").read_text()
+    assert type_("query", "SELECT count(*) AS n FROM bronze.trips", "--json").objects() == [{"n": 2}]
+    missing = type_("add", str(folder / "none-*.csv"))
+    assert "MP-1050" in missing.err
+
+
+@pytest.mark.usefixtures("shop")
+def test_names_are_read_in_upper_and_lower_case(type_: Type) -> None:
+    """As the engine's SQL has them."""
+    assert type_("query", "SELECT count(*) > 0 AS some FROM Silver.ORDERS", "--json").objects() == [{"some": True}]

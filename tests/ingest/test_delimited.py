@@ -117,6 +117,15 @@ def test_empty_and_repeated_names_are_made_usable(lake: Lake) -> None:
     assert lake.rows("id", "column_2", "name", "Name_2", "_load_2") == [("1", "2", "3", "4", "5")]
 
 
+def test_decimal_commas_divide_no_lines(lake: Lake) -> None:
+    """They divide every line of numbers alike, and not the header."""
+    lake.write("a.csv", "station;temp\ns1;1,5\ns2;2,5\n")
+
+    lake.load()
+
+    assert lake.rows("station", "temp") == [("s1", "1,5"), ("s2", "2,5")]
+
+
 def test_quoted_text_keeps_delimiters_newlines_and_quotes(lake: Lake) -> None:
     """Quoted fields may hold anything."""
     lake.write("a.csv", 'id,text\r\n1,"a, b"\r\n2,"two\r\nlines"\r\n3,"say ""hi"""\r\n')

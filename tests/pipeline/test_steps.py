@@ -169,3 +169,57 @@ def test_a_check_may_end_in_a_comment() -> None:
     with temporary_lake({**BASE, "models/silver/o.sql": model("SELECT id FROM bronze.o", more=more)}) as lake:
         run(lake, a="id\n1\n0\n")
         assert lake.rows("SELECT id FROM silver.o") == [{"id": "1"}]
+
+
+@pytest.mark.parametrize(
+    ("key", "rows"),
+    [
+        ("mood::ENUM('sad', 'ok', 'long')", "sad,1\nok,2\n"),
+        ("[1::INTEGER, length(mood)]", "sad,1\nok,2\n"),
+        ("('2026-01-01 00:00:00.123456789'::TIMESTAMP_NS + to_seconds(length(mood)))", "sad,1\nok,2\n"),
+    ],
+    ids=["enum", "list", "nanoseconds"],
+)
+def test_rows_are_compared_as_the_table_keeps_them(key: str, rows: str) -> None:
+    """A type that the table keeps as another one is known again, in keys and beside them; lists have no bounds."""
+    sql = f"SELECT {key} AS mood, v::INT AS v, {key} AS again FROM bronze.o"
+    with temporary_lake({**BASE, "models/silver/o.sql": model(sql, key="mood")}) as lake:
+        for name in ("a", "b", "c"):
+            run(lake, **{name: f"mood,v\n{rows}" + ("long,9\n" if name == "c" else "")})
+            (counted,) = lake.rows("SELECT count(*) AS n, count(DISTINCT mood) AS k FROM silver.o")
+            assert counted == {"n": 2 + (name == "c"), "k": 2 + (name == "c")}
+
+
+def test_a_window_over_days_looks_back_over_a_day_of_25_hours() -> None:
+    """Clocks go back on 25 October 2026 in Berlin: the day before begins 25 hours earlier."""
+    files = {
+        **BASE,
+        "millpond.yaml": "version: 1\nname: shop\ntime_zone: Europe/Berlin\n",
+        "models/silver/o.sql": model("SELECT id::INT AS id, t::TIMESTAMPTZ AS t, v::INT AS v FROM bronze.o"),
+        "models/gold/d.sql": model(
+            "WITH d AS (SELECT date_trunc('day', t) AS day, sum(v)::BIGINT AS s FROM silver.o GROUP BY 1) "
+            "SELECT day, s, (sum(s) OVER (ORDER BY day RANGE BETWEEN INTERVAL 1 DAY PRECEDING AND CURRENT ROW))"
+            "::BIGINT AS two FROM d",
+            "aggregate",
+            "day",
+        ),
+    }
+    with temporary_lake(files) as lake:
+        run(lake, a="id,t,v\n1,2026-10-25T12:00:00+01:00,10\n2,2026-10-26T12:00:00+01:00,100\n")
+        run(lake, b="id,t,v\n3,2026-10-26T13:00:00+01:00,5\n")
+        assert [row["two"] for row in lake.rows("SELECT two FROM gold.d ORDER BY day")] == [10, 115]
+        run(lake, c="id,t,v\n4,2026-10-25T13:00:00+01:00,1\n")
+        assert [row["two"] for row in lake.rows("SELECT two FROM gold.d ORDER BY day")] == [11, 116]
+
+
+def test_another_time_zone_is_another_model() -> None:
+    """Its days are others, so it is to be built anew; nothing is mixed."""
+    sql = "SELECT id::INT AS id, t::TIMESTAMPTZ::DATE AS day FROM bronze.o"
+    with temporary_lake({**BASE, "models/silver/o.sql": model(sql)}) as lake:
+        run(lake, a="id,t\n1,2026-03-01T20:00:00Z\n")
+        lake.write("millpond.yaml", "version: 1\nname: shop\ntime_zone: Asia/Kolkata\n")
+        lake.deliver("data/b.csv", "id,t\n2,2026-03-01T20:00:00Z\n")
+        with pytest.raises(RunError) as refused:
+            lake.run()
+        assert refused.value.code == "MP-7010"
+        assert "time_zone" in refused.value.finding.message

@@ -131,3 +131,37 @@ def test_a_models_own_dialect_is_left_as_it_is() -> None:
 def test_every_dialect_is_known_to_the_translator() -> None:
     """The names that front matter takes."""
     assert set(get_args(Dialect)) <= {dialect.value for dialect in Dialects}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "part"),
+    [
+        ("spark", "dayofweek(d)"),
+        ("spark", "weekday(d)"),
+        ("databricks", "dayofweek(d)"),
+        ("mysql", "DAYOFWEEK(d)"),
+        ("mysql", "WEEK(d)"),
+        ("bigquery", "EXTRACT(DAYOFWEEK FROM d)"),
+        ("bigquery", "EXTRACT(WEEK FROM d)"),
+        ("tsql", "DATEPART(weekday, d)"),
+        ("spark", "CAST(i AS DECIMAL)"),
+        ("postgres", "i::NUMERIC"),
+        ("bigquery", "CAST(i AS NUMERIC)"),
+    ],
+)
+def test_what_means_something_else_by_the_same_name_is_refused(dialect: str, part: str) -> None:
+    """The numbers of weekdays and weeks, and decimals without digits: the result would be wrong without a word."""
+    with pytest.raises(MillpondError) as refused:
+        translated(f"SELECT i,\n  {part} AS a FROM silver.t", dialect)
+    assert refused.value.code == "MP-1311"
+    assert refused.value.finding.where is not None
+    assert refused.value.finding.where.line == 2
+
+
+@pytest.mark.parametrize(
+    ("dialect", "part"), [("postgres", "EXTRACT(WEEK FROM d)"), ("spark", "weekofyear(d)"), ("tsql", "MONTH(d)")]
+)
+def test_weeks_of_the_standard_are_translated(dialect: str, part: str, engine: duckdb.DuckDBPyConnection) -> None:
+    """ISO 8601 weeks are DuckDB's own."""
+    found = translated(f"SELECT {part} AS a FROM silver.t", dialect)
+    assert engine.execute(found.sql).fetchone() in ((5,), (1,))

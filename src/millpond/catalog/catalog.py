@@ -72,11 +72,14 @@ class Catalog:
         """Open the pointer store at `url`, a path, `sqlite:///PATH` or `postgresql://...`, made where it is not.
 
         `warehouse` is the folder of all tables, or where those of each layer lie. Raises as `Store.open` does, also
-        CatalogError MP-3057 when there is no store though the warehouse holds tables, and MP-3055 for a warehouse that
-        is no folder.
+        CatalogError MP-3057 when there is no store though the warehouse holds tables, MP-3055 for a warehouse that is
+        no folder, and MP-3058 for one that was moved or copied.
         """
         place = Warehouse(warehouse) if isinstance(warehouse, str) else warehouse
         store = Store.open(url, lambda: not place.holds_tables())
+        location = store.ask(records.newest_location)
+        if location is not None:
+            place.check_home(location)
         return cls(store, place, environment, clock, Tokens(), MetadataCache())
 
     def close(self) -> None:

@@ -337,6 +337,12 @@ def _commit(row: Row[Any], moved: tuple[TableName, ...], restored: int | None) -
     )
 
 
+def newest_location(connection: Connection) -> str | None:
+    """Where the newest table lies; None while there is none."""
+    location: str | None = connection.scalar(select(pointers.c.location).order_by(pointers.c.created.desc()).limit(1))
+    return location
+
+
 def environments(connection: Connection) -> frozenset[str]:
     """The environments that hold a table or a namespace."""
     return frozenset(connection.scalars(select(pointers.c.environment).union(select(namespaces.c.environment))))

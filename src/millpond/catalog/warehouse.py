@@ -34,6 +34,8 @@ class Warehouse:
     def __init__(self, root: str, layers: Mapping[str, str] | None = None) -> None:
         self.root = _root(root)
         self._layers = {layer: _root(place) for layer, place in (layers or {}).items()}
+        self._folder = ""
+        self._inside: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, project: Project) -> Warehouse:
@@ -43,7 +45,11 @@ class Warehouse:
             return place if _SCHEME.match(place) else str(project.folder / place)
 
         storage = project.settings.storage
-        return cls(absolute(storage.root), {layer: absolute(place) for layer, place in storage.layers.items()})
+        made = cls(absolute(storage.root), {layer: absolute(place) for layer, place in storage.layers.items()})
+        places = (storage.root, *storage.layers.values())
+        made._folder = str(project.folder)
+        made._inside = tuple(os.path.normpath(one) for one in places if not _SCHEME.match(one) and one[:1] != "/")
+        return made
 
     @property
     def roots(self) -> tuple[str, ...]:
@@ -58,6 +64,23 @@ class Warehouse:
         """The root that a plain path lies under; the innermost of several, and the first where it lies in none."""
         around = [root for root in self.roots if path.startswith(root + "/")]
         return max(around, key=len, default=self.root)
+
+    def check_home(self, location: str) -> None:
+        """Pass when a table's location is not that of this project in another folder: tables name their files there.
+
+        A copy would write into the original, and upkeep of each delete the other's files. Raises CatalogError MP-3058.
+        """
+        if any(location.startswith(root + "/") for root in self.roots):
+            return
+        for inside in self._inside:
+            folder, found, _ = location.partition(f"/{inside}/")
+            if found and folder != self._folder:
+                back = "work there" if Path(folder).exists() else "move the project back"
+                raise CatalogError(
+                    "MP-3058",
+                    f"the lake was made in {folder}, where its tables name their files, and not in {self._folder}",
+                    next_step=f"{back}; or remove the folder .millpond here, and `millpond run` builds a lake anew",
+                )
 
     def namespace(self, layer: str) -> str:
         """The folder of a namespace's tables."""

@@ -68,7 +68,7 @@ def simulate(context: Context, what: str, into: Path, answers: Path | None, days
 def add(context: Context, files: tuple[str, ...], name: str | None) -> int:
     """Write a source for files, load it, and show five rows of it."""
     with context.open() as lake:
-        path = _write_source(lake.project, tuple(Path(file) for file in files), name)
+        path = _write_source(lake.project, files, name)
         shown = path.relative_to(lake.project.folder)
     if not context.json and not context.quiet:
         line(f"wrote {shown}")
@@ -79,14 +79,15 @@ def add(context: Context, files: tuple[str, ...], name: str | None) -> int:
     return int(lookup("millpond.cli.reading:show")(context, f"bronze.{path.stem}", None, 5))
 
 
-def _write_source(project: Project, files: tuple[Path, ...], name: str | None) -> Path:
+def _write_source(project: Project, words: tuple[str, ...], name: str | None) -> Path:
     """Write `sources/<name>.yaml`.
 
     Raises ProjectError MP-1052 when there is one of that name, MP-1053 and MP-1130 for a name that cannot be.
     """
     folder = project.folder
     infer = load("millpond.project.infer")
-    name = name or infer.source_name(files)
+    globs, files = infer.globbed(words)
+    name = name or infer.source_name((*files, *(path for named in globs.values() for path in named)))
     if not is_plain(name):
         raise ProjectError(
             "MP-1053",
@@ -107,7 +108,7 @@ def _write_source(project: Project, files: tuple[Path, ...], name: str | None) -
             f"there is a source {name} already",
             next_step=f"name the new one with --name, or add the files to sources/{name}.yaml",
         )
-    text = infer.source_yaml(name, files, folder)
+    text = infer.source_yaml(name, files, folder, globs)
     path.parent.mkdir(exist_ok=True)
     path.write_text(text)
     return path

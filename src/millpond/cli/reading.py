@@ -13,6 +13,7 @@ from millpond.catalog.evolving import PREFIX
 from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.view_staging import read as read_view
 from millpond.cli.output import counted, json_line, line, said, table
+from millpond.core.encoding import shown
 from millpond.core.errors import AccessError, CatalogError, ModelError
 from millpond.core.names import LAYERS, QUARANTINE, STATE, TableName, closest, quote
 from millpond.core.plugins import load
@@ -48,10 +49,15 @@ def query(context: Context, sql: str, at: str | None, as_csv: bool, parquet: Pat
         elif as_csv:
             writer = csv.writer(sys.stdout)
             writer.writerow(answer.reader.schema.names)
-            writer.writerows(_rows(answer.reader))
+            writer.writerows([_cell(value) for value in row] for row in _rows(answer.reader))
         else:
             _print(answer.reader)
     return 0
+
+
+def _cell(value: Any) -> Any:
+    """A value as a cell of a CSV file: as the table and JSON show it, whole."""
+    return value if value is None or isinstance(value, str) else shown(value)
 
 
 def show(context: Context, name: str, at: str | None, limit: int) -> int:

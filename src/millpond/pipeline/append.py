@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from millpond.catalog.commits import Ledger, Verdict
 from millpond.catalog.staging import Stage
 from millpond.core.names import side_table
-from millpond.core.schema import Schema
+from millpond.core.schema import Column, Schema
 from millpond.engines.engine import Session
 from millpond.pipeline.bounding import all_apart, ordered_key, scattered, searched, whole_key
 from millpond.pipeline.compiled import CompiledModel
@@ -53,11 +54,12 @@ def append_rows(
     schema: Schema,
     *,
     filled: bool,
+    other: Sequence[Column] = (),
 ) -> tuple[Ledger, tuple[Verdict, ...]]:
-    """Add what is new to the model's table. `filled` says that the table may hold rows."""
+    """Add what is new to the model's table. `filled` says that the table may hold rows; `other` see `staging_of`."""
     traced = model.shape.row_preserving
     read = _open_input(session, news[0]) if traced else None
-    staging = staging_of(model, schema, filled=filled)
+    staging = staging_of(model, schema, filled=filled, other=other)
     judged = stage_rows(session, model.model, staging)
     prepare_aside(stage, model.model, schema, filled=filled)
     append = _append(session, model, schema, filled)
@@ -84,8 +86,12 @@ def _view(news: InputChanges) -> str:
     return f"new_{news.table.name}"
 
 
-def staging_of(model: CompiledModel, schema: Schema, *, filled: bool) -> Staging:
-    """How the model's rows are made and judged, from the temp view of its input's rows where it is row-preserving."""
+def staging_of(model: CompiledModel, schema: Schema, *, filled: bool, other: Sequence[Column] = ()) -> Staging:
+    """How the model's rows are made and judged, from the temp view of its input's rows where it is row-preserving.
+
+    `other` are the columns to which the query itself gives another type than the table: rows are compared as it keeps
+    them.
+    """
     query, traced = model.query, model.shape.row_preserving
     casts: tuple[SoftCast, ...] = ()
     if traced:
@@ -93,10 +99,8 @@ def staging_of(model: CompiledModel, schema: Schema, *, filled: bool) -> Staging
         casts = softened.casts
         query = add_columns(softened.query, (*CARRIED, ROW))
         query = replace_inputs(query, {model.inputs[0]: f"new_{model.inputs[0].name}"})
-    # Times are hashed by their unit, which the table keeps as microseconds whatever the query gives.
-    times = [(column.name, column.type) for column in schema if column.type == "TIMESTAMP"]
     return Staging(
-        widened(query.text(), [time for time in times if time[0] in model.model.key]),
+        widened(query.text(), [(column.name, column.type) for column in other]),
         schema.names,
         row_rules(model.model, casts, schema),
         model.model.key,

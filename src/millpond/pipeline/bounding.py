@@ -19,7 +19,8 @@ _WIDEST = 1_000_000_000
 
 def ordered_key(key: tuple[str, ...], schema: Schema) -> tuple[str, ...]:
     """The key column whose bounds tell most, or none."""
-    columns = [column for column in schema.columns if column.name in key and "ZONE" not in column.type]
+    plain = [column for column in schema.columns if not column.type.endswith("]") and "ZONE" not in column.type]
+    columns = [column for column in plain if column.name in key]
     found = (column.name for kind in _BOUNDED for column in columns if column.type.startswith(kind))
     return tuple(found)[:1]
 

@@ -186,7 +186,8 @@ def done(building: Building, step: BuildStep) -> Work:
         return cast("Work", lookup(_OTHERS[model.model.kind])(building))
     scope = judged_scope(model, step, filled=filled)
     if model.model.kind == "append":
-        return Work(*append_rows(bench, session, stage, model, news, schema, filled=filled), scope)
+        other = building.widened
+        return Work(*append_rows(bench, session, stage, model, news, schema, filled=filled, other=other), scope)
     if step.mode == "groups" and filled:
         return _recomputed(building, scope)
     return Work(*recompute_whole(building), scope)

@@ -44,6 +44,8 @@ class CompiledModel:
     compared: tuple[Reference, ...] = ()
     """Tables that checks look into: they come first, but their changes are no reason to build the model again."""
     lookback: Lookback | str = ""
+    zone: str = "UTC"
+    """The time zone in which the query's days and hours are told."""
     views: tuple[Reference, ...] = ()
     """Views whose queries are part of this one, and where the author names them."""
 
@@ -97,6 +99,7 @@ class CompiledModel:
         # What a kind alone has is no part of the others' definitions, so that a new one changes none of them.
         parts |= {name: said for name in OF_SOME_KINDS if (said := getattr(self.model, name))}
         parts |= {"function": self.model.function.text} if self.model.function is not None else {}
+        parts |= {"zone": self.zone} if self.zone != "UTC" else {}
         about = _about(self.model)
         parts |= {"about": about} if about != nothing_said() else {}
         definition = json.dumps(parts, sort_keys=True, default=str)

@@ -58,6 +58,7 @@ def change(built: ModelState, model: CompiledModel, inputs: Mapping[str, str] | 
     differs = [part for part in ("kind", "key", *OF_SOME_KINDS) if _renamed(before.get(part), names) != after.get(part)]
     differs += ["sql"] if columns is None else []
     differs += ["function"] if before.get("function") != after.get("function") else []
+    differs += ["time_zone"] if before.get("zone") != after.get("zone") else []
     was, now = _checks(before, names), _checks(after, {})
     differs += ["checks"] if [*filter(_rejects, was)] != [*filter(_rejects, now)] else []
     others = ["checks"] if was != now and "checks" not in differs else []

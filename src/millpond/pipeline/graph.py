@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable
+from dataclasses import replace
 
 from millpond.core.errors import FindingsError, ModelError, RunError
 from millpond.core.names import TableName, closest
@@ -64,17 +65,25 @@ def build_graph(project: Project) -> Graph:
     if macros.findings:
         raise FindingsError(macros.findings)
     views = Views.of(project.models, macros)
-    return Graph(project.sources, ordered(tuple(compile_model(model, macros, views) for model in project.models)))
+    zone = project.settings.time_zone
+    models = tuple(replace(compile_model(model, macros, views), zone=zone) for model in project.models)
+    return Graph(project.sources, ordered(models))
 
 
 def ordered(models: tuple[CompiledModel, ...]) -> tuple[CompiledModel, ...]:
     """The models so that each comes after all that it needs; by name where that leaves a choice."""
+    done = unknotted(models)
+    if len(done) < len(models):
+        ends = {model.table for model in done}
+        raise _cycle(tuple(sorted((m for m in models if m.table not in ends), key=lambda model: model.table)))
+    return done
+
+
+def unknotted(models: tuple[CompiledModel, ...]) -> tuple[CompiledModel, ...]:
+    """The models in that order, without those in a circle and what comes after them."""
     waiting = {model.table: model for model in sorted(models, key=lambda model: model.table)}
     done: list[CompiledModel] = []
-    while waiting:
-        ready = [m for m in waiting.values() if not any(name in waiting for name in m.follows)]
-        if not ready:
-            raise _cycle(tuple(waiting.values()))
+    while ready := [m for m in waiting.values() if not any(name in waiting for name in m.follows)]:
         done.extend(waiting.pop(model.table) for model in ready)
     return tuple(done)
 

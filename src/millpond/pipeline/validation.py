@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from millpond.catalog.types import portable_problem
-from millpond.core.errors import EngineError, Finding, Location, ModelError, ProjectError, in_order
+from millpond.catalog.partitions import spec_json
+from millpond.catalog.types import portable_problem, schema_json
+from millpond.core.errors import CatalogError, EngineError, Finding, Location, ModelError, ProjectError, in_order
 from millpond.core.names import RESERVED, TableName, closest
 from millpond.core.schema import Column, Schema
 from millpond.engines.engine import Engine, Session
@@ -17,7 +19,7 @@ from millpond.ingest.partitioning import unpartitioned
 from millpond.pipeline.check_validation import check_findings
 from millpond.pipeline.compiled import CompiledModel, compile_model
 from millpond.pipeline.contract import Built, contract_findings
-from millpond.pipeline.graph import ordered
+from millpond.pipeline.graph import ordered, unknotted
 from millpond.pipeline.inlining import Views
 from millpond.pipeline.roles import role_problems, table_columns
 from millpond.project.model import Model, Project
@@ -67,7 +69,8 @@ def validate(
     try:
         order = ordered(tuple(compiled))
     except ModelError as cycle:
-        return in_order([*findings, cycle.finding])
+        findings.append(cycle.finding)
+        order = unknotted(tuple(compiled))
     with engine.session() as session:
         findings += _bind(session, order, known, built or {})
     return in_order(findings)
@@ -125,8 +128,21 @@ def _bind(
         session.execute(create_empty(model.table, kept))
         bound[model.table] = kept
         findings += _mark_problems(session, model.model, model.query.text())
+        findings += _partition_problems(model.model, kept)
         findings += check_findings(session, model, schema, bound)
         findings += contract_findings(model, schema, built.get(model.table))
+    return findings
+
+
+def _partition_problems(model: Model, columns: Schema) -> list[Finding]:
+    """Partition fields that the model's table cannot have."""
+    findings = []
+    known = [(at, field) for at, field in enumerate(model.partition) if columns.get(field.column) is not None]
+    for position, field in known:
+        try:
+            spec_json((field,), schema_json(Schema(columns.of((field.column,)))))
+        except CatalogError as wrong:
+            findings.append(replace(wrong.finding, where=model.place(f"partition.{position}")))
     return findings
 
 

@@ -6,7 +6,7 @@ import glob
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from millpond.core.errors import ProjectError
@@ -35,8 +35,23 @@ def source_name(files: Sequence[Path]) -> str:
     return plain if is_plain(plain) and plain[:1] != "_" else f"source_{plain}".rstrip("_")
 
 
-def source_yaml(name: str, files: Sequence[Path], project: Path) -> str:
-    """The text of `sources/<name>.yaml` for these files.
+def globbed(words: Sequence[str]) -> tuple[dict[str, tuple[Path, ...]], tuple[Path, ...]]:
+    """Which of the words are globs, with the files that each names now, and the paths of the others."""
+    found = {
+        word: tuple(path for one in _matching(word) if (path := Path(one)).is_file())
+        for word in words
+        if glob.has_magic(word) and not Path(word).is_file()
+    }
+    globs = {word: files for word, files in found.items() if files}
+    return globs, tuple(Path(word) for word in words if word not in globs)
+
+
+def _matching(pattern: str) -> list[str]:
+    return sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - it may be absolute
+
+
+def source_yaml(name: str, files: Sequence[Path], project: Path, globs: Mapping[str, Sequence[Path]] = {}) -> str:
+    """The text of `sources/<name>.yaml` for these files, and for those that globs name and will name.
 
     Paths inside the project are relative to it. All files of one ending in a folder become one glob. Raises
     ProjectError MP-1050 (no such file), MP-1051 (files of several formats).
@@ -46,7 +61,8 @@ def source_yaml(name: str, files: Sequence[Path], project: Path) -> str:
             raise ProjectError(
                 "MP-1050", f"there is no file {path}", next_step="name files that exist; a folder's as FOLDER/*"
             )
-    formats = sorted({form for form in (_format(path) for path in files) if form})
+    every = (*files, *(path for named in globs.values() for path in named))
+    formats = sorted({form for form in (_format(path) for path in every) if form})
     if len(formats) > 1:
         raise ProjectError(
             "MP-1051",
@@ -54,7 +70,8 @@ def source_yaml(name: str, files: Sequence[Path], project: Path) -> str:
             next_step="add the files of each format by themselves; each becomes a source",
         )
     lines = ["kind: files", "paths:"]
-    lines += [f"  - {_quoted(pattern)}" for pattern in _patterns(files, project.resolve())]
+    placed = [_placed(word, project.resolve()) for word in globs]
+    lines += [f"  - {_quoted(pattern)}" for pattern in (*_patterns(files, project.resolve()), *placed)]
     lines += [f"format: {form}" for form in formats]
     return wire(PurePosixPath("sources", f"{name}.yaml"), "\n".join(lines) + "\n")
 
@@ -87,6 +104,12 @@ def _patterns(files: Sequence[Path], project: Path) -> Iterator[str]:
             yield f"{prefix}*{glob.escape(ending)}"
         else:
             yield from (f"{prefix}{glob.escape(path.name)}" for path in sorted(group))
+
+
+def _placed(pattern: str, project: Path) -> str:
+    """A glob as it is written in a source: inside the project relative to it."""
+    whole = Path(os.path.normpath(Path.cwd() / pattern))
+    return whole.relative_to(project).as_posix() if whole.is_relative_to(project) else whole.as_posix()
 
 
 def _quoted(text: str) -> str:

@@ -37,6 +37,8 @@ _SEEDS = (".csv",)
 def find(start: Path) -> Path:
     """The nearest folder at or above `start` that holds a millpond.yaml. Raises ProjectError MP-1001."""
     start = start.absolute()
+    if not start.exists():
+        raise _no_project(start)
     for folder in (start, *start.parents):
         if os.path.isfile(folder / PROJECT_FILE):  # noqa: PTH113 - a folder that may not be read holds none
             return folder

@@ -21,6 +21,8 @@ from millpond.sql.references import table_name
 from millpond.sql.staging import STAGED
 from millpond.sql.trace import Trace, folded
 
+_CHANGED_CLOCKS = 86_400
+"""Seconds by which no number of days in a row is longer than as many times 24 hours."""
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 _SPOKEN = re.compile(r"(\d+)\s*(second|minute|hour|day|week)s?", re.IGNORECASE)
 _BY_PLACE = frozenset(
@@ -152,7 +154,9 @@ def changed_span(lookback: Lookback, changed: Sequence[str]) -> str:
     The last column says how many changed rows have no time at all.
     """
     union = " UNION ALL ".join(f"SELECT {lookback.time} AS _mp_t FROM ({rows}) AS changed_rows" for rows in changed)
-    reach = f"INTERVAL ({lookback.seconds}) SECOND"
+    # Days of a place are longer or shorter where its clocks change: with a zone, all who may look back are looked at.
+    more = f"CASE WHEN typeof(min(_mp_t)) = 'TIMESTAMP WITH TIME ZONE' THEN {_CHANGED_CLOCKS} ELSE 0 END"
+    reach = f"to_seconds({lookback.seconds} + {more})"
     ends = (f"min(_mp_t) - {reach}", "min(_mp_t)", f"max(_mp_t) + {reach}")
     parts = ", ".join(f"({end})::VARCHAR, typeof({end})" for end in ends)
     return f"SELECT {parts}, count(*) FILTER (WHERE _mp_t IS NULL) FROM ({union}) AS times"

@@ -38,6 +38,7 @@ def transpile(file: SqlFile, dialect: str) -> Written:
     annotate_types(query.tree, dialect=dialect)
     _refuse(query, dialect)
     _refuse_division(query, dialect)
+    _refuse_otherwise(query, dialect)
     plain = _rendered(query.tree)
     marked = _rendered(_with_marks(query.tree))
     # A rewrite that compares names may see the marks: then only the file is known.
@@ -77,6 +78,30 @@ def _refuse_division(query: Query, dialect: str) -> None:
                 next_step="cast one side, to an integer type or to another",
                 where=query.place(node),
             )
+
+
+_NUMBERED = frozenset({"dayofweek", "weekday", "dw", "w", "week", "wk", "ww"})
+"""Parts of a date that each dialect counts in its own way: weeks and their days."""
+_ISO = frozenset({"postgres", "redshift", "trino", "presto", "athena", "materialize", "risingwave"})
+"""Dialects whose weeks are those of ISO 8601, as DuckDB's are."""
+
+
+def _refuse_otherwise(query: Query, dialect: str) -> None:
+    """Raise at what DuckDB has by the same name with another meaning: the number of a weekday or week, and a decimal
+    without its digits."""
+    for node in query.tree.walk():
+        if isinstance(node, exp.DataType) and node.this == exp.DType.DECIMAL and not node.expressions:
+            raise ProjectError(
+                "MP-1311",
+                f"a decimal without digits has others in {dialect} than in DuckDB, where it is DECIMAL(18, 3)",
+                next_step="say how many digits, and how many of them after the point: DECIMAL(18, 2)",
+                where=query.place(node.parent or node),
+            )
+        part = node.name.lower() if isinstance(node, exp.Anonymous) else ""
+        part = node.name.lower() if isinstance(node, exp.Extract) else part
+        counted = isinstance(node, (exp.DayOfWeek, exp.Week)) or part in _NUMBERED
+        if counted and dialect not in _ISO:
+            raise _nothing_for(dialect, "it counts weeks and their days in another way", query.place(node))
 
 
 def _fractional(node: exp.Expr) -> bool:

@@ -112,7 +112,7 @@ def _known(seat: Seat, name: str) -> dict[str, str]:
     """A namespace's own properties. Raises CatalogError MP-3002 when it is not there."""
     with seat.catalog.store.read() as connection:
         words = namespaces.properties(connection, seat.catalog.environment, name)
-    if words is None and not seat.direct and name in (*LAYERS, QUARANTINE, STATE):
+    if words is None and not seat.direct and name.lower() in (*LAYERS, QUARANTINE, STATE):
         words = {}
     if words is None:
         raise no_such_namespace(name)

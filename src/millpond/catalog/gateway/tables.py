@@ -50,7 +50,7 @@ def load(seat: Seat, call: Call) -> Response:
 
     A client that has this version already, as its header If-None-Match says, is only told so.
     """
-    name = call.table()
+    name = _meant(seat, call)
     entry = seat.stage.table(name)
     part = call.query.get("snapshots") or "all"
     if part not in ("all", "refs"):
@@ -111,8 +111,16 @@ def _told(seat: Seat, entry: TableEntry, metadata: TableMetadata, part: str) -> 
 
 def exists(seat: Seat, call: Call) -> Response:
     """HEAD one table."""
-    seat.stage.table(call.table())
+    seat.stage.table(_meant(seat, call))
     return done()
+
+
+def _meant(seat: Seat, call: Call) -> TableName:
+    """The table in the path; to our own engine, upper and lower case are one, as they are in its SQL."""
+    name = call.table()
+    if seat.direct or seat.stage.find(name) is not None:
+        return name
+    return TableName(name.layer.lower(), name.name.lower())
 
 
 def create(seat: Seat, call: Call) -> Response:

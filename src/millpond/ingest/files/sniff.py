@@ -208,13 +208,16 @@ def _reader_options(delimiter: str, quote: str, escape: str) -> dict[str, Any]:
     }
 
 
-def _regularity(records: list[list[str]]) -> tuple[float, int]:
-    """How evenly records are divided (0 where they are not), then into how many fields."""
+def _regularity(records: list[list[str]]) -> tuple[float, float, int]:
+    """How evenly records are divided (0 where they are not), how exactly, then into how many fields.
+
+    Decimal commas divide every line of numbers alike, and its header not.
+    """
     widths = Counter(len(record) for record in records)
     width, count = _usual_width(widths)
     if width < 2:
-        return (0.0, width)
-    return (round(count / len(records), 2), width)
+        return (0.0, 0.0, width)
+    return (round(count / len(records), 2), round(widths[width] / len(records), 2), width)
 
 
 def _usual_width(widths: Counter[int]) -> tuple[int, int]:
