@@ -316,3 +316,14 @@ def test_add_takes_globs(shop: Path, tmp_path: Path, type_: Type) -> None:
 def test_names_are_read_in_upper_and_lower_case(type_: Type) -> None:
     """As the engine's SQL has them."""
     assert type_("query", "SELECT count(*) > 0 AS some FROM Silver.ORDERS", "--json").objects() == [{"some": True}]
+
+
+@pytest.mark.parametrize("content", ["", "<html><body>error</body></html>"])
+@pytest.mark.usefixtures("shop")
+def test_add_says_where_a_file_went_that_is_none(content: str, tmp_path: Path, type_: Type) -> None:
+    """An empty file, or an error page under a data file's name: the source is written, and no row came."""
+    (tmp_path / "page.csv").write_text(content)
+    os.utime(tmp_path / "page.csv", (1_700_000_000, 1_700_000_000))
+    said = type_("add", str(tmp_path / "page.csv"))
+    assert said.code == 0, said.err
+    assert "no rows came" in said.err

@@ -1,14 +1,14 @@
 -- Casts and :: become TRY_CAST, each with a flag.
 SELECT a::INTEGER AS x, CAST(b AS DATE) AS y FROM bronze.t;
-SELECT TRY_CAST(a AS INT) AS x, TRY_CAST(b AS DATE) AS y, CASE WHEN (TRY_CAST(a AS INT)) IS NULL AND NOT (a) IS NULL THEN CAST(a AS TEXT) END AS "_cast_0", CASE WHEN (TRY_CAST(b AS DATE)) IS NULL AND NOT (b) IS NULL THEN CAST(b AS TEXT) END AS "_cast_1" FROM bronze.t;
+SELECT TRY_CAST(a AS INT) AS x, nullif(nullif(TRY_CAST(b AS DATE), CAST('infinity' AS DATE)), CAST('-infinity' AS DATE)) AS y, CASE WHEN (TRY_CAST(a AS INT)) IS NULL AND NOT (a) IS NULL THEN CAST(a AS TEXT) END AS "_cast_0", CASE WHEN (nullif(nullif(TRY_CAST(b AS DATE), CAST('infinity' AS DATE)), CAST('-infinity' AS DATE))) IS NULL AND NOT (b) IS NULL THEN CAST(b AS TEXT) END AS "_cast_1" FROM bronze.t;
 
 -- The bike-share's positions.
 SELECT "Route ID" AS route_id, replace(Bike, ',', '')::INTEGER AS bike_id, "User ID" AS user_id, (Date::TIMESTAMPTZ AT TIME ZONE 'UTC') AS ts, Latitude::DOUBLE AS latitude FROM bronze.t;
-SELECT "Route ID" AS route_id, TRY_CAST(replace(Bike, ',', '') AS INT) AS bike_id, "User ID" AS user_id, (TRY_CAST(Date AS TIMESTAMPTZ) AT TIME ZONE 'UTC') AS ts, TRY_CAST(Latitude AS DOUBLE) AS latitude, CASE WHEN (TRY_CAST(replace(Bike, ',', '') AS INT)) IS NULL AND NOT (replace(Bike, ',', '')) IS NULL THEN CAST(replace(Bike, ',', '') AS TEXT) END AS "_cast_0", CASE WHEN (TRY_CAST(Date AS TIMESTAMPTZ)) IS NULL AND NOT (Date) IS NULL THEN CAST(Date AS TEXT) END AS "_cast_1", CASE WHEN (TRY_CAST(Latitude AS DOUBLE)) IS NULL AND NOT (Latitude) IS NULL THEN CAST(Latitude AS TEXT) END AS "_cast_2" FROM bronze.t;
+SELECT "Route ID" AS route_id, TRY_CAST(replace(Bike, ',', '') AS INT) AS bike_id, "User ID" AS user_id, (nullif(nullif(TRY_CAST(Date AS TIMESTAMPTZ), CAST('infinity' AS TIMESTAMPTZ)), CAST('-infinity' AS TIMESTAMPTZ)) AT TIME ZONE 'UTC') AS ts, TRY_CAST(Latitude AS DOUBLE) AS latitude, CASE WHEN (TRY_CAST(replace(Bike, ',', '') AS INT)) IS NULL AND NOT (replace(Bike, ',', '')) IS NULL THEN CAST(replace(Bike, ',', '') AS TEXT) END AS "_cast_0", CASE WHEN (nullif(nullif(TRY_CAST(Date AS TIMESTAMPTZ), CAST('infinity' AS TIMESTAMPTZ)), CAST('-infinity' AS TIMESTAMPTZ))) IS NULL AND NOT (Date) IS NULL THEN CAST(Date AS TEXT) END AS "_cast_1", CASE WHEN (TRY_CAST(Latitude AS DOUBLE)) IS NULL AND NOT (Latitude) IS NULL THEN CAST(Latitude AS TEXT) END AS "_cast_2" FROM bronze.t;
 
 -- strptime has a try form.
 SELECT strptime(a, '%Y-%m-%d')::DATE AS d FROM bronze.t;
-SELECT TRY_CAST(try_strptime(a, '%Y-%m-%d') AS DATE) AS d, CASE WHEN (try_strptime(a, '%Y-%m-%d')) IS NULL AND NOT (a) IS NULL THEN CAST(a AS TEXT) END AS "_cast_0", CASE WHEN (TRY_CAST(try_strptime(a, '%Y-%m-%d') AS DATE)) IS NULL AND NOT (try_strptime(a, '%Y-%m-%d')) IS NULL THEN CAST(try_strptime(a, '%Y-%m-%d') AS TEXT) END AS "_cast_1" FROM bronze.t;
+SELECT nullif(nullif(TRY_CAST(try_strptime(a, '%Y-%m-%d') AS DATE), CAST('infinity' AS DATE)), CAST('-infinity' AS DATE)) AS d, CASE WHEN (try_strptime(a, '%Y-%m-%d')) IS NULL AND NOT (a) IS NULL THEN CAST(a AS TEXT) END AS "_cast_0", CASE WHEN (nullif(nullif(TRY_CAST(try_strptime(a, '%Y-%m-%d') AS DATE), CAST('infinity' AS DATE)), CAST('-infinity' AS DATE))) IS NULL AND NOT (try_strptime(a, '%Y-%m-%d')) IS NULL THEN CAST(try_strptime(a, '%Y-%m-%d') AS TEXT) END AS "_cast_1" FROM bronze.t;
 
 -- A cast of a cast: the inner one fails first; text never fails.
 SELECT a::INTEGER::VARCHAR AS x, a::DOUBLE::SMALLINT AS y FROM bronze.t;
@@ -64,7 +64,7 @@ SELECT * EXCLUDE ("_cast_0"), y + 1 AS z, "_cast_0" FROM (SELECT *, TRY_CAST(a A
 
 -- And through common table expressions.
 WITH s AS (SELECT a::INTEGER AS y, k FROM bronze.t WHERE b::DATE > '2024-01-01'), r AS (SELECT y AS w, k FROM s) SELECT w FROM r WHERE w = 1 AND k = 'n';
-WITH s AS (SELECT TRY_CAST(a AS INT) AS y, k, CASE WHEN (TRY_CAST(a AS INT)) IS NULL AND NOT (a) IS NULL THEN CAST(a AS TEXT) END AS "_cast_0", CASE WHEN (TRY_CAST(b AS DATE)) IS NULL AND NOT (b) IS NULL THEN CAST(b AS TEXT) END AS "_cast_1" FROM bronze.t WHERE TRY_CAST(b AS DATE) > '2024-01-01' OR ((TRY_CAST(b AS DATE)) IS NULL AND NOT (b) IS NULL)), r AS (SELECT y AS w, k, "_cast_0", "_cast_1" FROM s) SELECT w, "_cast_0", "_cast_1" FROM r WHERE (w = 1 AND k = 'n') OR ((k = 'n') IS TRUE AND NOT "_cast_0" IS NULL);
+WITH s AS (SELECT TRY_CAST(a AS INT) AS y, k, CASE WHEN (TRY_CAST(a AS INT)) IS NULL AND NOT (a) IS NULL THEN CAST(a AS TEXT) END AS "_cast_0", CASE WHEN (nullif(nullif(TRY_CAST(b AS DATE), CAST('infinity' AS DATE)), CAST('-infinity' AS DATE))) IS NULL AND NOT (b) IS NULL THEN CAST(b AS TEXT) END AS "_cast_1" FROM bronze.t WHERE nullif(nullif(TRY_CAST(b AS DATE), CAST('infinity' AS DATE)), CAST('-infinity' AS DATE)) > '2024-01-01' OR ((nullif(nullif(TRY_CAST(b AS DATE), CAST('infinity' AS DATE)), CAST('-infinity' AS DATE))) IS NULL AND NOT (b) IS NULL)), r AS (SELECT y AS w, k, "_cast_0", "_cast_1" FROM s) SELECT w, "_cast_0", "_cast_1" FROM r WHERE (w = 1 AND k = 'n') OR ((k = 'n') IS TRUE AND NOT "_cast_0" IS NULL);
 
 -- REPLACE of a star.
 SELECT * REPLACE (a::INTEGER AS a) FROM bronze.t;

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gzip
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ingest.plain import Lake
@@ -97,3 +100,15 @@ def test_damaged_files_are_refused_and_the_rest_lands(lake: Lake, damage: str) -
         ("data/c.parquet", "rejected", 0),
     ]
     assert lake.ask("SELECT rule FROM {records}") == [("damaged_parquet",)]
+
+
+def test_decimals_that_no_table_holds_are_no_other_numbers(lake: Lake) -> None:
+    """The engine reads 40 digits as a number that is none of them: the file goes to quarantine, whole."""
+    path = lake.folder / "data/a.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    wide = pa.table({"id": [1], "d": pa.array([Decimal("12345.67")], pa.decimal256(40, 2))})
+    pq.write_table(wide, path)
+
+    landed = lake.load()
+
+    assert (landed.ledger.staged, landed.files[0].outcome) == (0, "rejected")

@@ -223,3 +223,16 @@ def test_another_time_zone_is_another_model() -> None:
             lake.run()
         assert refused.value.code == "MP-7010"
         assert "time_zone" in refused.value.finding.message
+
+
+@pytest.mark.parametrize("kind", ["DATE", "TIMESTAMP", "TIMESTAMPTZ"])
+def test_a_time_without_end_is_a_verdict_on_its_row(kind: str) -> None:
+    """The engine reads the word, and no table can hold it."""
+    with temporary_lake({**BASE, "models/silver/o.sql": model(f"SELECT id, d::{kind} AS d FROM bronze.o")}) as lake:
+        run(lake, a="id,d\n1,infinity\n2,2026-01-01\n3,-infinity\n")
+        assert lake.rows("SELECT id FROM silver.o") == [{"id": "2"}]
+        run(lake, b="id,d\n4,2026-01-02\n")
+        assert lake.rows("SELECT rule, value FROM quarantine.records ORDER BY value") == [
+            {"rule": "cast:d", "value": "-infinity"},
+            {"rule": "cast:d", "value": "infinity"},
+        ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from millpond.cli.output import json_line, line
+from millpond.cli.output import json_line, line, said
 from millpond.core.errors import ProjectError
 from millpond.core.names import TableName, is_plain
 from millpond.core.plugins import load, lookup
@@ -76,6 +76,11 @@ def add(context: Context, files: tuple[str, ...], name: str | None) -> int:
     code = int(lookup("millpond.cli.running:run")(context, request, dry_run=False))
     if code:
         return code
+    with context.open(settings_only=True) as lake:
+        landed = lake.catalog.find(TableName("bronze", path.stem)) is not None
+    if not landed:
+        said("no rows came: the files are empty, or wait in quarantine (millpond quarantine list)")
+        return 0
     return int(lookup("millpond.cli.reading:show")(context, f"bronze.{path.stem}", None, 5))
 
 

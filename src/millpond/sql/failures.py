@@ -23,6 +23,7 @@ from millpond.sql.dialect import render
 from millpond.sql.functions import called
 
 _NESTED = (exp.DType.ARRAY, exp.DType.LIST, exp.DType.MAP, exp.DType.STRUCT, exp.DType.UNION, exp.DType.OBJECT)
+_TIMES = exp.DataType.TEMPORAL_TYPES - {exp.DType.TIME, exp.DType.TIMETZ}
 _SOFT_PARSERS = {"strptime": "try_strptime"}
 _JSON_READERS = frozenset(
     {
@@ -161,7 +162,13 @@ def _try(node: exp.Expr) -> exp.Expr:
     if target.is_type(*_NESTED):
         # TRY_CAST of a nested value only blanks the part that fails; the row is to know of it.
         return exp.Anonymous(this="try", expressions=[exp.Cast(this=node.this, to=target)])
-    return exp.TryCast(this=node.this, to=target)
+    soft: exp.Expr = exp.TryCast(this=node.this, to=target)
+    if target.is_type(*_TIMES):
+        # The engine reads these words as times, and no table can hold them.
+        for word in ("infinity", "-infinity"):
+            end = exp.Cast(this=exp.Literal.string(word), to=target.copy())
+            soft = exp.Anonymous(this="nullif", expressions=[soft, end])
+    return soft
 
 
 def _accepts(node: exp.Expr) -> bool:

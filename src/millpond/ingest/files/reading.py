@@ -82,10 +82,12 @@ def _parquet(file: FoundFile, session: Session) -> Readable | Problem:
     scan = ParquetScan(file.bytes_at)
     try:
         schema = session.describe(parquet_columns(scan))
-        records = session.rows(parquet_count(scan))[0][0]
+        records, wide = session.rows(parquet_count(scan))[0]
     except EngineError as failed:
         if not blames_file(failed):
             raise
         return Problem("damaged_parquet", f"it is no readable Parquet file: {failed.finding.message}")
+    if wide is not None:
+        return Problem("wide_decimal", f"its column {wide!r} has decimals of more than 38 digits, which no table holds")
     types = tuple(column.type for column in schema)
     return Readable(file, replace(scan, names=schema.names), column_names(schema.names, len(types)), types, records)
