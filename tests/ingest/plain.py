@@ -106,8 +106,12 @@ class PlainTables:
         """Plain tables have no partitions."""
         return False
 
-    def add_columns(self, name: TableName, columns: tuple[Column, ...]) -> None:
-        """Add columns at once."""
+    def add_columns(self, name: TableName, columns: tuple[Column, ...], wider: tuple[Column, ...] = ()) -> None:
+        """Add columns at once, and widen others."""
+        for column in wider:
+            self.session.execute(f"ALTER TABLE lake.{name.quoted} ALTER {quote(column.name)} TYPE {column.type}")
+        new = {column.name: column for column in wider}
+        self.schemas[name] = Schema(tuple(new.get(column.name, column) for column in self.schemas[name]))
         for column in columns:
             self.session.execute(f"ALTER TABLE lake.{name.quoted} ADD COLUMN {quote(column.name)} {column.type}")
         self.schemas[name] = Schema((*self.schemas[name].columns, *columns))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import duckdb
 import pytest
 
 from millpond.catalog.commits import Commit
@@ -236,3 +239,27 @@ def test_a_time_without_end_is_a_verdict_on_its_row(kind: str) -> None:
             {"rule": "cast:d", "value": "-infinity"},
             {"rule": "cast:d", "value": "infinity"},
         ]
+
+
+@pytest.mark.parametrize("order", ["ab", "ba", "a+b"])
+def test_whichever_parquet_file_is_first_every_value_fits(order: str, tmp_path: Path) -> None:
+    """A column becomes as wide as the widest of its files, as Iceberg widens: INTEGER, FLOAT and DECIMAL."""
+    queries = {
+        "a": "SELECT 1::INTEGER AS id, 0.5::FLOAT AS x, 1.25::DECIMAL(5, 2) AS d",
+        "b": "SELECT 5000000000 AS id, 1.1::DOUBLE AS x, 12345678.25::DECIMAL(12, 2) AS d",
+    }
+    with duckdb.connect() as con:
+        for name, query in queries.items():
+            con.execute(f"COPY ({query}) TO '{tmp_path}/{name}.parquet' (FORMAT parquet)")
+    sql = "SELECT id, x, d FROM bronze.o"
+    files = {**BASE, "models/silver/o.sql": model(sql)}
+    files["sources/o.yaml"] = "kind: files\npaths: ['data/*.parquet']\nsettle_seconds: 0\n"
+    with temporary_lake(files) as lake:
+        for name in order.replace("+", ""):
+            lake.deliver(f"data/{name}.parquet", (tmp_path / f"{name}.parquet").read_bytes())
+            if "+" not in order or name == "b":
+                report = lake.run()
+                assert report.ok, report.failures
+        found = lake.rows("SELECT id, x, d::VARCHAR AS d FROM silver.o ORDER BY id")
+        assert found == [{"id": 1, "x": 0.5, "d": "1.25"}, {"id": 5000000000, "x": 1.1, "d": "12345678.25"}]
+        assert lake.rows("SELECT count(*) AS n FROM bronze.o WHERE _rescued IS NOT NULL") == [{"n": 0}]

@@ -21,7 +21,7 @@ from millpond.catalog.repartitioning import repartitioned
 from millpond.catalog.reserving import prepare
 from millpond.catalog.soundness import Soundness
 from millpond.catalog.store import Store
-from millpond.catalog.types import column_json, schema_json
+from millpond.catalog.types import column_json, iceberg_type, schema_json
 from millpond.catalog.view_staging import StagedViews
 from millpond.catalog.warehouse import Warehouse
 from millpond.core.errors import CatalogError, ConflictError
@@ -215,8 +215,11 @@ class Stage:
             self._drafts[name] = Draft(name, began.base if began else None, now, now, entry)
             return entry
 
-    def add_columns(self, name: TableName, columns: tuple[Column, ...]) -> None:
-        """Stage new optional columns at the end. Raises CatalogError MP-3001 when there is no such table."""
+    def add_columns(self, name: TableName, columns: tuple[Column, ...], wider: tuple[Column, ...] = ()) -> None:
+        """Stage new optional columns at the end, and `wider` types of columns that are there: see `widens`.
+
+        Raises CatalogError MP-3001 when there is no such table.
+        """
         with self.lock:
             current = self.metadata(name)
             last = int(current.document["last-column-id"]) + len(columns)
@@ -228,8 +231,12 @@ class Stage:
                 return last
 
             added = [column_json(column, number, next_id) for number, column in enumerate(columns, start=first)]
-            present = current.schema_document
-            schema = {**present, "fields": [*present["fields"], *added]}
+            present, types = current.schema_document, {column.name: column.type for column in wider}
+            fields = [
+                {**field, "type": iceberg_type(types[field["name"]], next_id)} if field["name"] in types else field
+                for field in present["fields"]
+            ]
+            schema = {**present, "fields": [*fields, *added]}
             updates = (
                 {"action": "add-schema", "schema": schema, "last-column-id": last},
                 {"action": "set-current-schema", "schema-id": -1},

@@ -27,6 +27,7 @@ from millpond.ingest.files.schema import (
     new_columns,
     strangers,
     user_columns,
+    wider_columns,
     with_known_header,
 )
 from millpond.ingest.partitioning import unpartitioned
@@ -74,8 +75,9 @@ def land(source: Source, project: Project, load: Load, discovery: Discovery) -> 
     with _scratch(project) as scratch:
         readables = _read_all(source, discovery, existing, session, scratch, outcome)
         added = new_columns(source, existing, readables)
-        columns = (*user_columns(existing), *added)
-        _shape_table(source, stage, existing, added, readables)
+        wider = {column.name: column for column in wider_columns(source, existing, readables)}
+        columns = (*(wider.get(column.name, column) for column in user_columns(existing)), *added)
+        _shape_table(source, stage, existing, added, tuple(wider.values()), readables)
         if existing is not None:
             _replace(source, session, catalog, stage, discovery, outcome)
         target = Target(session, source.table, columns, load.identity, naive_utc(load.at), scratch, known)
@@ -139,7 +141,12 @@ def _read_all(
 
 
 def _shape_table(
-    source: Source, stage: Stage, existing: Schema | None, added: tuple[Column, ...], readables: Sequence[Readable]
+    source: Source,
+    stage: Stage,
+    existing: Schema | None,
+    added: tuple[Column, ...],
+    wider: tuple[Column, ...],
+    readables: Sequence[Readable],
 ) -> None:
     schema = bronze_schema((*user_columns(existing), *added))
     if existing is None and not added and all(readable.nothing for readable in readables):
@@ -147,8 +154,8 @@ def _shape_table(
     if problem := unpartitioned(source, schema):
         raise problem
     if existing is not None:
-        if added:
-            stage.add_columns(source.table, added)
+        if added or wider:
+            stage.add_columns(source.table, added, wider)
         stage.repartition(source.table, source.partition)
     else:
         stage.create_table(source.table, schema, source.partition)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from millpond.catalog.evolving import widens
 from millpond.catalog.types import portable_problem, storable
 from millpond.core.errors import CatalogError, IngestError
 from millpond.core.names import closest
@@ -119,7 +120,32 @@ def new_columns(source: Source, existing: Schema | None, readables: Sequence[Rea
         if policy == "freeze":
             _hold(source, readable, {**have, **wanted})
         settled = settled or bool(readable.names)
-    return tuple(wanted.values())
+    fixed = {column.name for column in declared}
+    free = policy == "evolve" or existing is None
+    return tuple(c if c.name in fixed or not free else _widest(c, readables) for c in wanted.values())
+
+
+def wider_columns(source: Source, existing: Schema | None, readables: Sequence[Readable]) -> tuple[Column, ...]:
+    """The columns of the table, with their new types, whose files have come with wider ones: so that whichever file is
+    first, every value fits. What the source declares stays as it is declared."""
+    if source.settings.on_schema_change != "evolve":
+        return ()
+    declared = {name.lower() for name in source.settings.columns or {}}
+    found = []
+    for column in user_columns(existing):
+        wider = column if column.name.lower() in declared else _widest(column, readables)
+        if wider.type != column.type:
+            found.append(wider)
+    return tuple(found)
+
+
+def _widest(column: Column, readables: Sequence[Readable]) -> Column:
+    folded = column.name.lower()
+    for readable in readables:
+        for name, kind in zip(readable.names, readable.types, strict=True):
+            if name.lower() == folded and widens(column.type, kept := kept_type(kind)):
+                column = replace(column, type=kept)
+    return column
 
 
 def _hold(source: Source, readable: Readable, columns: dict[str, Column]) -> None:
