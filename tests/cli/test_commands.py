@@ -327,3 +327,12 @@ def test_add_says_where_a_file_went_that_is_none(content: str, tmp_path: Path, t
     said = type_("add", str(tmp_path / "page.csv"))
     assert said.code == 0, said.err
     assert "no rows came" in said.err
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_type_that_parquet_does_not_have_is_told(tmp_path: Path, type_: Type) -> None:
+    """And no half of a file is left."""
+    said = type_("query", "SELECT INTERVAL 1 DAY AS i", "--parquet", str(tmp_path / "o.parquet"))
+    assert said.code != 0
+    assert "MP-4006" in said.err
+    assert list(tmp_path.glob("*.parquet*")) == []

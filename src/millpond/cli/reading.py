@@ -14,7 +14,7 @@ from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.view_staging import read as read_view
 from millpond.cli.output import counted, json_line, line, said, table
 from millpond.core.encoding import shown
-from millpond.core.errors import AccessError, CatalogError, ModelError
+from millpond.core.errors import AccessError, CatalogError, EngineError, ModelError
 from millpond.core.names import LAYERS, QUARANTINE, STATE, TableName, closest, quote
 from millpond.core.plugins import load
 from millpond.governance.moments import check_kept, commit_number, is_kept
@@ -255,6 +255,12 @@ def _write_parquet(reader: pa.RecordBatchReader, path: Path) -> int:
                 writer.write_batch(batch)
                 rows += batch.num_rows
         partial.replace(path)
+    except load("pyarrow").ArrowNotImplementedError as lacking:
+        raise EngineError(
+            "MP-4006",
+            f"the result has a type that Parquet files do not have: {lacking}",
+            next_step="cast the column, an INTERVAL or a UNION, to another type, such as VARCHAR",
+        ) from lacking
     finally:
         partial.unlink(missing_ok=True)
     return rows
