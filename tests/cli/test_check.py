@@ -252,3 +252,12 @@ def test_a_circle_hides_nothing_else(shop: Path, type_: Type) -> None:
     assert {("typo.sql", "MP-2011", 1), ("parts.sql", "MP-3040", 3)} <= found
     assert {name for name, code, _ in found if code == "MP-2020"} <= {"a.sql", "b.sql"}
     assert len(found) == 3
+
+
+def test_a_column_that_cannot_be_kept_is_told_where_it_is_written(shop: Path, type_: Type) -> None:
+    """Types that no table holds, and two columns of one name."""
+    (shop / "models/gold/odd.sql").write_text("SELECT order_id,\n  INTERVAL 1 DAY AS took\nFROM silver.orders\n")
+    (shop / "models/gold/twice.sql").write_text("SELECT status,\n  order_id AS status\nFROM silver.orders\n")
+    found = {one["code"]: (one["line"], one["column"]) for one in type_("check", "--json").objects()}
+    assert found["MP-2040"][0] == 2
+    assert found["MP-2034"][0] in (1, 2)

@@ -24,7 +24,7 @@ from millpond.pipeline.inlining import Views
 from millpond.pipeline.roles import role_problems, table_columns
 from millpond.project.model import Model, Project
 from millpond.sql.binding import create_empty, create_schema, open_lake, probe
-from millpond.sql.columns import reading_place, word_place
+from millpond.sql.columns import column_place, reading_place, word_place
 from millpond.sql.groups import GroupKey
 from millpond.sql.lookback import Lookback
 from millpond.sql.marks import mark
@@ -118,7 +118,7 @@ def _bind(
             findings.append(_engine_finding(model, wrong, bound))
             bound.pop(model.table, None)
             continue
-        problems = _outputs(model.model, schema) + _volatile(model) + _lookback(model)
+        problems = _outputs(model, schema) + _volatile(model) + _lookback(model)
         findings += problems
         if any(problem.code in ("MP-2034", "MP-2104") for problem in problems):
             bound.pop(model.table, None)
@@ -181,19 +181,18 @@ def _speaks_of_itself(compiled: CompiledModel, name: str, bound: Mapping[TableNa
     )
 
 
-def _outputs(model: Model, schema: Schema) -> list[Finding]:
-    findings = []
+def _outputs(compiled: CompiledModel, schema: Schema) -> list[Finding]:
+    model, findings = compiled.model, []
     names = [name.lower() for name in schema.names]
     for name in dict.fromkeys(n for n in names if names.count(n) > 1):
         step = "give one of them another name with AS"
-        findings.append(
-            Finding("MP-2034", f"{model.table} has two columns called {name!r}", step, Location(model.path))
-        )
+        told = f"{model.table} has two columns called {name!r}"
+        findings.append(Finding("MP-2034", told, step, _column(compiled, name)))
     for column in schema:
         if column.name.lower().startswith(RESERVED):
             told = f"the column name {column.name!r} of {model.table} is reserved"
             step = f"give the column a name that does not begin with {RESERVED}"
-            findings.append(Finding("MP-2006", told, step, Location(model.path)))
+            findings.append(Finding("MP-2006", told, step, _column(compiled, column.name)))
     findings += role_problems(model, schema)
     kept = table_columns(model, schema)
     for index, field in enumerate(model.partition):
@@ -201,8 +200,14 @@ def _outputs(model: Model, schema: Schema) -> list[Finding]:
     for index, name in enumerate(model.cluster):
         findings += _missing(model, kept, name, f"cluster.{index}", "MP-2036", "the cluster column")
     for column in schema:
-        findings += _type_problem(model, column)
+        findings += _type_problem(compiled, column)
     return findings
+
+
+def _column(compiled: CompiledModel, name: str) -> Location:
+    """Where the query names a column that it gives; its file where that cannot be told."""
+    found = column_place(compiled.query, name) if compiled.model.function is None else None
+    return found or Location(compiled.model.path)
 
 
 def _missing(model: Model, schema: Schema, name: str, entry: str, code: str, what: str) -> list[Finding]:
@@ -213,12 +218,12 @@ def _missing(model: Model, schema: Schema, name: str, entry: str, code: str, wha
     return [Finding(code, told, step, model.place(entry), closest(name, schema.names))]
 
 
-def _type_problem(model: Model, column: Column) -> list[Finding]:
+def _type_problem(model: CompiledModel, column: Column) -> list[Finding]:
     problem = portable_problem(column.type)
     if problem is None:
         return []
     told = f"column {column.name!r} of {model.table} has the type {column.type}: {problem}"
-    return [Finding("MP-2040", told, "cast it to a type that every engine can hold", Location(model.path))]
+    return [Finding("MP-2040", told, "cast it to a type that every engine can hold", _column(model, column.name))]
 
 
 def _lookback(model: CompiledModel) -> list[Finding]:
