@@ -41,7 +41,7 @@ def truncate(metadata: TableMetadata, now_ms: int) -> TableMetadata:
 
 
 def settled(metadata: TableMetadata, now_ms: int) -> TableMetadata:
-    """The table so that every reader sees no row of it where no snapshot is current: DuckDB takes the newest then.
+    """The table so that every reader sees no row of it where none is current any more: DuckDB takes the newest then.
 
     Snapshots that nothing names are named no more; where tags or branches name some, an empty one becomes current.
     """

@@ -395,7 +395,10 @@ class Stage:
             warehouse.apart(updated.location, self.locations(change.name))
             prepare(self._ground.store, warehouse, updated.location)
         warehouse.check_properties(updated.properties, updated.location)
-        self._put(change.name, snapshots.settled(refiled(current, updated), self._now_ms()))
+        now = refiled(current, updated)
+        if current is not None and current.current_snapshot is not None:
+            now = snapshots.settled(now, self._now_ms())
+        self._put(change.name, now)
 
     def _updated(self, current: TableMetadata | None, change: TableChange) -> TableMetadata:
         updates = self._safe(change)

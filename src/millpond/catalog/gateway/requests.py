@@ -59,7 +59,7 @@ class Call:
         if not isinstance(content, dict):
             raise malformed("the body is no JSON object")
         if _NUL.search(self.raw):
-            raise malformed("a text of the body holds the character NUL")
+            raise malformed("the character NUL is refused in every text")
         return content
 
     def namespace(self) -> str:
