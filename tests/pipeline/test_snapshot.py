@@ -153,6 +153,6 @@ def test_any_states_through_a_lake(played: list[list[dict[str, int]]], random: A
             random.shuffle(lines)
             cut = random.randrange(len(lines) + 1)
             lake.deliver("data/more.csv", "\n".join(("item,amount", *lines[cut:], "")))
-            run(lake, *lines[:cut], "none,0")
+            run(lake, *lines[:cut], f"none,{number}")
         expected += [(item, amount, since, None, True) for item, (amount, since) in held.items()]
         assert sorted(stock(lake), key=str) == sorted(expected, key=str)
