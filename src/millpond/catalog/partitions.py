@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -57,7 +58,7 @@ def _name(declared: Partition, column: str, columns: Mapping[str, Any]) -> str:
 
 def _transform(declared: Partition, kind: Any) -> str:
     word = declared.transform
-    plain = kind.split("(")[0] if isinstance(kind, str) else kind["type"]
+    plain = _plain(kind)
     if word == "identity" and isinstance(kind, str):
         return word
     if plain not in _SOURCES.get(word, ()):
@@ -77,6 +78,11 @@ def _transform(declared: Partition, kind: Any) -> str:
             next_step=f"write it as {word}(16, {declared.column})",
         )
     return f"{word}[{declared.argument}]"
+
+
+def _plain(kind: Any) -> str:
+    """A type's word, without its digits or length."""
+    return re.split(r"[(\[]", kind if isinstance(kind, str) else kind["type"])[0]
 
 
 def highest(spec: Mapping[str, Any]) -> int:
@@ -99,11 +105,8 @@ def problem(spec: Mapping[str, Any], schema: Mapping[str, Any]) -> str | None:
         names.add(name)
         if name in known and (word not in ("identity", "void") or known[name] != field["source-id"]):
             return f"Cannot create partition from name that exists in schema: {name}"
-        kind = (
-            "" if source is None or not isinstance(source["type"], str) else source["type"].split("(")[0].split("[")[0]
-        )
-        if source is not None and word in _SOURCES and kind not in (*_SOURCES[word], *_NEWER):
-            return f"Cannot partition {source['name']} by {word}: its type is {kind or 'nested'}"
+        if source is not None and word in _SOURCES and _plain(source["type"]) not in (*_SOURCES[word], *_NEWER):
+            return f"Cannot partition {source['name']} by {word}: its type is {_plain(source['type'])}"
     return None
 
 

@@ -31,11 +31,14 @@ class Warehouse:
     no folder of this machine.
     """
 
-    def __init__(self, root: str, layers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, root: str, layers: Mapping[str, str] | None = None, folder: str = "", inside: Iterable[str] = ()
+    ) -> None:
+        """`folder` is that of the project, and `inside` the roots that lie in it, by their relative paths."""
         self.root = _root(root)
         self._layers = {layer: _root(place) for layer, place in (layers or {}).items()}
-        self._folder = ""
-        self._inside: tuple[str, ...] = ()
+        self._folder = folder
+        self._inside = tuple(inside)
 
     @classmethod
     def of(cls, project: Project) -> Warehouse:
@@ -45,11 +48,10 @@ class Warehouse:
             return place if _SCHEME.match(place) else str(project.folder / place)
 
         storage = project.settings.storage
-        made = cls(absolute(storage.root), {layer: absolute(place) for layer, place in storage.layers.items()})
+        layers: dict[str, str] = {layer: absolute(place) for layer, place in storage.layers.items()}
         places = (storage.root, *storage.layers.values())
-        made._folder = str(project.folder)
-        made._inside = tuple(os.path.normpath(one) for one in places if not _SCHEME.match(one) and one[:1] != "/")
-        return made
+        inside = [os.path.normpath(one) for one in places if not _SCHEME.match(one) and not one.startswith("/")]
+        return cls(absolute(storage.root), layers, str(project.folder), inside)
 
     @property
     def roots(self) -> tuple[str, ...]:

@@ -39,12 +39,12 @@ from millpond.sql.merging import Merging
 from millpond.sql.partitioned import of_partitions
 from millpond.sql.quarantine import either, of_ids
 
-_OTHERS: Mapping[ModelKind, str] = {
+_RARE_KINDS: Mapping[ModelKind, str] = {
     "upsert": "millpond.pipeline.upsert:upsert_rows",
     "scd2": "millpond.pipeline.scd2:version_rows",
     "snapshot": "millpond.pipeline.snapshot:compare_states",
 }
-"""What does the kinds that few projects have; loaded where a model is of one."""
+"""How rows of the kinds that few projects have are put into their table: loaded where a model is of one."""
 
 
 def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
@@ -182,8 +182,8 @@ def done(building: Building, step: BuildStep) -> Work:
     """Stage the rows, judge them one by one and change the table; to be called in a transaction."""
     bench, session, stage = building.bench, building.session, building.stage
     model, news, schema, filled = building.model, building.news, building.schema, building.filled
-    if model.model.kind in _OTHERS:
-        return cast("Work", lookup(_OTHERS[model.model.kind])(building))
+    if model.model.kind in _RARE_KINDS:
+        return cast("Work", lookup(_RARE_KINDS[model.model.kind])(building))
     scope = judged_scope(model, step, filled=filled)
     if model.model.kind == "append":
         other = building.widened

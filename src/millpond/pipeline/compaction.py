@@ -146,7 +146,7 @@ def tidy(bench: Workbench, table: TableName, key: str) -> int | None:
     """After a rewrite: publish the files once more, under fewer manifests and without the entries of those that went.
 
     The rewrite's own snapshot has to name them: by that, writers of other makers see that their deletes came too late.
-    Every later reader would go through them: to DuckDB a second manifest is a millisecond, a third of a small query.
+    Every later reader would go through them, and a second manifest is a good part of a small question's time.
     """
     entry = bench.catalog.find(table)
     if entry is None or not dead(bench.catalog.metadata(entry)):
