@@ -287,6 +287,7 @@ def test_a_folder_that_is_not_there_is_no_project(shop: Path, type_: Type) -> No
     said = type_("ls", "--project", str(shop / "typo"))
     assert said.code != 0
     assert "MP-1001" in said.err
+    assert "there is no folder" in said.err
 
 
 @pytest.mark.usefixtures("shop")

@@ -38,7 +38,9 @@ def find(start: Path) -> Path:
     """The nearest folder at or above `start` that holds a millpond.yaml. Raises ProjectError MP-1001."""
     start = start.absolute()
     if not start.exists():
-        raise _no_project(start)
+        raise ProjectError(
+            "MP-1001", f"there is no folder {start}", next_step="name the folder of a project with --project DIR"
+        )
     for folder in (start, *start.parents):
         if os.path.isfile(folder / PROJECT_FILE):  # noqa: PTH113 - a folder that may not be read holds none
             return folder
