@@ -54,7 +54,7 @@ def waiting(catalog: Catalog, at: int | None = None) -> list[tuple[int, int]]:
 @pytest.fixture(autouse=True)
 def _no_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """The records themselves are not the matter here: their snapshots name no files."""
-    monkeypatch.setattr("millpond.catalog.publishing.manifests.sync_new", lambda _before, _now: ())
+    monkeypatch.setattr("millpond.catalog.publishing.manifests.new_files", lambda _before, _now: ())
 
 
 def test_records_are_open_until_an_event_says_otherwise(catalog: Catalog) -> None:

@@ -23,7 +23,7 @@ from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC
 from pyiceberg.schema import Schema as PySchema
 from pyiceberg.typedef import Record
 
-from millpond.catalog import avro, files, manifests
+from millpond.catalog import avro, checksums, files, manifests
 from millpond.catalog.metadata import TableMetadata, apply
 from millpond.core.errors import CatalogError
 from tests.catalog.test_metadata import snapshot, table
@@ -165,7 +165,7 @@ def written(tmp_path: Path) -> Written:
 def codes(previous: TableMetadata | None, updated: TableMetadata) -> str:
     """The code with which a commit is refused."""
     with pytest.raises(CatalogError) as refused:
-        manifests.sync_new(previous, updated)
+        checksums.synced(manifests.new_files(previous, updated), updated.location)
     return refused.value.code
 
 
@@ -239,21 +239,28 @@ def test_an_avro_file_of_another_kind_is_told(written: Written) -> None:
         manifests.entries(dataclasses.replace(manifest, path=path))
 
 
-def test_what_a_commit_brings_is_synced(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_commit_brings_is_told_by_name(written: Written) -> None:
     """Lists, manifests and data files of new snapshots, and nothing that was there before."""
-    synced: list[str] = []
-    monkeypatch.setattr(manifests, "fsync_files", lambda paths, root: synced.extend([*paths, root]))
     first, second = written.manifest("m1", [written.data("a")]), written.manifest("m2", [written.data("b")], number=2)
     before, after = written.table([first]), written.table([first], [first, second])
-    manifests.sync_new(before, after)
     folder = str(written.folder)
-    assert synced == [f"{folder}/metadata/list-3.avro", second.path, f"{folder}/data/b", folder]
-    synced.clear()
-    manifests.sync_new(None, after)
-    assert len(synced) == 7
-    synced.clear()
-    manifests.sync_new(after, after)
-    assert synced == []
+    assert manifests.new_files(before, after) == (f"{folder}/metadata/list-3.avro", second.path, f"{folder}/data/b")
+    assert len(manifests.new_files(None, after)) == 6
+    assert manifests.new_files(after, after) == ()
+
+
+def test_checksums_are_those_of_the_files_that_were_synced(
+    written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each small file is put on the disk and has its checksum; a large one is put there alone."""
+    paths = [written.data(name) for name in "abc"]
+    large = tmp_path / "large"
+    large.write_bytes(bytes(checksums.LARGEST + 1))
+    seen: list[str] = []
+    monkeypatch.setattr(checksums, "fsync_files", lambda paths, root: seen.extend([*paths, root]))
+    found = checksums.synced([*paths, str(large)], str(tmp_path))
+    assert seen == [*paths, str(large), str(tmp_path)]
+    assert found == checksums.taken(paths) == tuple(map(checksums.of_file, paths))
 
 
 @pytest.mark.parametrize("gone", ["metadata/list-1.avro", "metadata/m1.avro", "data/a"])
@@ -292,7 +299,7 @@ def test_statistics_files_must_be_the_table_s_own(written: Written) -> None:
         sent = {"action": "set-statistics", "statistics": {"snapshot-id": 1, "statistics-path": path}}
         assert codes(made, apply(made, [sent], 5000)) == code
     Path(path).write_bytes(b"PFA1")
-    manifests.sync_new(made, apply(made, [sent], 5000))
+    assert manifests.new_files(made, apply(made, [sent], 5000)) == (path,)
 
 
 def test_a_manifest_is_read_once(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,7 +324,7 @@ def test_a_fork_may_go_on_naming_the_files_that_it_began_with(written: Written, 
     old = elsewhere.manifest("m1", [elsewhere.data("a")])
     before = written.table([old])
     rewritten = written.manifest("m2", [f"{elsewhere.folder}/data/a"], ManifestEntryStatus.EXISTING, number=2)
-    manifests.sync_new(before, written.table([old], [rewritten]))
+    assert f"{elsewhere.folder}/data/a" not in manifests.new_files(before, written.table([old], [rewritten]))
     stranger = written.manifest("m3", [elsewhere.data("b")], ManifestEntryStatus.EXISTING, number=2)
     assert codes(before, written.table([old], [stranger])) == "MP-3035"
 

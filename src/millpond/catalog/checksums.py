@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import Connection, delete, insert, select
 
-from millpond.catalog.files import local
+from millpond.catalog.files import fsync_files, local
 from millpond.catalog.relations import checksums
 from millpond.core.errors import CatalogError
 from millpond.core.records import frozen
@@ -17,6 +20,8 @@ LARGEST = 8 * 1024**2
 """Larger files are not read when they are published, in bytes: the next upkeep takes their checksums."""
 
 _AT_ONCE = 500
+
+_READ_AT_ONCE = 2
 
 
 @frozen
@@ -37,14 +42,34 @@ def of_file(path: str) -> Checksum:
 
 def taken(paths: Iterable[str]) -> tuple[Checksum, ...]:
     """The checksums of the files among `paths` that are small enough; one that cannot be read has none."""
-    found = []
-    for path in dict.fromkeys(map(local, paths)):
-        try:
-            if Path(path).stat().st_size <= LARGEST:
-                found.append(of_file(path))
-        except OSError:
-            continue
-    return tuple(found)
+    found = map(_of_small, dict.fromkeys(map(local, paths)))
+    return tuple(one for one in found if one is not None)
+
+
+def synced(paths: Sequence[str], root: str) -> tuple[Checksum, ...]:
+    """Put new files on the disk, as `fsync_files` does, and take their checksums while the disk is busy.
+
+    Raises CatalogError as `fsync_files` does.
+    """
+    begun = [_readers(os.getpid()).submit(_of_small, local(path)) for path in paths]
+    try:
+        fsync_files(paths, root)
+    finally:
+        found = [one.result() for one in begun]
+    return tuple(one for one in found if one is not None)
+
+
+@cache
+def _readers(_process: int) -> ThreadPoolExecutor:
+    """Threads that read, kept; a forked process has its own."""
+    return ThreadPoolExecutor(_READ_AT_ONCE, "millpond-checksum")
+
+
+def _of_small(path: str) -> Checksum | None:
+    try:
+        return of_file(path) if Path(path).stat().st_size <= LARGEST else None
+    except OSError:
+        return None
 
 
 def record(connection: Connection, number: int, found: Sequence[Checksum]) -> None:

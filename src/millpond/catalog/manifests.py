@@ -325,11 +325,11 @@ class Ground:
         return path
 
 
-def sync_new(previous: TableMetadata | None, updated: TableMetadata) -> tuple[str, ...]:
-    """Put on the disk whatever `updated` names that `previous` did not, and return it: lists, manifests, files.
+def new_files(previous: TableMetadata | None, updated: TableMetadata) -> tuple[str, ...]:
+    """The paths that `updated` names and `previous` did not: lists, manifests, files.
 
-    Raises CatalogError MP-3034 for a file that is missing, MP-3035 for one outside the table's location (files that
-    the table named before may lie elsewhere: a fork's do), MP-3036 for a manifest that cannot be read.
+    Raises CatalogError MP-3034 for a list or manifest that is missing, MP-3035 for a file outside the table's location
+    (files that the table named before may lie elsewhere: a fork's do), MP-3036 for a manifest that cannot be read.
     """
     ground = Ground(updated.location)
     paths = {ground.check(path): None for path in _statistics(updated) - (_statistics(previous) if previous else set())}
@@ -342,17 +342,15 @@ def sync_new(previous: TableMetadata | None, updated: TableMetadata) -> tuple[st
             if manifest.path not in before and manifest.path not in paths:
                 paths[ground.check(manifest.path)] = None
                 paths.update(dict.fromkeys(_new_files(manifest, ground, before)))
-    if paths:
-        fsync_files(paths, updated.location)
     return tuple(paths)
 
 
 def sync_all(metadata: TableMetadata, root: str) -> None:
     """Put on the disk all that a table from elsewhere names; it may lie anywhere under `root`, and nowhere else.
 
-    Raises CatalogError as `sync_new` does.
+    Raises CatalogError as `new_files` and `fsync_files` do.
     """
-    sync_new(None, TableMetadata({**metadata.document, "location": root}))
+    fsync_files(new_files(None, TableMetadata({**metadata.document, "location": root})), root)
 
 
 def _statistics(metadata: TableMetadata) -> set[str]:

@@ -175,10 +175,10 @@ class Publisher:
         if path is None:
             now = trim(now, recent=KEPT_SNAPSHOTS)
             same = previous if previous is not None and previous.uuid == now.uuid else None
-            new = manifests.sync_new(same, now)
+            sums = checksums.synced(manifests.new_files(same, now), now.location)
             held = None if self._keeper is None else self._keeper.hold(same, now)
             path = written = files.write(now, f"{now.location}/metadata", next_version(before))
-            sums = checksums.taken((*new, path))
+            sums = (*sums, *checksums.taken((path,)))
         return Ready(Move(draft.name, before, path, now.uuid, now.location, created or None), written, now, held, sums)
 
     def _record(self, commit: Commit, ready: Sequence[Ready], base: int, opened: int) -> Published:
