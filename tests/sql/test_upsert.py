@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from millpond.core.names import TableName
 from millpond.engines.duckdb import DuckDBSession
 from millpond.pipeline.upsert import Merged, merge
-from millpond.sql import redo, staging, upsert
+from millpond.sql import positions, redo, staging, upsert
 from millpond.sql.staging import GONE
 from tests.sql.plain import connect, fill
 
@@ -84,7 +84,14 @@ def arrive(
     """Take a batch in as an upsert step does; the counts, and how many rows were staged."""
     fill(con, "arrived", INPUT, came)
     staged = staging.Staging(
-        "FROM arrived", OUTPUTS, (), KEY, again=True, kept=(*KEY, *ORDER), marked=True, whole=step.whole
+        "FROM arrived",
+        OUTPUTS,
+        (),
+        KEY,
+        again=True,
+        kept=(*KEY, *ORDER),
+        marked=step.state is not None,
+        whole=step.whole,
     )
     if whole:
         fill(con, "held", INPUT, held)
@@ -94,28 +101,52 @@ def arrive(
         fill(con, "held", INPUT, held)
         con.execute(redo.create_side(redo.WENT, staging.good_rows(replace(staged, query="FROM departed"))))
         con.execute(redo.create_side(redo.CAME, staging.good_rows(staged)))
-        con.execute(redo.create_redo(KEY, (*OUTPUTS, GONE), upsert.newer(step) if step.filled else ()))
+        con.execute(redo.create_redo(KEY, (*OUTPUTS, *step.mark), upsert.newer(step) if step.filled else ()))
         staged = replace(staged, query=redo.without_redone("FROM arrived", "FROM held", KEY))
         step = replace(step, redo="some")
     con.execute(staging.create_staged(staged))
     con.execute(staging.create_judged(staged))
     (number,) = con.execute("SELECT count(*) FROM staged").fetchone() or (0,)
-    return merge(DuckDBSession(con), step), number
+    merged = merge(DuckDBSession(con), step)
+    take_out(con, merged)
+    return merged, number
+
+
+def take_out(con: duckdb.DuckDBPyConnection, merged: Merged) -> None:
+    """Take the rows at the places that a step tells out of the table, as delete files do."""
+    if merged.places:
+        assert con.execute("SELECT _mp_file, count(*) FROM places GROUP BY ALL ORDER BY ALL").fetchall() == sorted(
+            merged.places.items()
+        )
+        con.execute("DELETE FROM lake.silver.t WHERE file_row_number IN (SELECT _mp_place FROM places)")
 
 
 def empty(con: duckdb.DuckDBPyConnection) -> None:
     """The table and its side table, without rows."""
-    con.execute(f"CREATE OR REPLACE TABLE lake.silver.t ({COLUMNS})")
+    con.execute("DROP TABLE IF EXISTS lake.silver.t; CREATE OR REPLACE SEQUENCE lake.silver.place")
+    place = "filename VARCHAR DEFAULT 'a', file_row_number BIGINT DEFAULT nextval('lake.silver.place')"
+    con.execute(f"CREATE TABLE lake.silver.t ({COLUMNS}, {place})")
     con.execute("CREATE OR REPLACE TABLE lake.state.silver__t (key_1 INTEGER, order_1 INTEGER, order_2 INTEGER)")
 
 
 def content(con: duckdb.DuckDBPyConnection) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
     """What table and side table hold."""
-    both = [con.execute(f"FROM lake.{name}").fetchall() for name in ("silver.t", "state.silver__t")]
+    rows = 'SELECT k, "at", seq, v, w FROM lake.silver.t'
+    both = [con.execute(query).fetchall() for query in (rows, "FROM lake.state.silver__t")]
     return sorted(both[0], key=str), sorted(both[1], key=str)
 
 
-def check(con: duckdb.DuckDBPyConnection, played: list[History], *, numbered: bool, whole: bool) -> None:
+class Way(NamedTuple):
+    """How a step is done: a key that is one whole number, rows that may delete."""
+
+    numbered: bool
+    marked: bool
+
+
+ways = st.builds(Way, st.booleans(), st.booleans())
+
+
+def check(con: duckdb.DuckDBPyConnection, played: list[History], way: Way, *, whole: bool) -> None:
     """Take in and take away rows step by step: the table is always what the rows that are there mean."""
     empty(con)
     held: list[list[Row]] = [[] for _ in played]
@@ -124,36 +155,43 @@ def check(con: duckdb.DuckDBPyConnection, played: list[History], *, numbered: bo
         for own, history in enumerate(played):
             arriving, going = history[number] if number < len(history) else ([], [])
             went += [held[own].pop(place % len(held[own])) for place in going if held[own]]
-            new = [row._replace(k=row.k + 10 * own) for row in arriving]
+            new = [row._replace(k=row.k + 10 * own, gone=row.gone and way.marked) for row in arriving]
             held[own] += new
             came += new
         every = [row for rows_ in held for row in rows_]
         with con.cursor() as session:
-            step = upsert.Upsert(TABLE, OUTPUTS, KEY, ORDER, STATE, filled=number > 0, whole=numbered)
-            merged, staged = arrive(session, came, went, every, step, whole and number > 0)
+            filled, state = number > 0, STATE if way.marked else None
+            step = upsert.Upsert(TABLE, OUTPUTS, KEY, ORDER, state, filled, whole=way.numbered)
+            if filled:
+                session.execute(positions.create_files(("a", "b")))
+            merged, staged = arrive(session, came, went, every, step, whole and filled)
         assert content(con) == reference(every)
         assert merged.ledger(staged, 0).adds_up
 
 
-@settings(max_examples=125, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(fours, st.booleans())
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(fours, ways)
 def test_any_arrival_gives_what_all_rows_at_once_mean(
-    con: duckdb.DuckDBPyConnection, played: list[History], numbered: bool
+    con: duckdb.DuckDBPyConnection, played: list[History], way: Way
 ) -> None:
     """Duplicates, late rows, ties, deletes, and rows of the input that go: the newest row of each key is there."""
-    check(con, played, numbered=numbered, whole=False)
+    check(con, played, way, whole=False)
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(fours)
-def test_a_whole_input_is_compared_with_the_table(con: duckdb.DuckDBPyConnection, played: list[History]) -> None:
+@given(fours, ways)
+def test_a_whole_input_is_compared_with_the_table(
+    con: duckdb.DuckDBPyConnection, played: list[History], way: Way
+) -> None:
     """Where changes cannot be told, the whole input gives the same table."""
-    check(con, played, numbered=True, whole=True)
+    check(con, played, way, whole=True)
 
 
 @pytest.mark.long
 @settings(max_examples=2_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(histories, min_size=1, max_size=4), st.booleans())
-def test_any_arrival_in_many_rounds(con: duckdb.DuckDBPyConnection, played: list[History], whole: bool) -> None:
+@given(st.lists(histories, min_size=1, max_size=4), ways, st.booleans())
+def test_any_arrival_in_many_rounds(
+    con: duckdb.DuckDBPyConnection, played: list[History], way: Way, whole: bool
+) -> None:
     """The same, with thousands of histories."""
-    check(con, played, numbered=not whole, whole=whole)
+    check(con, played, way, whole=whole)

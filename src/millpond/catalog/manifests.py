@@ -137,7 +137,10 @@ def files(manifest: Manifest) -> tuple[DataFile, ...]:
     return tuple(entry for entry in entries(manifest) if entry.status != DELETED)
 
 
-_FILE_PATH_IDS = (2147483546, 2147483646)
+FILE_PATH_ID = 2147483546
+"""The field id of a delete file's column of paths. Spec, "Reserved Field IDs"."""
+
+_FILE_PATH_IDS = (FILE_PATH_ID, 2147483646)
 """Field ids under which writers give the bounds of `file_path`: the reserved one, and DuckDB's."""
 
 

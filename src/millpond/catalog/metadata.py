@@ -16,6 +16,9 @@ from millpond.core.schema import Schema
 
 Json = Mapping[str, Any]
 
+FORMAT = 2
+"""The version of the table format of our own tables."""
+
 METADATA_LOG = 20
 """How many earlier metadata files a document names: the pointer store knows them all."""
 
@@ -102,7 +105,7 @@ def create(
     spec: Json | None = None,
     sort_order: Json | None = None,
     properties: Mapping[str, str] | None = None,
-    format_version: int = 2,
+    format_version: int = FORMAT,
 ) -> TableMetadata:
     """The first metadata of a table. Columns get fresh ids, and spec and sort order follow them.
 
@@ -151,7 +154,7 @@ def _rebound_order(order: Json, ids: Mapping[int, int]) -> dict[str, Any]:
 
 
 _EMPTY: Json = {
-    "format-version": 2,
+    "format-version": FORMAT,
     "last-sequence-number": 0,
     "last-column-id": 0,
     "last-partition-id": partitions.FIRST_FIELD_ID - 1,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ from millpond.catalog.avro import Contents, Record
 from millpond.catalog.manifests import ADDED, DELETED, EXISTING, DataFile, Manifest
 from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.sheets import Sheet
-from millpond.catalog.snapshots import TOTALS, new_id
+from millpond.catalog.snapshots import added, new_id, summary_of
 from millpond.core.errors import CatalogError
 from millpond.core.records import frozen
 
@@ -69,25 +68,9 @@ def replacement(metadata: TableMetadata, change: Replacement, now_ms: int) -> tu
     for written in change.written:
         desk.add(written, change.cluster)
     desk.check(change)
-    folder = f"{metadata.location}/metadata"
-    listed = desk.write(folder)
-    path = f"{folder}/snap-{number}-0-{uuid.uuid4()}.avro"
-    parent_id = parent["snapshot-id"] if parent else None
-    manifests.write_list(path, listed, snapshot_id=number, parent_id=parent_id, sequence_number=sequence)
-    snapshot = {
-        "snapshot-id": number,
-        "sequence-number": sequence,
-        "timestamp-ms": max(now_ms, metadata.document["last-updated-ms"]),
-        "manifest-list": path,
-        "summary": desk.summary({} if parent is None else parent.get("summary", {})),
-        "schema-id": metadata.document["current-schema-id"],
-    }
-    if parent_id is not None:
-        snapshot["parent-snapshot-id"] = parent_id
-    return (
-        {"action": "add-snapshot", "snapshot": snapshot},
-        {"action": "set-snapshot-ref", "ref-name": "main", "type": "branch", "snapshot-id": number},
-    )
+    listed = desk.write(f"{metadata.location}/metadata")
+    summary = summary_of("replace", parent, desk.came, desk.went)
+    return added(metadata, number, listed, summary, now_ms, metadata.document["current-schema-id"])
 
 
 def cluster_of(manifest: Manifest) -> str:
@@ -120,8 +103,8 @@ class _Desk:
         self._spec_id = spec_id
         self._kept: list[Record] = []
         self._sheets: dict[tuple[Any, ...], Sheet] = {}
-        self._came: list[DataFile] = []
-        self._went: list[DataFile] = []
+        self.came: list[DataFile] = []
+        self.went: list[DataFile] = []
 
     def take(self, manifest: Manifest, gone: frozenset[str]) -> None:
         """Sort the entries of a manifest of the parent, or keep it as it is."""
@@ -152,7 +135,7 @@ class _Desk:
                 continue
             places = {"sequence_number": entry.sequence_number, "file_sequence_number": entry.file_sequence_number}
             if entry.path in gone:
-                self._went.append(entry)
+                self.went.append(entry)
                 sheet.changed = True
                 sheet.entries.append({**raw, "status": DELETED, "snapshot_id": self._snapshot, **places})
             else:
@@ -165,14 +148,14 @@ class _Desk:
         sheet.changed = True
         for raw, entry in zip(found.records, manifests.entries(written.manifest), strict=True):
             if entry.path == written.path:
-                self._came.append(entry)
+                self.came.append(entry)
                 places = {"sequence_number": written.sequence_number, "file_sequence_number": None}
                 sheet.entries.append({**raw, "status": ADDED, "snapshot_id": self._snapshot, **places})
 
     def check(self, change: Replacement) -> None:
         """Pass when every file that goes was there and every file that comes was found. Raises CatalogError MP-3182."""
-        went = {entry.path for entry in self._went}
-        came = {entry.path for entry in self._came}
+        went = {entry.path for entry in self.went}
+        came = {entry.path for entry in self.came}
         if went != change.gone or came != {written.path for written in change.written}:
             raise CatalogError(
                 "MP-3182",
@@ -191,20 +174,6 @@ class _Desk:
             else:
                 rows.append(sheet.write(folder, self._snapshot, self._sequence))
         return sorted(rows, key=lambda row: row.get("content") or 0)
-
-    def summary(self, before: Json) -> dict[str, str]:
-        """What the snapshot says of itself: what came and went, and totals that count from the parent's."""
-        sums = {name: 0 for pair in TOTALS.values() for name in pair}
-        for entry, index in [*((entry, 0) for entry in self._came), *((entry, 1) for entry in self._went)]:
-            deletes = entry.content != manifests.DATA
-            sums[TOTALS["total-delete-files" if deletes else "total-data-files"][index]] += 1
-            sums[TOTALS["total-position-deletes" if deletes else "total-records"][index]] += entry.records
-            sums[TOTALS["total-files-size"][index]] += entry.size
-        told = {name: str(count) for name, count in sums.items() if count}
-        for total, (plus, minus) in TOTALS.items():
-            if before.get(total) is not None:
-                told[total] = str(int(before[total]) + sums[plus] - sums[minus])
-        return {"operation": "replace", "engine-name": "millpond", **told}
 
     def _sheet(self, manifest: Manifest, found: Contents, cluster: str) -> Sheet:
         content = 1 if manifest.content == "deletes" else 0

@@ -1,4 +1,4 @@
-"""Snapshots that the catalog itself makes: an empty one, and an append moved onto a newer table."""
+"""Snapshots that the catalog itself makes: any, an empty one, and an append moved onto a newer table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from millpond.catalog import manifests
-from millpond.catalog.manifests import Manifest
+from millpond.catalog.avro import Record
+from millpond.catalog.manifests import DataFile, Manifest
 from millpond.catalog.metadata import TableMetadata, apply, trim
 from millpond.core.errors import ConflictError
 
@@ -66,11 +67,22 @@ def with_snapshot(
     before: Sequence[Json],
 ) -> TableMetadata:
     """The table after the updates `before` and a new snapshot of the manifests `listed`."""
+    rows = [dict(manifest.record) for manifest in listed]
+    new = added(metadata, number, rows, summary, now_ms, _schema_after(metadata, before))
+    return apply(metadata, [*before, *new], now_ms)
+
+
+def added(
+    metadata: TableMetadata, number: int, rows: Sequence[Record], summary: Json, now_ms: int, schema_id: int
+) -> tuple[Json, ...]:
+    """The updates that put a new snapshot on `main`; `rows` are those of its manifest list, which is on the disk then.
+
+    Raises CatalogError MP-3039 when the disk does not take the list.
+    """
     parent = metadata.document.get("current-snapshot-id")
     parent = None if parent == -1 else parent
     sequence = metadata.sequence_number + 1
     path = f"{metadata.location}/metadata/snap-{number}-0-{uuid.uuid4()}.avro"
-    rows = [dict(manifest.record) for manifest in listed]
     manifests.write_list(path, rows, snapshot_id=number, parent_id=parent, sequence_number=sequence)
     snapshot = {
         "snapshot-id": number,
@@ -78,16 +90,32 @@ def with_snapshot(
         "timestamp-ms": max(now_ms, metadata.document["last-updated-ms"]),
         "manifest-list": path,
         "summary": dict(summary),
-        "schema-id": _schema_after(metadata, before),
+        "schema-id": schema_id,
     }
     if parent is not None:
         snapshot["parent-snapshot-id"] = parent
-    changes = [
-        *before,
+    return (
         {"action": "add-snapshot", "snapshot": snapshot},
         {"action": "set-snapshot-ref", "ref-name": "main", "type": "branch", "snapshot-id": number},
-    ]
-    return apply(metadata, changes, now_ms)
+    )
+
+
+def summary_of(
+    operation: str, parent: Json | None, came: Sequence[DataFile], went: Sequence[DataFile]
+) -> dict[str, str]:
+    """What a snapshot says of itself: the files that came and went, and totals that count from the parent's."""
+    before = {} if parent is None else parent.get("summary", {})
+    sums = {name: 0 for pair in TOTALS.values() for name in pair}
+    for entry, index in [*((entry, 0) for entry in came), *((entry, 1) for entry in went)]:
+        deletes = entry.content != manifests.DATA
+        sums[TOTALS["total-delete-files" if deletes else "total-data-files"][index]] += 1
+        sums[TOTALS["total-position-deletes" if deletes else "total-records"][index]] += entry.records
+        sums[TOTALS["total-files-size"][index]] += entry.size
+    told = {name: str(count) for name, count in sums.items() if count}
+    for total, (plus, minus) in TOTALS.items():
+        if before.get(total) is not None:
+            told[total] = str(int(before[total]) + sums[plus] - sums[minus])
+    return {"operation": operation, "engine-name": "millpond", **told}
 
 
 def _schema_after(metadata: TableMetadata, before: Sequence[Json]) -> int:

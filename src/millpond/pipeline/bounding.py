@@ -9,8 +9,8 @@ from millpond.sql.staging import key_bounds, key_spread, whole_bounds, whole_num
 _BOUNDED = ("TIMESTAMP", "DATE", "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "DECIMAL")
 """Types of ordered key columns, those that tell old files from new ones first."""
 _WHOLE = ("INTEGER", "BIGINT")
-_SPREAD = 16
-"""Most numbers in the range of a whole-number key for each row: its bits take no more room than the hashes do."""
+_SPREAD = 32
+"""Most numbers in the range of a whole-number key for each row: with more, sorting hashes is as quick as its bits."""
 _FAR = 1_000
 """From how many numbers in the range of a number key for each row on they count as far apart."""
 _WIDEST = 1_000_000_000

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import cast
 
 from millpond.catalog.commits import Commit, Cursor, Edge, Ledger, Verdict
+from millpond.catalog.recording import micros
 from millpond.catalog.staging import Stage
 from millpond.core.errors import QualityError
 from millpond.core.names import TableName
@@ -25,6 +26,7 @@ from millpond.pipeline.merging import has_states, merging_of
 from millpond.pipeline.outcome import Outcome
 from millpond.pipeline.plan import BuildStep, InputRange
 from millpond.pipeline.planner import bears_on_all
+from millpond.pipeline.positions import stage_deletes
 from millpond.pipeline.recompute import recompute_groups, recompute_partitions, recompute_span, recompute_whole
 from millpond.pipeline.roles import table_columns, table_lineage
 from millpond.pipeline.table_checks import judge_table
@@ -80,6 +82,7 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
                 ledger = work.ledger
                 scope = work.scope if mended is None else either(work.scope, of_ids(mended))
                 lives = judged_anew(bench.catalog, session, stage, model.table, scope)
+            stage_deletes(stage, model.table, work.deletes, micros(bench.clock.now()) // 1000)
             verdicts = work.verdicts + judge_table(building, ledger.staged)
         circuits = circuit_after(bench, model, step, ledger, stage.base)
         commit = replace(commit_of(bench, model, until, ledger, verdicts), lives=lives, circuits=circuits)

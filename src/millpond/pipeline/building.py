@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from millpond.catalog.commits import Ledger, Verdict
+from millpond.catalog.deleting import Deletes
 from millpond.catalog.staging import Stage
 from millpond.core.records import frozen
 from millpond.core.schema import Column, Schema
@@ -40,10 +41,11 @@ class Work:
     """What a build did: where its rows went, what the rules said, and which quarantined records it judged anew.
 
     `scope` is the condition of these records, None where the step met new rows only. `note` is what a person should
-    know; None leaves it at what the plan said.
+    know; None leaves it at what the plan said. `deletes` are files of places of rows that are to go besides.
     """
 
     ledger: Ledger
     verdicts: tuple[Verdict, ...]
     scope: str | None
     note: str | None = None
+    deletes: tuple[Deletes, ...] = ()

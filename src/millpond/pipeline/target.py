@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from millpond.catalog.evolving import updates
-from millpond.catalog.metadata import TableMetadata
+from millpond.catalog.metadata import FORMAT, TableMetadata
 from millpond.catalog.staging import Stage, TableChange
 from millpond.catalog.types import storable
 from millpond.core.errors import CatalogError, ModelError
-from millpond.core.names import RESERVED, side_table
+from millpond.core.names import RESERVED, TableName, side_table
 from millpond.core.schema import Column, Schema
 from millpond.engines.engine import Session
 from millpond.ingest.quarantine import open_quarantine
@@ -40,23 +40,38 @@ def output_schema(described: Schema, model: CompiledModel) -> Schema:
 def prepare(
     bench: Workbench, session: Session, stage: Stage, model: CompiledModel, schema: Schema, *, afresh: bool
 ) -> bool:
-    """Make sure that the table is there, empty when `afresh`; whether it may hold rows."""
+    """Make sure that the table is there, empty when `afresh`; whether it may hold rows.
+
+    Raises CatalogError MP-3184 when a client made it a table of a later format.
+    """
     table = model.table
     entry = bench.catalog.find(table, stage.base)
     if entry is None:
         stage.create_table(table, schema, model.model.partition, properties(model.model))
         return False
+    found = bench.catalog.metadata(entry)
     if not afresh:
+        _check_format(table, found)
         evolve(session, stage, model, schema)
         return True
-    present = bench.catalog.metadata(entry).schema()
-    if [(c.name, c.type, c.required) for c in present] == [(c.name, c.type, c.required) for c in schema]:
+    described = [[(c.name, c.type, c.required) for c in columns] for columns in (found.schema(), schema)]
+    if found.format_version == FORMAT and described[0] == described[1]:
         stage.truncate(table)
         _say(stage, model, schema)
     else:
         stage.drop_table(table)
         stage.create_table(table, schema, model.model.partition, properties(model.model))
     return False
+
+
+def _check_format(table: TableName, found: TableMetadata) -> None:
+    if found.format_version != FORMAT:
+        raise CatalogError(
+            "MP-3184",
+            f"{table} was made a table of Iceberg's format {found.format_version} by a client: rows of it that a step "
+            "takes out would stay",
+            next_step=f"`millpond run --rebuild {table}` makes it anew, `millpond restore {table}` goes back",
+        )
 
 
 def prepare_side(stage: Stage, model: Model, schema: Schema | None, *, filled: bool) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 
 from millpond.catalog.commits import Ledger
 from millpond.core.names import side_table
@@ -13,12 +14,13 @@ from millpond.engines.engine import Session
 from millpond.pipeline.arrivals import arrivals, counted, judge, told
 from millpond.pipeline.bounding import all_apart, ordered_key, searched, whole_key
 from millpond.pipeline.building import Building, Work
+from millpond.pipeline.positions import tell_places, write_deletes
 from millpond.pipeline.roles import Roles, roles
 from millpond.pipeline.target import prepare_side
 from millpond.sql.statements import count_rows
 from millpond.sql.upsert import (
-    COUNTED,
     DOUBLED,
+    GOING,
     TIED,
     Redo,
     Upsert,
@@ -27,10 +29,10 @@ from millpond.sql.upsert import (
     create_contested,
     create_doubled,
     create_fates,
-    create_found,
+    create_met,
+    create_places,
     create_remembered,
     create_tied,
-    delete_beaten,
     fate_counts,
     forget,
     insert_winners,
@@ -59,18 +61,26 @@ def upsert_rows(building: Building) -> Work:
     judged = judge(building, found)
     redo: Redo = "every" if found.every else "some" if found.redone else "none"
     history = searched(session, ordered_key(part.key, building.schema)) if building.filled and redo == "none" else ""
-    upsert = replace(upsert, redo=redo, history=history)
-    ledger = merge(session, upsert).ledger(judged.staged, judged.rejected)
-    return Work(counted(found, judged, ledger), judged.verdicts, found.scope, told(building, found))
+    metadata = building.stage.metadata(model.table)
+    if building.filled:
+        tell_places(session, metadata)
+    merged = merge(session, replace(upsert, redo=redo, history=history))
+    ledger = counted(found, judged, merged.ledger(judged.staged, judged.rejected))
+    deletes = write_deletes(session, metadata, merged.places)
+    return Work(ledger, judged.verdicts, found.scope, told(building, found), deletes)
 
 
 @frozen
 class Merged:
-    """How many keys had each fate, and what became of the staged rows that did not win their key."""
+    """How many keys had each fate, and what became of the staged rows that did not win their key.
+
+    `places` are the files of the table of which rows still have to go, and how many of each.
+    """
 
     fates: Mapping[str, int]
     copies: int = 0
     beaten: int = 0
+    places: Mapping[str, int] = field(default_factory=dict)
 
     def ledger(self, staged: int, quarantined: int) -> Ledger:
         """Where the staged rows went; a row that left the table because its input row did counts as staged too."""
@@ -88,9 +98,13 @@ class Merged:
 
 
 def merge(session: Session, upsert: Upsert) -> Merged:
-    """Merge the good staged rows into the table and its side table."""
-    session.execute(create_found(upsert))
-    session.execute(create_remembered(upsert))
+    """Merge the good staged rows into the table and its side table.
+
+    Rows of the table that go are still there then, and their places in the relation `places`.
+    """
+    session.execute(create_met(upsert))
+    if upsert.state is not None and upsert.filled:
+        session.execute(create_remembered(upsert, upsert.state))
     session.execute(create_tied(upsert))
     session.execute(create_doubled(whole=upsert.whole, apart=upsert.whole and all_apart(session)))
     tied, contested = (bool(session.rows(count_rows(relation))[0][0]) for relation in (TIED, DOUBLED))
@@ -99,11 +113,14 @@ def merge(session: Session, upsert: Upsert) -> Merged:
         session.execute(create_contested(upsert, tied=tied))
         copies, beaten = session.rows(contested_counts())[0]
     session.execute(create_fates(upsert, contested=contested))
-    fates = dict(zip(COUNTED, session.rows(fate_counts())[0], strict=True))
+    fates, places = Counter[str](), Counter[str]()
+    for fate, file, count in session.rows(fate_counts(upsert)):
+        fates[fate] += count
+        places.update({} if file is None else {file: count})
     if not upsert.filled:
         fates["new"] += session.rows(count_fresh(upsert, contested=contested))[0][0]
-    if fates["other"] or fates["gone"] or fates["lost"]:
-        session.execute(delete_beaten(upsert))
+    if any(fates[fate] for fate in GOING):
+        session.execute(create_places(upsert, len(places)))
     if fates["new"] or fates["other"]:
         unlucky = bool(fates["stale"] or fates["same"])
         session.execute(insert_winners(upsert, contested=contested, unlucky=unlucky))
@@ -112,7 +129,7 @@ def merge(session: Session, upsert: Upsert) -> Merged:
             session.execute(forget(upsert, upsert.state))
         if fates["gone"] or fates["absent"]:
             session.execute(remember(upsert, upsert.state))
-    return Merged(fates, copies, beaten)
+    return Merged(fates, copies, beaten, places)
 
 
 def _side_schema(schema: Schema, part: Roles) -> Schema:

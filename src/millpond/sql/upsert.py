@@ -15,10 +15,11 @@ from typing import Literal
 from millpond.core.names import TableName, literal, quote
 from millpond.core.records import frozen
 from millpond.sql.keys import after, by_content, equal, names, same
+from millpond.sql.positions import FILE, PLACE, PLACES, placed
 from millpond.sql.redo import CAME, REDO
 from millpond.sql.staging import GONE, HASH, JUDGED, STAGED, good, staged_twice
 
-FOUND = "found"
+MET = "met"
 REMEMBERED = "remembered"
 TIED = "tied"
 DOUBLED = "doubled"
@@ -63,34 +64,75 @@ class Upsert:
         """The expression that tells of a staged row whether it deletes its key."""
         return GONE if self.state is not None else "FALSE"
 
+    @property
+    def mark(self) -> tuple[str, ...]:
+        """The column that tells of a staged row whether it deletes its key, if any does."""
+        return (GONE,) if self.state is not None else ()
+
+    @property
+    def remembers(self) -> bool:
+        """Whether deletes may be remembered."""
+        return self.state is not None and self.filled
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The columns that say where a row of the table stands."""
+        return PLACE if self.filled else ()
+
 
 def state_columns(key: Sequence[str], order: Sequence[str]) -> tuple[str, ...]:
     """The names that key and order columns have in the side table, so that no author's name meets another's."""
     return (*(f"key_{n}" for n in range(1, len(key) + 1)), *(f"order_{n}" for n in range(1, len(order) + 1)))
 
 
-def create_found(upsert: Upsert) -> str:
-    """Temp table of key and order of the table's rows whose keys are staged or redone, and whether they are redone."""
+def create_met(upsert: Upsert) -> str:
+    """Temp table of the good staged rows, each beside the table's row of its key; and of redone rows that meet none.
+
+    Key, order, mark and hash are the staged row's, the hash NULL where there is none. `_mp_redo` is NULL where the
+    table has no row; else it tells of it, `_mp_held_*` are its order columns, and then comes its place. For an empty
+    table, rows that delete nothing are left out (see `count_fresh`).
+    """
+    gone = "" if upsert.filled else f" AND {upsert.gone}"
+    # A whole number is its own hash: the join carries it once.
+    hashed = f"w.{quote(upsert.key[0])}::BIGINT" if upsert.whole else f"w.{HASH}"
+    own = ", ".join((names(upsert.ranked), *upsert.mark, *([] if upsert.whole else [HASH])))
+    staged = f"SELECT {own} FROM {JUDGED} WHERE {good()}{gone}"
+    columns = ", ".join(f"h.{held} AS {held}" for held in (*_held(upsert), "_mp_redo", *upsert.places))
+    on = equal("w", "h", upsert.key) if upsert.whole else same("w", "h", upsert.key)
+    met = f"FROM ({staged}) AS w LEFT JOIN ({_rows_held(upsert)}) AS h ON {on}"
+    own = ", ".join((names(upsert.ranked, "w"), *(f"w.{mark}" for mark in upsert.mark)))
+    query = f"SELECT {own}, {hashed} AS {HASH}, {columns} {met}"
+    if upsert.redo != "none":
+        pairs = zip(upsert.order, _held(upsert), strict=True)
+        order = ", ".join(f"h.{held} AS {quote(name)}" for name, held in pairs)
+        query += (
+            f" UNION ALL SELECT {names(upsert.key, 'h')}, {order}{', FALSE' * len(upsert.mark)}, NULL, {columns} FROM "
+            f"(SELECT * FROM ({_rows_held(upsert)}) WHERE _mp_redo) AS h ANTI JOIN ({staged}) AS w "
+            f"ON {same('w', 'h', upsert.key)}"
+        )
+    return f"CREATE TEMP TABLE {MET} AS {query}"
+
+
+def _held(upsert: Upsert) -> tuple[str, ...]:
+    return tuple(f"_mp_held_{number}" for number, _ in enumerate(upsert.order, start=1))
+
+
+def _rows_held(upsert: Upsert) -> str:
+    """The table's rows that a step may meet: key, order, place, and whether they are redone."""
+    order = ", ".join(f"{quote(name)} AS {held}" for name, held in zip(upsert.order, _held(upsert), strict=True))
     if not upsert.filled:
-        return f"CREATE TEMP TABLE {FOUND} AS {_nothing(upsert)}"
-    table = f'"lake".{upsert.table.quoted}'
-    if upsert.history:
-        table = f"(SELECT * FROM {table} WHERE {upsert.history})"
-    return f"CREATE TEMP TABLE {FOUND} AS {_of_staged_keys(upsert, f'SELECT {names(upsert.ranked)} FROM {table}')}"
+        return f"SELECT {names(upsert.key)}, {order}, FALSE AS _mp_redo FROM {JUDGED} WHERE FALSE"
+    history = f" WHERE {upsert.history}" if upsert.history else ""
+    rows = f'SELECT {names(upsert.key)}, {order}, {placed()} FROM "lake".{upsert.table.quoted}{history}'
+    return f"SELECT *, FALSE AS _mp_redo FROM ({rows}) AS t" if upsert.redo == "none" else _of_staged_keys(upsert, rows)
 
 
-def create_remembered(upsert: Upsert) -> str:
-    """Temp table like FOUND of the deletes that are remembered."""
-    if upsert.state is None or not upsert.filled:
-        return f"CREATE TEMP TABLE {REMEMBERED} AS {_nothing(upsert)}"
+def create_remembered(upsert: Upsert, state: TableName) -> str:
+    """Temp table of key and order of the remembered deletes of staged or redone keys, and whether they are redone."""
     pairs = zip(state_columns(upsert.key, upsert.order), upsert.ranked, strict=True)
     columns = ", ".join(f"{inner} AS {quote(name)}" for inner, name in pairs)
-    rows = f'SELECT {columns} FROM "lake".{upsert.state.quoted}'
+    rows = f'SELECT {columns} FROM "lake".{state.quoted}'
     return f"CREATE TEMP TABLE {REMEMBERED} AS {_of_staged_keys(upsert, rows)}"
-
-
-def _nothing(upsert: Upsert) -> str:
-    return f"SELECT {names(upsert.ranked)}, FALSE AS _mp_redo FROM {JUDGED} WHERE FALSE"
 
 
 def _of_staged_keys(upsert: Upsert, rows: str) -> str:
@@ -108,10 +150,10 @@ def _of_staged_keys(upsert: Upsert, rows: str) -> str:
 
 def create_tied(upsert: Upsert) -> str:
     """Temp table of the keys whose row in the table stands where a staged one does by the order, and these's hashes."""
+    even = " AND ".join(f"{quote(name)} = {held}" for name, held in zip(upsert.order, _held(upsert), strict=True))
     return (
-        f"CREATE TEMP TABLE {TIED} AS SELECT DISTINCT {names(upsert.key, 'f')}, f._mp_redo, j.{HASH} "
-        f"FROM {JUDGED} AS j JOIN {FOUND} AS f ON {same('j', 'f', upsert.key)} "
-        f"WHERE {good()} AND {equal('j', 'f', upsert.order)}"
+        f"CREATE TEMP TABLE {TIED} AS SELECT DISTINCT {names(upsert.key)}, _mp_redo, {HASH} FROM {MET} "
+        f"WHERE _mp_redo IS NOT NULL AND {HASH} IS NOT NULL AND {even}"
     )
 
 
@@ -152,41 +194,68 @@ def create_contested(upsert: Upsert, *, tied: bool) -> str:
 
 
 def create_fates(upsert: Upsert, *, contested: bool) -> str:
-    """Temp table of each key's winning staged row, as key, order and hash, with its fate; and of the keys lost.
+    """Temp relation of each key's winning staged row, as key, order and hash, with its fate; and of the keys lost.
 
-    The hash is NULL for rows that were contested. `_mp_known` says that a delete of the key is remembered. For an empty
-    table, rows that are alone and delete nothing are left out: all of them are new (see `count_fresh`).
+    The hash is NULL for rows that were contested. `_mp_known` says that a delete of the key is remembered. The place is
+    that of the table's row. For an empty table, rows that are alone and delete nothing are left out: all of them are
+    new (see `count_fresh`). Where no rows contest a key and none can delete, it is quicker told than kept.
     """
-    columns = names(upsert.ranked)
+    key, ranked, staged = upsert.key, upsert.ranked, f"{HASH} IS NOT NULL"
+    held = (*_held(upsert), "_mp_redo", *upsert.places)
     alone = f" AND {HASH} NOT IN (SELECT {HASH} FROM {DOUBLED})" if contested else ""
-    alone += "" if upsert.filled else f" AND {upsert.gone}"
-    won = f"SELECT {columns}, {upsert.gone} AS {GONE}, {HASH}, FALSE AS _mp_same FROM {JUDGED} WHERE {good()}{alone}"
+    won = (
+        f"SELECT {names(ranked)}, {upsert.gone} AS {GONE}, {HASH}, FALSE AS _mp_same, {', '.join(held)} FROM {MET} "
+        f"WHERE {staged}{alone}"
+    )
     if contested:
-        won += f" UNION ALL SELECT {columns}, {GONE}, NULL, _mp_same FROM {CONTESTED} WHERE _mp_rank = 1 AND _mp_staged"
-    key = upsert.key
+        winners = f"SELECT * FROM {CONTESTED} WHERE _mp_rank = 1 AND _mp_staged"
+        rows = f"SELECT DISTINCT {names(key)}, {', '.join(held)} FROM {MET} WHERE {staged} AND _mp_redo IS NOT NULL"
+        taken = ", ".join(f"m.{column}" for column in held)
+        won += (
+            f" UNION ALL SELECT {names(ranked, 'c')}, c.{GONE}, NULL, c._mp_same, {taken} "
+            f"FROM ({winners}) AS c LEFT JOIN ({rows}) AS m ON {same('c', 'm', key)}"
+        )
+    known, remembered = "FALSE", ""
+    if upsert.remembers:
+        known, remembered = "r._mp_redo IS NOT NULL", f" LEFT JOIN {REMEMBERED} AS r ON {same('w', 'r', key)}"
+    place = "".join(f", w.{column}" for column in upsert.places)
     fates = (
-        f"SELECT {names(upsert.ranked, 'w')}, w.{HASH}, r._mp_redo IS NOT NULL AS _mp_known, "
-        f"{_fate(upsert.order)} AS _mp_fate FROM ({won}) AS w LEFT JOIN {FOUND} AS f ON {same('w', 'f', key)} "
-        f"LEFT JOIN {REMEMBERED} AS r ON {same('w', 'r', key)}"
+        f"SELECT {names(ranked, 'w')}, w.{HASH}, {known} AS _mp_known, {_fate(upsert)} AS _mp_fate{place} "
+        f"FROM ({won}) AS w{remembered}"
     )
     if upsert.redo != "none":
-        for held, fate in ((FOUND, "lost"), (REMEMBERED, "forgotten")):
+        place = "".join(f", {column}" for column in upsert.places)
+        fates += f" UNION ALL SELECT {names(ranked)}, NULL, FALSE, 'lost'{place} FROM {MET} WHERE NOT {staged}"
+        if upsert.remembers:
             fates += (
-                f" UNION ALL SELECT {names(upsert.ranked, 'h')}, NULL, {fate == 'forgotten'}, {literal(fate)} "
-                f"FROM (SELECT * FROM {held} WHERE _mp_redo) AS h ANTI JOIN ({won}) AS w ON {same('h', 'w', key)}"
+                f" UNION ALL SELECT {names(ranked, 'h')}, NULL, TRUE, 'forgotten'{', NULL' * len(upsert.places)} "
+                f"FROM (SELECT * FROM {REMEMBERED} WHERE _mp_redo) AS h ANTI JOIN ({won}) AS w ON {same('h', 'w', key)}"
             )
-    return f"CREATE TEMP TABLE {FATES} AS {fates}"
+    return f"CREATE TEMP {'TABLE' if contested or upsert.remembers else 'VIEW'} {FATES} AS {fates}"
 
 
-def _fate(order: Sequence[str]) -> str:
-    """The fate of a winning row `w`, given the table's row `f` and the remembered delete `r` of its key, if any."""
-    return (
-        f"CASE WHEN NOT r._mp_redo AND {after('r', 'w', order)} THEN 'stale' "
-        f"WHEN NOT r._mp_redo AND {equal('r', 'w', order)} THEN CASE WHEN w.{GONE} THEN 'same' ELSE 'stale' END "
-        f"WHEN NOT f._mp_redo AND {after('f', 'w', order)} THEN 'stale' WHEN w._mp_same THEN 'same' "
-        f"WHEN f._mp_redo IS NULL THEN CASE WHEN w.{GONE} THEN 'absent' ELSE 'new' END "
+def _fate(upsert: Upsert) -> str:
+    """The fate of a winning row `w`, given the table's row beside it and the remembered delete `r` of its key."""
+    fate = (
+        f"WHEN NOT w._mp_redo AND {_newer_held(upsert)} THEN 'stale' WHEN w._mp_same THEN 'same' "
+        f"WHEN w._mp_redo IS NULL THEN CASE WHEN w.{GONE} THEN 'absent' ELSE 'new' END "
         f"WHEN w.{GONE} THEN 'gone' ELSE 'other' END"
     )
+    if not upsert.remembers:
+        return f"CASE {fate}"
+    return (
+        f"CASE WHEN NOT r._mp_redo AND {after('r', 'w', upsert.order)} THEN 'stale' WHEN NOT r._mp_redo AND "
+        f"{equal('r', 'w', upsert.order)} THEN CASE WHEN w.{GONE} THEN 'same' ELSE 'stale' END {fate}"
+    )
+
+
+def _newer_held(upsert: Upsert) -> str:
+    """The condition that the table's row comes after the staged one beside it."""
+    condition = ""
+    for name, held in reversed(list(zip(upsert.order, _held(upsert), strict=True))):
+        greater = f"w.{held} > w.{quote(name)}"
+        condition = f"({greater} OR (w.{held} = w.{quote(name)} AND {condition}))" if condition else greater
+    return condition
 
 
 def count_fresh(upsert: Upsert, *, contested: bool) -> str:
@@ -195,13 +264,15 @@ def count_fresh(upsert: Upsert, *, contested: bool) -> str:
     return f"SELECT count(*) FROM {JUDGED} WHERE {good()} AND NOT {upsert.gone}{alone}"
 
 
-COUNTED = ("new", "other", "same", "stale", "gone", "absent", "lost")
+GOING = ("other", "gone", "lost")
+"""The fates by which a row leaves the table."""
 
 
-def fate_counts() -> str:
-    """SELECT of one row: how many keys have each fate of COUNTED."""
-    counted = ", ".join(f"count(*) FILTER (WHERE _mp_fate = '{fate}')" for fate in COUNTED)
-    return f"SELECT {counted} FROM {FATES}"
+def fate_counts(upsert: Upsert) -> str:
+    """SELECT of each fate, and of how many keys have it; by the file of the row that goes."""
+    going = ", ".join(map(literal, GOING))
+    file = f"CASE WHEN _mp_fate IN ({going}) THEN {FILE} END" if upsert.filled else "NULL"
+    return f"SELECT _mp_fate, {file} AS {FILE}, count(*) FROM {FATES} GROUP BY ALL ORDER BY ALL"
 
 
 def contested_counts() -> str:
@@ -213,12 +284,14 @@ def contested_counts() -> str:
     )
 
 
-def delete_beaten(upsert: Upsert) -> str:
-    """Take the rows out of the table that are replaced, deleted or explained by no row any more."""
-    beaten = f"SELECT {names(upsert.key)} FROM {FATES} WHERE _mp_fate IN ('other', 'gone', 'lost')"
+def create_places(upsert: Upsert, files: int) -> str:
+    """Temp relation of the places of the table's rows that are replaced, deleted or explained by no row any more.
+
+    It is read once for each of the files that they are in.
+    """
     return (
-        f'MERGE INTO "lake".{upsert.table.quoted} AS t USING ({beaten}) AS d ON {same("t", "d", upsert.key)} '
-        "WHEN MATCHED THEN DELETE"
+        f"CREATE TEMP {'TABLE' if files > 1 else 'VIEW'} {PLACES} AS SELECT {', '.join(upsert.places)} FROM {FATES} "
+        f"WHERE _mp_fate IN ({', '.join(map(literal, GOING))})"
     )
 
 
