@@ -12,7 +12,7 @@ from pyiceberg.catalog import load_catalog
 
 from millpond.catalog import manifests
 from millpond.catalog.commits import Commit
-from millpond.catalog.deleting import Deletes, deletion
+from millpond.catalog.deleting import DeleteFile, deletion
 from millpond.catalog.gateway.server import Gateway
 from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.staging import TableChange
@@ -161,5 +161,5 @@ def test_deletes_of_a_file_that_is_gone_are_refused() -> None:
     with temporary_lake(project()) as lake:
         run(lake, "a", "1,2026-01-01,old,1")
         with pytest.raises(CatalogError) as refused:
-            deletion(metadata(lake), (Deletes("/x/deletes.parquet", "/x/data.parquet", 1, 100),), 0)
+            deletion(metadata(lake), (DeleteFile("/x/deletes.parquet", "/x/data.parquet", 1, 100),), 0)
         assert refused.value.code == "MP-3182"

@@ -22,7 +22,7 @@ Json = Mapping[str, Any]
 
 
 @frozen
-class Deletes:
+class DeleteFile:
     """A delete file: its path, the data file whose rows it names, how many these are, and its size in bytes."""
 
     path: str
@@ -31,7 +31,7 @@ class Deletes:
     size: int
 
 
-def deletion(metadata: TableMetadata, written: Sequence[Deletes], now_ms: int) -> tuple[Json, ...]:
+def deletion(metadata: TableMetadata, written: Sequence[DeleteFile], now_ms: int) -> tuple[Json, ...]:
     """The updates that add a snapshot without the rows that delete files name.
 
     Raises CatalogError MP-3182 when a data file is not in the table any more, MP-3036 when a manifest cannot be read,
@@ -69,7 +69,7 @@ def deletion(metadata: TableMetadata, written: Sequence[Deletes], now_ms: int) -
     return added(metadata, number, rows, summary, now_ms, metadata.document["current-schema-id"])
 
 
-def _told(data: DataFile, deletes: Deletes) -> DataFile:
+def _told(data: DataFile, deletes: DeleteFile) -> DataFile:
     """A delete file, as a summary counts it."""
     return replace(data, path=deletes.path, content=POSITION_DELETES, records=deletes.records, size=deletes.size)
 
@@ -79,7 +79,7 @@ def _header(found: Contents) -> dict[str, str]:
     return {word: text for word, text in found.header.items() if word != CLUSTER} | {"content": "deletes"}
 
 
-def _entry(schema: str, data: Record, deletes: Deletes, snapshot: int) -> Record:
+def _entry(schema: str, data: Record, deletes: DeleteFile, snapshot: int) -> Record:
     """The entry of a delete file, of the same partition as the data file whose entry says `data`."""
     path = [{"key": FILE_PATH_ID, "value": deletes.target.encode()}]
     told = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from millpond.catalog.commits import Ledger, Verdict
-from millpond.catalog.deleting import Deletes
+from millpond.catalog.deleting import DeleteFile
 from millpond.catalog.staging import Stage
 from millpond.core.records import frozen
 from millpond.core.schema import Column, Schema
@@ -48,4 +48,4 @@ class Work:
     verdicts: tuple[Verdict, ...]
     scope: str | None
     note: str | None = None
-    deletes: tuple[Deletes, ...] = ()
+    deletes: tuple[DeleteFile, ...] = ()
