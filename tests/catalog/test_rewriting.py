@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
+import duckdb
 import pytest
 from pyiceberg.catalog import load_catalog
 
@@ -64,3 +66,27 @@ def test_stock_clients_read_and_write_a_compacted_table(lake: Lake) -> None:
     table.delete("a = 2")
     assert rows(stock_duckdb(endpoint), f"SELECT * FROM {NAME} ORDER BY a") == WANTED[2:]
     gateway.stop()
+
+
+def test_rows_that_came_together_lie_together(tmp_path: Path) -> None:
+    """Small files are put together in the order in which they came, whatever the number of threads."""
+    engine = DuckDBEngine(Limits(300_000_000, 4, tmp_path / "scratch"))
+    made = Lake(tmp_path, engine)
+    made.run(f"CREATE TABLE {NAME} (a BIGINT, b VARCHAR)")
+    for place in range(12):
+        made.run(f"INSERT INTO {NAME} SELECT i, 'x' FROM range({place * 40_000}, {place * 40_000 + 40_000}) t(i)")
+    metadata = made.metadata(T)
+    for batch in batches(planned(metadata, (), ())[0]):
+        compact(made.bench(), T, batch, metadata, (), "compact")
+    listed = manifests.of_snapshot(made.metadata(T).current_snapshot)
+    (path,) = [entry.path for manifest in listed for entry in manifests.files(manifest)]
+    with duckdb.connect() as con:
+        found = con.execute(
+            "SELECT stats_min_value::BIGINT, stats_max_value::BIGINT FROM parquet_metadata(?) "
+            "WHERE path_in_schema = 'a' ORDER BY 1",
+            [path],
+        ).fetchall()
+    assert len(found) > 2
+    assert all(before[1] < after[0] for before, after in pairwise(found))
+    made.close()
+    engine.close()

@@ -29,7 +29,7 @@ _UNSURE = ("MP-3018", LOST)
 
 _RECONNECT = Backoff(tries=4, first=0.1)
 
-KEPT_SNAPSHOTS = 100
+KEPT_SNAPSHOTS = 50
 """How many snapshots metadata names for clients that travel in time on their own; the pointer store has them all."""
 
 

@@ -23,7 +23,7 @@ from millpond.core.records import frozen
 from millpond.core.retry import Backoff, retry
 from millpond.engines.engine import Session
 from millpond.pipeline.workbench import Workbench
-from millpond.sql.rewriting import count_rows, rewrite
+from millpond.sql.rewriting import count_rows, count_threads, rewrite, use_threads
 from millpond.tables.compaction import (
     Choice,
     Group,
@@ -216,7 +216,8 @@ def _written(
             bench.catalog.soundness.check_now(path for part in group.slices for path in (part.path, *part.deletes))
             before = _manifests(stage, table)
             rows = rows_sql(Reading(group.slices, layout), names)
-            session.execute(rewrite(table, names, rows, cluster))
+            with _threads(session, 1 if group.scattered and not cluster else None):
+                session.execute(rewrite(table, names, rows, cluster))
             new = [manifest for path, manifest in _manifests(stage, table).items() if path not in before]
             written = tuple(
                 Written(entry.path, manifest, group.sequence_number)
@@ -226,6 +227,20 @@ def _written(
             )
             _check(session, table, group, layout, new)
             yield _Fresh(group, written)
+
+
+@contextmanager
+def _threads(session: Session, number: int | None) -> Iterator[None]:
+    """Use so many threads for a while, None for as many as there are."""
+    if number is None:
+        yield
+        return
+    before = int(session.rows(count_threads())[0][0])
+    session.execute(use_threads(number))
+    try:
+        yield
+    finally:
+        session.execute(use_threads(before))
 
 
 def _manifests(stage: Stage, table: TableName) -> dict[str, manifests.Manifest]:

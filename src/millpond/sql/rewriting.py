@@ -11,10 +11,20 @@ _BITS = 10
 
 
 def rewrite(table: TableName, columns: Sequence[str], rows: str, cluster: Sequence[str]) -> str:
-    """INSERT of the rows that the query `rows` gives, sorted by `cluster`; in any order when that is empty."""
+    """INSERT of the rows that the query `rows` gives, sorted by `cluster`; when that is empty, as they come."""
     names = ", ".join(quote(name) for name in columns)
     ordered = _ordered(names, rows, cluster) if cluster else f"SELECT {names} FROM ({rows}) AS r"
     return f'INSERT INTO "lake".{table.quoted} ({names}) {ordered}'
+
+
+def count_threads() -> str:
+    """SELECT of how many threads the engine uses."""
+    return "SELECT current_setting('threads')"
+
+
+def use_threads(number: int) -> str:
+    """Have the engine use so many threads."""
+    return f"SET GLOBAL threads = {number}"
 
 
 def _ordered(names: str, rows: str, cluster: Sequence[str]) -> str:

@@ -32,7 +32,7 @@ _SHARE = 4
 _LEVEL_BYTES = 256 * 1024
 _LEVEL_FACTOR = 8
 _ROW_GROUP = 122_880
-"""Fewer unsorted rows than a row group of DuckDB are not worth sorting."""
+"""The rows of a row group of DuckDB: what a thread writes at a time. Fewer unsorted ones are not worth sorting."""
 
 
 @frozen
@@ -56,6 +56,15 @@ class Group:
     def paths(self) -> frozenset[str]:
         """The data files."""
         return frozenset(entry.path for entry in self.files)
+
+    @property
+    def scattered(self) -> bool:
+        """Whether rows that belong together by when they came lie in several files.
+
+        Two threads would each take every other file, and both would write row groups that span what either read: a
+        look-up would have to read both.
+        """
+        return len(self.files) > 1 and any(entry.records < _ROW_GROUP for entry in self.files)
 
 
 @frozen

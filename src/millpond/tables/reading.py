@@ -33,9 +33,9 @@ def deleted_sql(found: Changes, columns: Sequence[str], with_origin: bool = Fals
 def rows_sql(reading: Reading, columns: Sequence[str], with_origin: bool = False) -> str:
     """A SELECT, in DuckDB's words, of the given columns of the slices' rows, in no promised order.
 
-    Each data file is read once. `with_origin` adds `_origin` (the file) and `_position` (the row in it, from 0) for
-    tables that have no origin columns of their own. Raises CatalogError MP-3041 for a column that is not there, and
-    MP-3038 for one whose old files cannot be read.
+    Each data file is read once; one thread reads them in their order. `with_origin` adds `_origin` (the file) and
+    `_position` (the row in it, from 0) for tables that have no origin columns of their own. Raises CatalogError MP-3041
+    for a column that is not there, and MP-3038 for one whose old files cannot be read.
     """
     layout = reading.layout
     chosen = [_column(layout, name) for name in columns]
@@ -88,7 +88,7 @@ def _select(slices: Sequence[FileSlice], layout: Layout, chosen: Sequence[str], 
     parts = [f'r."f{layout.fields[name]}" AS {quote(name)}' for name in chosen]
     if with_origin:
         parts += [f"r.filename AS {quote(ORIGIN)}", f"r.file_row_number AS {quote(POSITION)}"]
-    paths = sorted({local(part.path) for part in slices})
+    paths = list(dict.fromkeys(local(part.path) for part in slices))
     members = [
         f"{layout.fields[name]}: {{name: 'f{layout.fields[name]}', "
         f"type: {literal(_type(layout, name))}, default_value: {_default_sql(layout, name)}}}"
