@@ -106,6 +106,22 @@ def test_rows_go_from_every_file_that_they_are_in(more: str) -> None:
         assert seen(lake) == [want, want, want]
 
 
+def test_columns_may_be_called_as_the_engine_calls_places() -> None:
+    """A column `filename` hides the engine's own: places are then told by reading the files themselves."""
+    files = project()
+    files["models/silver/trips.sql"] = HEAD.format(more="").replace("[id]", "[file_row_number]") + (
+        'SELECT id::BIGINT AS file_row_number, v AS "FileName", changed::INTEGER AS changed FROM bronze.rows\n'
+    )
+    with temporary_lake(files) as lake:
+        for name in ("old", "new", "newer"):
+            run(lake, name, *(f"{n},2026-01-01,{name},{len(name)}" for n in range(len(name), 9)))
+        rows = [tuple(row.values()) for row in lake.rows("SELECT * EXCLUDE changed FROM silver.trips ORDER BY 1")]
+        assert rows == [(3, "new"), (4, "new"), *((n, "newer") for n in range(5, 9))]
+        with door(lake) as endpoint:
+            table = load_catalog("lake", type="rest", uri=endpoint, warehouse="prod").load_table("silver.trips")
+            assert table.scan().to_arrow().num_rows == len(rows)
+
+
 def test_what_a_step_took_out_is_a_change_like_any_other() -> None:
     """The difference between two commits has the old rows as gone and the new ones as come; upkeep changes nothing."""
     with temporary_lake(project()) as lake:

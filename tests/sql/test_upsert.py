@@ -164,6 +164,7 @@ def check(con: duckdb.DuckDBPyConnection, played: list[History], way: Way, *, wh
             step = upsert.Upsert(TABLE, OUTPUTS, KEY, ORDER, state, filled, whole=way.numbered)
             if filled:
                 session.execute(positions.create_files(("a", "b")))
+                step = replace(step, rows=positions.placed((*KEY, *ORDER), "lake.silver.t"))
             merged, staged = arrive(session, came, went, every, step, whole and filled)
         assert content(con) == reference(every)
         assert merged.ledger(staged, 0).adds_up

@@ -13,28 +13,38 @@ from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.staging import Stage, TableChange
 from millpond.core.names import TableName
 from millpond.engines.engine import Session
-from millpond.sql.positions import create_files, write_places
+from millpond.sql.positions import ENGINES_OWN, create_files, placed, write_places
+from millpond.tables.changes import whole
+from millpond.tables.reading import ORIGIN, POSITION, rows_sql
 
 
-def tell_places(session: Session, metadata: TableMetadata) -> None:
-    """Make ready for queries that tell where a table's rows stand."""
-    listed = manifests.of_snapshot(metadata.current_snapshot)
-    session.execute(
-        create_files([file.path for one in listed if one.content == "data" for file in manifests.files(one)])
-    )
+def tell_places(session: Session, table: TableName, metadata: TableMetadata, columns: Sequence[str]) -> str:
+    """The query of some columns of a table's rows, and of their places. Raises CatalogError MP-3038 and MP-3036."""
+    session.execute(create_files(tuple(_told(metadata))))
+    if {name.lower() for name in metadata.schema().names}.isdisjoint(ENGINES_OWN):
+        return placed(columns, f'"lake".{table.quoted}')
+    return placed(columns, f"({rows_sql(whole(metadata), columns, with_origin=True)}) AS rows", (ORIGIN, POSITION))
+
+
+def _told(metadata: TableMetadata) -> dict[str, str]:
+    """The data files of a table by what the engine may call them: the path that the table names, or that alone."""
+    listed = [one for one in manifests.of_snapshot(metadata.current_snapshot) if one.content == "data"]
+    paths = [entry.path for manifest in listed for entry in manifests.files(manifest)]
+    return {local(path): path for path in paths} | {path: path for path in paths}
 
 
 def write_deletes(session: Session, metadata: TableMetadata, counts: Mapping[str, int]) -> tuple[DeleteFile, ...]:
     """Write the delete files of the rows in the relation `places`; `counts` has how many there are of each file."""
-    return tuple(_write(session, metadata.location, path, count) for path, count in counts.items())
+    paths = _told(metadata) if counts else {}
+    return tuple(_write(session, metadata.location, told, paths[told], count) for told, count in counts.items())
 
 
-def _write(session: Session, location: str, target: str, count: int) -> DeleteFile:
+def _write(session: Session, location: str, told: str, target: str, count: int) -> DeleteFile:
     folder = Path(local(target)).parent
     if not folder.is_relative_to(local(location)):
         folder = Path(local(location)) / "data"
     path = str(folder / f"{uuid.uuid4()}-deletes.parquet")
-    session.execute(write_places(target, path))
+    session.execute(write_places(told, target, path))
     return DeleteFile(path, target, count, Path(path).stat().st_size)
 
 

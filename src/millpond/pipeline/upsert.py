@@ -62,9 +62,8 @@ def upsert_rows(building: Building) -> Work:
     redo: Redo = "every" if found.every else "some" if found.redone else "none"
     history = searched(session, ordered_key(part.key, building.schema)) if building.filled and redo == "none" else ""
     metadata = building.stage.metadata(model.table)
-    if building.filled:
-        tell_places(session, metadata)
-    merged = merge(session, replace(upsert, redo=redo, history=history))
+    rows = tell_places(session, model.table, metadata, upsert.ranked) if building.filled else ""
+    merged = merge(session, replace(upsert, redo=redo, history=history, rows=rows))
     ledger = counted(found, judged, merged.ledger(judged.staged, judged.rejected))
     deletes = write_deletes(session, metadata, merged.places)
     return Work(ledger, judged.verdicts, found.scope, told(building, found), deletes)

@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from millpond.core.names import literal
+from millpond.sql.keys import names
 
 FILE = "_mp_file"
 ROW = "_mp_place"
 PLACE = (FILE, ROW)
 """The columns of a place: a file, and the number of a row in it, from 0."""
+
+ENGINES_OWN = ("filename", "file_row_number")
+"""The columns by which the engine tells of rows of Parquet files and lake tables, unless these have such columns."""
 
 PLACES = "places"
 """The relation of the rows that are to be taken out."""
@@ -27,14 +31,14 @@ def create_files(paths: Sequence[str]) -> str:
     return f"CREATE TEMP TYPE {_TYPE} AS ENUM ({', '.join(map(literal, paths or ['']))})"
 
 
-def placed() -> str:
-    """The columns of a place, as a lake table's rows tell them."""
-    return f"filename::{_TYPE} AS {FILE}, file_row_number AS {ROW}"
+def placed(columns: Sequence[str], rows: str, place: tuple[str, str] = ENGINES_OWN) -> str:
+    """SELECT of some columns of rows and of their places; `place` are the columns that tell these."""
+    return f"SELECT {names(columns)}, {place[0]}::{_TYPE} AS {FILE}, {place[1]} AS {ROW} FROM {rows}"
 
 
-def write_places(file: str, to: str) -> str:
-    """COPY of the places in one file into a delete file."""
-    places = f"SELECT {ROW} FROM {PLACES} WHERE {FILE} = {literal(file)} ORDER BY {ROW}"
+def write_places(told: str, file: str, to: str) -> str:
+    """COPY of the places in one file, and what the engine calls it, into a delete file."""
+    places = f"SELECT {ROW} FROM {PLACES} WHERE {FILE} = {literal(told)} ORDER BY {ROW}"
     # As text beside each place, the path would take longer to write than all the rest.
     rows = f"SELECT {literal(file)}::{_TYPE} AS file_path, {ROW} AS pos FROM ({places}) AS places"
     ids = f"FIELD_IDS {{file_path: {_PATH_ID}, pos: {_POSITION_ID}}}"

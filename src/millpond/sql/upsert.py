@@ -15,7 +15,7 @@ from typing import Literal
 from millpond.core.names import TableName, literal, quote
 from millpond.core.records import frozen
 from millpond.sql.keys import after, by_content, equal, names, same
-from millpond.sql.positions import FILE, PLACE, PLACES, placed
+from millpond.sql.positions import FILE, PLACE, PLACES
 from millpond.sql.redo import CAME, REDO
 from millpond.sql.staging import GONE, HASH, JUDGED, STAGED, good, staged_twice
 
@@ -36,7 +36,7 @@ class Upsert:
     `filled` says that the table may hold rows. `state` is the side table of deleted keys, None for models whose rows
     cannot delete. `redo` says whether no key, the keys in the relation `redo`, or every key is redone. `history` is a
     condition over the table's rows that no staged row's key can lie outside of, or empty. `whole` says that the key is
-    one whole number.
+    one whole number. `rows` is the query of key, order and place of the table's rows, empty where it has none.
     """
 
     table: TableName
@@ -48,6 +48,7 @@ class Upsert:
     redo: Redo = "none"
     history: str = ""
     whole: bool = False
+    rows: str = ""
 
     @property
     def payload(self) -> tuple[str, ...]:
@@ -123,7 +124,7 @@ def _rows_held(upsert: Upsert) -> str:
     if not upsert.filled:
         return f"SELECT {names(upsert.key)}, {order}, FALSE AS _mp_redo FROM {JUDGED} WHERE FALSE"
     history = f" WHERE {upsert.history}" if upsert.history else ""
-    rows = f'SELECT {names(upsert.key)}, {order}, {placed()} FROM "lake".{upsert.table.quoted}{history}'
+    rows = f"SELECT {names(upsert.key)}, {order}, {', '.join(PLACE)} FROM ({upsert.rows}) AS placed{history}"
     return f"SELECT *, FALSE AS _mp_redo FROM ({rows}) AS t" if upsert.redo == "none" else _of_staged_keys(upsert, rows)
 
 
