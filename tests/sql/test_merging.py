@@ -20,6 +20,7 @@ from millpond.sql.merging import (
     create_changed,
     create_merged,
     create_values,
+    create_worn,
     finished,
     input_rows,
     keep_all,
@@ -118,7 +119,7 @@ def change(con: duckdb.DuckDBPyConnection, kept: Merging, came: Rows, went: Rows
         con.execute(statement)
     odd, worn = con.execute(count_odd()).fetchall()[0]
     assert odd == 0
-    for statement in (*(renew_worn(kept) if worn else ()), *keep_merged(kept)):
+    for statement in (*((create_worn(kept), *renew_worn(kept)) if worn else ()), *keep_merged(kept)):
         con.execute(statement)
 
 

@@ -1,9 +1,12 @@
-"""What bounds tell of the keys of a step: which part of a table can hold them, and whether they all differ."""
+"""What bounds tell of the keys and groups of a step: which part of a table can hold them, whether all keys differ."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from millpond.core.schema import Schema
 from millpond.engines.engine import Session
+from millpond.sql.narrowing import MOST, bounds, condition, each_value, narrowing
 from millpond.sql.staging import key_bounds, key_spread, whole_bounds, whole_numbers, within
 
 _BOUNDED = ("TIMESTAMP", "DATE", "BIGINT", "INTEGER", "SMALLINT", "TINYINT", "DECIMAL")
@@ -61,3 +64,20 @@ def all_apart(session: Session) -> bool:
     if not number <= high - low + 1 <= min(number * _SPREAD, _WIDEST):
         return False
     return bool(session.rows(whole_numbers(low, high))[0][0] == number)
+
+
+def held_by(session: Session, relation: str, expressions: Sequence[str], columns: Schema) -> str:
+    """The condition over an input's rows that those of the groups in a relation keep to; empty for no condition.
+
+    The relation has the groups' values as _mp_g0, _mp_g1 and so on; `expressions` give them for a row of `columns`.
+    """
+    types = {column.name: column.type for column in columns}
+    found = []
+    for number, expression in enumerate(expressions):
+        known = narrowing(expression, types)
+        if known is not None:
+            told = session.rows(each_value(known, relation, f"_mp_g{number}"))
+            each = len(told) <= MOST
+            told = told if each else session.rows(bounds(known, relation, f"_mp_g{number}"))
+            found.append(condition(known, [(low, end) for low, end in told], each=each))
+    return " AND ".join(filter(None, found))

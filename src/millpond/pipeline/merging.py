@@ -10,10 +10,12 @@ from millpond.core.errors import CatalogError
 from millpond.core.names import side_table
 from millpond.core.schema import Schema
 from millpond.engines.engine import Session
+from millpond.pipeline.bounding import held_by
 from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.inputs import InputChanges
 from millpond.pipeline.unique import rejects_repeats
 from millpond.sql.merging import (
+    WORN,
     Merging,
     count_odd,
     create_all,
@@ -21,6 +23,7 @@ from millpond.sql.merging import (
     create_merged,
     create_state_groups,
     create_values,
+    create_worn,
     finished,
     input_rows,
     keep_all,
@@ -87,7 +90,9 @@ def merge_states(session: Session, model: CompiledModel, merging: Merging, news:
             next_step=f"`millpond run --rebuild {model.table}` makes both anew from the inputs",
         )
     if worn:
-        for statement in renew_worn(merging):
+        session.execute(create_worn(merging))
+        within = held_by(session, WORN, merging.states.groups, session.describe(every_row(merging.states.input)))
+        for statement in renew_worn(merging, within):
             session.execute(statement)
     session.execute(create_state_groups(merging))
     for statement in keep_merged(merging):

@@ -9,6 +9,7 @@ from millpond.catalog.staging import Stage
 from millpond.core.errors import ModelError
 from millpond.core.schema import Schema
 from millpond.engines.engine import Session
+from millpond.pipeline.bounding import held_by
 from millpond.pipeline.building import Building
 from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.merging import merge_states, state_all
@@ -18,6 +19,7 @@ from millpond.pipeline.unique import contest, forget_replaced, prepare_aside, re
 from millpond.pipeline.workbench import Workbench
 from millpond.quality.rules import row_rules
 from millpond.sql.difference import (
+    GROUPS,
     Difference,
     all_rows,
     changed_rows,
@@ -50,6 +52,7 @@ from millpond.sql.partitioned import (
 )
 from millpond.sql.rewrite import replace_inputs
 from millpond.sql.staging import Staging
+from millpond.sql.statements import every_row
 
 _NARROWED = "narrowed"
 
@@ -120,7 +123,8 @@ def _narrowed(building: Building, groups: GroupKey) -> str:
     """The query over the input's rows of the groups that changed rows bear on, or bore on; what it joins is whole."""
     session = building.session
     session.execute(create_groups(groups, {change.table: change.queries() for change in building.news}))
-    session.execute(create_narrowed(_NARROWED, groups.input, groups.expressions))
+    within = held_by(session, GROUPS, groups.expressions, session.describe(every_row(groups.input)))
+    session.execute(create_narrowed(_NARROWED, groups.input, groups.expressions, within))
     return replace_inputs(building.model.query, {groups.input: _NARROWED}).text()
 
 

@@ -133,11 +133,8 @@ def _in_groups(left: str, key: tuple[str, ...]) -> str:
     return " AND ".join(f"{left}.{quote(name)} IS NOT DISTINCT FROM g._mp_g{i}" for i, name in enumerate(key))
 
 
-def create_narrowed(name: str, table: TableName, expressions: tuple[str, ...]) -> str:
-    """Temp view of the input's rows that belong to changed groups."""
-    return f"CREATE TEMP VIEW {quote(name)} AS {_restricted(table, expressions)}"
-
-
-def _restricted(table: TableName, expressions: tuple[str, ...]) -> str:
+def create_narrowed(name: str, table: TableName, expressions: tuple[str, ...], within: str = "") -> str:
+    """Temp view of the input's rows that belong to changed groups; `within` is a condition that all of these meet."""
     pairs = " AND ".join(f"({expression}) IS NOT DISTINCT FROM g._mp_g{i}" for i, expression in enumerate(expressions))
-    return f'SELECT i.* FROM "lake".{table.quoted} AS i SEMI JOIN {GROUPS} AS g ON {pairs}'
+    rows = f'SELECT * FROM "lake".{table.quoted}{f" WHERE {within}" if within else ""}'
+    return f"CREATE TEMP VIEW {quote(name)} AS SELECT i.* FROM ({rows}) AS i SEMI JOIN {GROUPS} AS g ON {pairs}"

@@ -17,7 +17,7 @@ STATES = "states"
 _CHANGED = "changed_rows"
 _VALUES = "changed_values"
 _DELTA = "delta"
-_WORN = "worn"
+WORN = "worn"
 _PART = "_mp_part"
 _VALUE = "_mp_value"
 _ROWS = "_mp_n"
@@ -97,9 +97,10 @@ def rows_of(states: States, source: str) -> str:
     return f"SELECT {', '.join(named)} FROM {source}{f' WHERE {where}' if where else ''}"
 
 
-def input_rows(states: States) -> str:
-    """The groups and arguments of all rows of the input."""
-    return rows_of(states, f'"lake".{states.input.quoted}')
+def input_rows(states: States, within: str = "") -> str:
+    """The groups and arguments of all rows of the input, or of those within a condition."""
+    table = f'"lake".{states.input.quoted}'
+    return rows_of(states, f"(SELECT * FROM {table} WHERE {within}) AS within" if within else table)
 
 
 def create_all(merging: Merging) -> str:
@@ -159,15 +160,20 @@ def count_odd() -> str:
     return f"SELECT count(*) FILTER (WHERE {_ROWS} < 0), count(*) FILTER (WHERE _mp_worn AND {_ROWS} > 0) FROM {STATES}"
 
 
-def renew_worn(merging: Merging) -> tuple[str, ...]:
-    """Compute the states of worn groups from all of their rows."""
-    rows = f"SELECT r.* FROM ({input_rows(merging.states)}) AS r SEMI JOIN {_WORN} AS w ON {_same(merging, 'r', 'w')}"
+def create_worn(merging: Merging) -> str:
+    """Temp table WORN of the groups that are worn, and whether they have a state."""
+    return f"CREATE TEMP TABLE {WORN} AS SELECT {_groups(merging)}, _mp_known FROM {STATES} WHERE _mp_worn"
+
+
+def renew_worn(merging: Merging, within: str = "") -> tuple[str, ...]:
+    """Compute the states of worn groups from all of their rows; `within` is a condition that all of these meet."""
+    rows = f"SELECT r.* FROM ({input_rows(merging.states, within)}) AS r SEMI JOIN {WORN} AS w "
+    rows += f"ON {_same(merging, 'r', 'w')}"
     renewed = (
         f"SELECT m.*, w._mp_known, FALSE AS _mp_worn FROM ({_measured(merging, rows)}) AS m "
-        f"JOIN {_WORN} AS w ON {_same(merging, 'm', 'w')}"
+        f"JOIN {WORN} AS w ON {_same(merging, 'm', 'w')}"
     )
     return (
-        f"CREATE TEMP TABLE {_WORN} AS SELECT {_groups(merging)}, _mp_known FROM {STATES} WHERE _mp_worn",
         f"DELETE FROM {STATES} WHERE _mp_worn AND {_ROWS} > 0",
         f"INSERT INTO {STATES} BY NAME {renewed}",
     )
