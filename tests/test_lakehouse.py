@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -112,3 +113,22 @@ def test_a_scripted_source_delivers_what_a_test_says() -> None:
         assert lake.run().ok
         origins = lake.rows("SELECT id, _origin FROM bronze.orders ORDER BY id")
     assert [(row["id"], row["_origin"]) for row in origins] == [("1", "one.csv"), ("2", "one.csv"), ("4", "two.csv")]
+
+
+@pytest.mark.parametrize("name", ["q?br[x]%20", 'it\'s a "lake" #1', "ünï & [a-z]*"])
+def test_a_project_may_lie_in_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
+    """Signs of patterns, URLs and SQL in the folder's name stand for themselves, in every step."""
+    lake = TemporaryLake(tmp_path / name, FakeClock(), {})
+    lake.write("millpond.yaml", "version: 1\nname: odd\n")
+    lake.write("sources/orders.yaml", "kind: files\npaths: ['data/*.csv']\nsettle_seconds: 0\n")
+    lake.write(
+        "models/silver/orders.sql",
+        "/*---\nkind: upsert\nkey: [id]\norder: n\n---*/\nSELECT id::INT AS id, n::INT AS n FROM bronze.orders\n",
+    )
+    for number in range(2):
+        lake.deliver(f"data/{number}.csv", f"id,n\n1,{number}\n2,{number}\n")
+        assert lake.run().ok
+    assert lake.lakehouse.upkeep.run().ok
+    assert lake.rows("SELECT id, n FROM silver.orders ORDER BY id") == [{"id": 1, "n": 1}, {"id": 2, "n": 1}]
+    lake.close()
+    assert [path.name for path in tmp_path.iterdir()] == [name]

@@ -75,6 +75,15 @@ def test_an_older_file_goes_through_every_later_migration(path: Path, tmp_path: 
     store.close()
 
 
+@pytest.mark.parametrize("folder", ["n?a", "pc%20#", "a&b=c;d", "ü 'q\" *"])
+def test_the_file_lies_where_its_path_says(tmp_path: Path, folder: str) -> None:
+    """Signs that mean something in a URL stand for themselves; the file is nowhere else."""
+    path = tmp_path / folder / "catalog.db"
+    Store.open(path).close()
+    assert path.exists()
+    assert [found.name for found in tmp_path.iterdir()] == [folder]
+
+
 def test_a_failing_migration_changes_nothing(path: Path, tmp_path: Path) -> None:
     """When one step of an upgrade fails, the file stays at its revision with its tables."""
     folder = tmp_path / "migrations"

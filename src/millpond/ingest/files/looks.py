@@ -52,7 +52,8 @@ def _on_disks(source: Source, project: Project, findings: list[Finding]) -> Iter
     for index, pattern in enumerate(source.settings.paths):
         if is_url(pattern):
             continue
-        absolute = project.folder / Path(pattern).expanduser()
+        # Only the author's own words are a pattern, not the name of the folder that the project lies in.
+        absolute = Path(glob.escape(str(project.folder))) / Path(pattern).expanduser()
         matches = sorted(glob.glob(str(absolute), recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
         if not matches and not glob.has_magic(pattern):
             findings.append(_missing(source, pattern, index))
