@@ -37,6 +37,7 @@ EXTRA = ("spatial",)
 _ANSWERED = re.compile(r'returned response code (?!Conflict)\w+ with message "(.*)"\Z', re.DOTALL)
 _CLOCK_SIGNS = ("none of the entries were valid for the current transaction start time", "is already outdated")
 """What the extension says of a table all of whose times are later than its transaction's."""
+_ENDLESS = "Cannot write infinity/-infinity"
 _OF_EXTENSION = re.compile(r'.*unction with name "?(\w+)"? is not in the catalog, but it exists in the (\w+) extension')
 _CONFLICT_SIGNS = ("Conflict_409", "HTTP 409", "CommitFailedException", "Requirement failed")
 
@@ -294,7 +295,14 @@ def translate(failed: Exception) -> MillpondError:
     text = _from_gateway(text)
     message = text.splitlines()[0] if text else type(failed).__name__
     position = str(told.get("position", ""))
-    if isinstance(failed, duckdb.ConversionException):
+    if _ENDLESS in message:
+        refused = EngineError(
+            "MP-4007",
+            "a time without end ('infinity') cannot be kept in a table",
+            next_step="cast it in a model that keeps one row for each input row (such rows go to quarantine), "
+            "or write nullif(column, 'infinity')",
+        )
+    elif isinstance(failed, duckdb.ConversionException):
         refused = EngineError("MP-4002", message, next_step="use TRY_CAST, or clean the value first")
     elif (unknown := _OF_EXTENSION.match(message)) is not None:
         refused = EngineError(
