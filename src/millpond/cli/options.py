@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -100,13 +101,22 @@ class Records:
 class Commands(TyperGroup):
     """All commands. With --json, words that no command takes are told as every other error is: as a JSON line."""
 
-    def main(self, args: Sequence[str] | None = None, *rest: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
         """Run the command that the words name; by itself, the process ends with its exit code."""
+        work = partial(super().main, args, prog_name, complete_var, windows_expand_args=windows_expand_args, **extra)
         words = list(sys.argv[1:] if args is None else args)
         if not standalone_mode or "--json" not in words:
-            return super().main(args, *rest, standalone_mode=standalone_mode, **extra)
+            return work(standalone_mode=standalone_mode)
         try:
-            code = super().main(args, *rest, standalone_mode=False, **extra)
+            code = work(standalone_mode=False)
         except _USAGE as wrong:
             message = str(cast("Any", wrong).format_message()).rstrip(".")
             asked = " ".join(word for word in words[:1] if not word.startswith("-"))
