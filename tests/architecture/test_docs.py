@@ -18,6 +18,7 @@ FAMILIES = {
     "IngestError": "5",
     "QualityError": "6",
     "RunError": "7",
+    "RequestError": "7",
     "AccessError": "8",
     "HostError": "9",
 }

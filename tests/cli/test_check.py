@@ -36,6 +36,24 @@ def test_every_finding_has_a_code_a_place_and_a_next_step(shop: Path, type_: Typ
     assert suggestions["c.sql"] == "silver.orders"
 
 
+@pytest.mark.parametrize(
+    ("wrong", "codes"),
+    [
+        ("maintenence: {}\n", {"MP-1006", "MP-2011"}),
+        ("retention: soon\n", {"MP-1008", "MP-2011"}),
+        ("engine: {memroy: 1GB}\n", {"MP-1006"}),
+    ],
+)
+def test_wrong_settings_hide_no_wrong_query(shop: Path, type_: Type, wrong: str, codes: set[str]) -> None:
+    """But for settings that say how a query is read: without them nothing can be said of it."""
+    (shop / "models" / "gold" / "typo.sql").write_text("SELECT amout FROM silver.orders\n")
+    settings = shop / "millpond.yaml"
+    settings.write_text(settings.read_text("utf-8") + wrong, "utf-8")
+    said = type_("check", "--json")
+    assert (said.code, {finding["code"] for finding in said.objects()}) == (2, codes)
+    assert type_("run", "--json").code == 2
+
+
 def test_a_column_that_does_not_exist_is_shown_where_it_is_written(shop: Path, type_: Type) -> None:
     """The engine's complaint is told at the author's line and column, with what was meant."""
     (shop / "models" / "gold" / "typo.sql").write_text("SELECT order_id,\n /* né */ amout\nFROM silver.orders\n")

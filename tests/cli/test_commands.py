@@ -14,6 +14,47 @@ import pytest
 from tests.cli.conftest import Type
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "suggestion"),
+    [
+        (("run", "--select", "silver.ordes"), "MP-7001", "silver.orders"),
+        (("plan", "--select", "layer:silvr"), "MP-7001", "layer:silver"),
+        (("run", "--rebuild", "nothing.at_all"), "MP-7001", None),
+        (("run", "--rebuild", "bronze.orders"), "MP-7002", None),
+        (("run", "--drop", "gold.x"), "MP-7003", None),
+        (("run", "--failed", "--select", "silver.orders"), "MP-7004", None),
+        (("run", "--wat"), "MP-1096", None),
+        (("ruin",), "MP-1096", None),
+        (("show",), "MP-1096", None),
+    ],
+)
+def test_what_was_asked_wrongly_ends_with_two(
+    shop: Path, type_: Type, words: tuple[str, ...], code: str, suggestion: str | None
+) -> None:
+    """With --json as a JSON line like every other error, the nearest name with it."""
+    said = type_(*words, "--json")
+    (finding,) = said.objects()
+    assert (said.code, finding["code"], finding["suggestion"]) == (2, code, suggestion)
+    assert finding["message"]
+    assert finding["next_step"]
+    assert type_(*words).code == 2
+
+
+def test_an_interrupted_run_is_called_so(shop: Path, type_: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It did not fail; `--failed` goes on from where it was."""
+
+    def interrupt(*_given: object) -> None:
+        raise KeyboardInterrupt
+
+    (shop / "models" / "gold" / "more.sql").write_text("SELECT count(*) AS n FROM silver.orders\n")
+    with monkeypatch.context() as patched:
+        patched.setattr("millpond.pipeline.execution.build", interrupt)
+        assert type_("run").code == 130
+    assert type_("runs", "--json").objects()[0]["status"] == "interrupted"
+    finished = [e["table"] for e in type_("run", "--failed", "--json").objects() if e["event"] == "step_finished"]
+    assert finished == ["gold.more"]
+
+
 def test_nothing_typed_says_what_to_type(type_: Type) -> None:
     """`millpond` alone prints the five lines to begin with."""
     said = type_()

@@ -49,6 +49,7 @@ def test_several_findings_are_one_error() -> None:
         ("IngestError", 1),
         ("QualityError", 1),
         ("RunError", 1),
+        ("RequestError", 2),
         ("AccessError", 1),
         ("HostError", 1),
     ],

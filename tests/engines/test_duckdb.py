@@ -111,3 +111,17 @@ def test_a_stack_trace_of_the_engine_is_not_told() -> None:
     """What an internal error adds for its makers helps nobody else."""
     text = 'INTERNAL Error: {"exception_message":"odd","stack_trace":"at 0x7f"}\nThis error signals an assertion'
     assert translate(RuntimeError(text)).finding.message == "odd"
+
+
+def test_an_unreadable_file_of_a_table_names_the_table(tmp_path: Path) -> None:
+    """And who can tell more; of any other file its name is all that is known."""
+    place = tmp_path / "lake" / "silver" / "orders-9b998eeb" / "data" / "a.parquet"
+    with DuckDBEngine(Limits(100_000_000, 1, tmp_path)).session() as session:
+        with pytest.raises(EngineError) as ours:
+            session.rows(f"SELECT * FROM read_parquet(['{place}'])")
+        with pytest.raises(EngineError) as other:
+            session.rows(f"SELECT * FROM read_parquet(['{tmp_path}/a.parquet'])")
+    assert ours.value.finding.message.startswith("a file of the table silver.orders cannot be read: ")
+    assert str(place) in ours.value.finding.message
+    assert "`millpond doctor`" in ours.value.finding.next_step
+    assert "table" not in other.value.finding.message

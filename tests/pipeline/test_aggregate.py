@@ -35,7 +35,7 @@ QUERIES = {
     ),
     "truths": (
         "SELECT city, bool_or(pieces > 4) AS some, bool_and(pieces > 1) AS every, "
-        "count_if(pieces > 2)::BIGINT AS larger, min(day) AS first, max(note) AS last FROM silver.orders GROUP BY city"
+        "count_if(pieces > 2) AS larger, min(day) AS first, max(note) AS last FROM silver.orders GROUP BY city"
     ),
     "people": "SELECT city, count(DISTINCT note) AS notes, count(*) AS n FROM silver.orders GROUP BY city",
     "sketches": (

@@ -263,3 +263,29 @@ def test_unique_looks_at_what_came_once_the_rest_is_known_to_be_unique() -> None
             deliver(lake, name, row)
             assert lake.run("silver.orders", "bronze.orders").ok
             assert verdicts(lake)["unique:amount"][1] == failed
+
+
+def test_what_does_not_fit_a_declared_type_is_a_verdict() -> None:
+    """Of each declared column, in each load; the row lands with the value in `_rescued`, be it `infinity`."""
+    source = BASE["sources/orders.yaml"] + "columns: {amount: INTEGER, at: TIMESTAMP}\n"
+    bronze = TableName("bronze", "orders")
+    with temporary_lake({**BASE, "sources/orders.yaml": source}) as lake:
+        deliver(lake, "a", "1,a,10,2026-01-01", "2,b,ten,infinity", "3,c,,2026-01-02", "4,d,2.5,2026-01-02")
+        report = lake.run()
+        assert report.ok, report.failures
+        verdict = Verdict(bronze, "cast:amount", "warn", 2, 4)
+        assert report.outcomes[bronze].verdicts == (verdict, Verdict(bronze, "cast:at", "warn", 1, 4))
+        (finished,) = [event for event in lake.events if event.name == "step_finished"]
+        assert finished.fields["warnings"] == [
+            {"rule": "cast:amount", "failed": 2},
+            {"rule": "cast:at", "failed": 1},
+        ]
+        assert lake.rows("SELECT _rescued AS r FROM bronze.orders WHERE id = '2'") == [
+            {"r": '{"amount":"ten","at":"infinity"}'}
+        ]
+        deliver(lake, "b", "5,a,10,2026-01-01")
+        report = lake.run()
+        assert report.outcomes[bronze].verdicts == (
+            Verdict(bronze, "cast:amount", "pass", 0, 1),
+            Verdict(bronze, "cast:at", "pass", 0, 1),
+        )

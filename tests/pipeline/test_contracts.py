@@ -136,6 +136,23 @@ def test_a_renamed_column_keeps_its_id_and_its_values() -> None:
         assert planned(lake) == [("silver.orders", "alter")]
 
 
+def test_a_renamed_column_is_followed_through_an_alias() -> None:
+    """What reads it by its new name and calls it as before is the same model: its rows and files stay."""
+    paid = "/*---\nkind: append\nkey: [id]\n---*/\nSELECT o.id, o.amount FROM silver.orders AS o\n"
+    with started(orders(), {"models/gold/paid.sql": paid}) as lake:
+        first(lake)
+        renamed = QUERY.replace("AS amount", "AS total")
+        lake.write("models/silver/orders.sql", orders(renamed, "columns:\n  total: {renamed_from: amount}\n"))
+        lake.write("models/gold/days.sql", BASE["models/gold/days.sql"].replace("sum(amount)", "sum(total)"))
+        lake.write("models/gold/paid.sql", paid.replace("o.amount", "o.total AS amount"))
+        works = {step.table.name: step.work for step in lake.lakehouse.runner.plan().steps}
+        assert works == {"orders": "alter", "days": "groups", "paid": "increment"}
+        before = lake.rows("FROM gold.paid ORDER BY id")
+        assert lake.run().ok
+        assert lake.rows("FROM gold.paid ORDER BY id") == before
+        assert lake.lakehouse.runner.plan().empty
+
+
 def test_a_new_column_of_an_append_is_empty_in_older_rows() -> None:
     """The plan says so; new rows have it."""
     with started(orders()) as lake:

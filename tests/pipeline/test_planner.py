@@ -99,6 +99,34 @@ def test_a_changed_model_is_refused_with_the_choices(graph: Graph) -> None:
     assert "--rebuild silver.orders" in refused.value.finding.next_step
 
 
+def test_all_changed_models_are_named_at_once(graph: Graph) -> None:
+    """What stands on another of them is built anew with it, and need not be asked for."""
+    state = built(graph)
+    old = {table: ModelState(table, "other", '{"sql": "SELECT 1"}') for table in (ORDERS, REVENUE)}
+    with pytest.raises(RunError) as refused:
+        plan(graph, LakeState(9, state.tables, {**state.models, **old}, state.cursors), {}, everything(graph))
+    finding = refused.value.finding
+    assert finding.code == "MP-7010"
+    assert finding.message.startswith("the models silver.orders changed since its table was built (")
+    assert "; gold.revenue changed since its table was built (" in finding.message
+    assert finding.next_step.startswith("`millpond run --rebuild silver.orders` builds them and")
+
+
+def test_all_removed_models_are_named_at_once(graph: Graph) -> None:
+    """With one command that drops their tables."""
+    state = built(graph)
+    gone = [TableName("silver", name) for name in ("gone", "lost")]
+    models = {**state.models, **{table: ModelState(table, "x", "{}") for table in gone}}
+    with pytest.raises(RunError) as refused:
+        plan(graph, LakeState(9, state.tables, models, state.cursors), {}, everything(graph))
+    finding = refused.value.finding
+    assert finding.message == (
+        "the models silver.gone was removed, and its table is still there; "
+        "silver.lost was removed, and its table is still there"
+    )
+    assert finding.next_step.startswith("`millpond run --drop silver.gone --drop silver.lost` removes them")
+
+
 def test_a_removed_model_is_refused_until_its_table_is_dropped(graph: Graph) -> None:
     """The table of a removed model is never silently left or dropped."""
     gone = TableName("silver", "gone")

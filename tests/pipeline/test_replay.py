@@ -30,6 +30,7 @@ BASE = {
     "models/silver/people.sql": "SELECT person, count(*) AS records FROM bronze.orders GROUP BY person\n",
     "models/gold/by_person.sql": BY_PERSON,
 }
+HEADS = "columns: {id: VARCHAR, person: VARCHAR, amount: VARCHAR}\n"
 BRONZE = TableName("bronze", "orders")
 
 
@@ -328,6 +329,76 @@ def test_a_file_that_is_read_again_does_not_bring_back_what_was_mended(on_change
         assert lake.rows("SELECT count(*) AS n FROM bronze.orders") == [{"n": 3}]
         assert {entry.status for entry in entries(lake, "silver.orders", "silver.large")} == {"replayed"}
         assert lake.lakehouse.runner.plan().empty
+
+
+QUOTED = 'id,person,amount\n1,ann,60\n2,"bob, jr",{}\n3,zoe,45\n'
+JUNK = "id,person,amount\nexported,by,many\n1,ann,60\n2,bob,many\n3,zoe,45\n"
+
+
+@pytest.mark.parametrize("on_change", ["replace", "append"])
+@pytest.mark.parametrize(
+    ("text", "before", "after"),
+    [
+        (QUOTED.format(51), "csv: {quote: ''}\n", "csv: {quote: '\"'}\n"),
+        (QUOTED.format("many"), "csv: {quote: '\"'}\n", "csv: {quote: ''}\n"),
+        (QUOTED.format("many"), "", "csv: {null: [many]}\n"),
+        (JUNK, "csv: {header: false}\n" + HEADS, "csv: {header: false, skip: 2}\n" + HEADS),
+    ],
+    ids=["passes", "no longer passes", "reads otherwise", "has another number"],
+)
+def test_a_mended_record_counts_once_however_its_file_is_read_later(
+    on_change: str, text: str, before: str, after: str
+) -> None:
+    """What was rejected passes, what passed is rejected, is another row, or has another number: its place is taken."""
+    source = BASE["sources/orders.yaml"].replace("replace", on_change)
+    with temporary_lake({**BASE, "sources/orders.yaml": source + before}) as lake:
+        lake.deliver("data/a.csv", text)
+        run(lake)
+        wrong = [entry for entry in entries(lake) if "bob" in (entry.raw or "")]
+        fix(lake, tuple(wrong), id="2", person="bob, jr", amount="55")
+        replay(lake)
+        for settings in (after, before, after):
+            lake.write("sources/orders.yaml", source + settings)
+            run(lake)
+            assert lake.rows("SELECT amount FROM bronze.orders WHERE id = '2'") == [{"amount": "55"}]
+            assert (2, "bob, jr", 55) in orders(lake)
+            assert lake.rows("SELECT count(*) AS n FROM bronze.orders WHERE id IN ('1', '3')") == [{"n": 2}]
+            still = [entry for entry in entries(lake, statuses=("open",)) if "bob" in (entry.raw or "")]
+            assert still == []
+            assert lake.lakehouse.runner.plan().empty
+
+
+def test_a_mended_record_that_cannot_be_told_any_more_is_named() -> None:
+    """Its number in the file is another, and so is what it says: it may have come once more."""
+    source = BASE["sources/orders.yaml"] + HEADS
+    with temporary_lake({**BASE, "sources/orders.yaml": source + "csv: {header: false}\n"}) as lake:
+        lake.deliver("data/a.csv", JUNK)
+        run(lake)
+        (entry,) = [entry for entry in entries(lake, "silver.orders") if "bob" in (entry.raw or "")]
+        fix(lake, (entry,), amount="55")
+        replay(lake)
+        lake.write("sources/orders.yaml", source + "csv: {header: false, skip: 2, 'null': [many]}\n")
+        (warning,) = run(lake).notes
+        assert (warning.code, entry.id[:8] in warning.message) == ("MP-6129", True)
+
+
+@pytest.mark.parametrize("on_change", ["replace", "append"])
+def test_a_mended_file_counts_once_however_it_is_read_later(on_change: str, tmp_path: Path) -> None:
+    """Its source comes to read what it rejected, and then reads it by still other settings."""
+    source = BASE["sources/orders.yaml"].replace("replace", on_change).replace("data/*", "data/b.csv")
+    with temporary_lake({**BASE, "sources/orders.yaml": source}) as lake:
+        lake.deliver("data/b.csv", '{"id": 7, "person": "tom", "amount": 70}\n')
+        run(lake)
+        mended = tmp_path / "mended.csv"
+        mended.write_text("id,person,amount\n7,tom,71\n")
+        lake.lakehouse.quarantine.replace_file(entries(lake, "bronze.orders")[0], mended)
+        replay(lake)
+        for settings in ("format: ndjson\n", "format: ndjson\ncsv: {null: [tom]}\n"):
+            lake.write("sources/orders.yaml", source + settings)
+            run(lake)
+            assert lake.rows("SELECT amount FROM bronze.orders") == [{"amount": "71"}]
+            assert entries(lake, "bronze.orders")[0].status == "replayed"
+            assert lake.lakehouse.runner.plan().empty
 
 
 def test_what_was_mended_is_kept_as_it_stood_in_bronze(lake: TemporaryLake) -> None:

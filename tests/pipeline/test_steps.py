@@ -241,6 +241,34 @@ def test_a_time_without_end_is_a_verdict_on_its_row(kind: str) -> None:
         ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "item", "text", "code", "told"),
+    [
+        ("aggregate", "max(d::DATE) AS last", "infinity", "MP-4007", "its column 'last' has the value 'infinity'"),
+        ("aggregate", "median(d::TIMESTAMP) AS mid", "-infinity", "MP-4007", "column 'mid' has the value '-infinity'"),
+        ("replace", "min(d::TIMESTAMPTZ) AS first", "-infinity", "MP-4007", "'first' has the value '-infinity'"),
+        ("aggregate", "max(d::DATE) AS last", "soon", "MP-4002", '"soon"'),
+    ],
+)
+def test_an_aggregate_names_the_value_that_it_cannot_keep(
+    kind: str, item: str, text: str, code: str, told: str
+) -> None:
+    """With model, line and column; its table stays, the input waits, and all is taken in once the model is mended."""
+    sql = f"/*---\nkind: {kind}\nkey: [id]\n---*/\nSELECT id,\n  {item}\nFROM bronze.o GROUP BY id\n"
+    with temporary_lake({**BASE, "models/gold/g.sql": sql}) as lake:
+        run(lake, a="id,d\n1,2026-01-01\n")
+        lake.deliver("data/b.csv", f"id,d\n2,{text}\n3,2026-01-03\n")
+        (failure,) = lake.run().failures.values()
+        finding = failure.finding
+        assert (failure.code, finding.where and finding.where.line) == (code, 6)
+        assert "gold.g" in finding.message
+        assert told in finding.message
+        assert lake.rows("SELECT id FROM gold.g") == [{"id": "1"}]
+        lake.write("models/gold/g.sql", sql.replace("d::", f"nullif(d, '{text}')::"))
+        assert lake.run(rebuild=("gold.g",)).ok
+        assert lake.rows("SELECT id FROM gold.g ORDER BY id") == [{"id": "1"}, {"id": "2"}, {"id": "3"}]
+
+
 @pytest.mark.parametrize("order", ["ab", "ba", "a+b"])
 def test_whichever_parquet_file_is_first_every_value_fits(order: str, tmp_path: Path) -> None:
     """A column becomes as wide as the widest of its files, as Iceberg widens: INTEGER, FLOAT and DECIMAL."""

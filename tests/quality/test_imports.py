@@ -105,11 +105,30 @@ TESTS = [
         "relationships: {to: \"{{ source('raw', 'u') }}\", field: id}",
         {"relationship": {"c": "bronze.u.id"}, "severity": "quarantine", "max_failed": 0},
     ),
+    ("not_null: {name: c_is_there}", {"not_null": "c", "severity": "stop", "name": "c_is_there"}),
+    (
+        "{name: few, test_name: accepted_values, values: [1], config: {severity: warn}}",
+        {"in": {"c": [1]}, "severity": "warn", "name": "few"},
+    ),
+    ("not_null: {config: {where: c > 1}}", "where"),
+    ("not_null: {where: c > 1}", "where"),
     ("unique: {config: {enabled: false}}", "switched off"),
     ("accepted_values: {values: \"{{ var('x') }}\"}", "Jinja"),
     ("not_null: {config: {fail_calc: 'sum(n)'}}", "fail_calc"),
     ("dbt_utils.accepted_range: {min_value: 'other + 1'}", "SQL"),
 ]
+
+
+def test_what_a_data_test_says_of_itself_stands_above_its_check(tmp_path: Path) -> None:
+    """As a comment that does not end the comment which the front matter is."""
+    path = tmp_path / "schema.yml"
+    said = "not_null: {name: there, description: 'always */ there,\\n  since: 2020'}"
+    path.write_text(f"models:\n  - name: m\n    columns:\n      - name: c\n        tests:\n          - {said}\n")
+    (found,) = told_apart(read_properties(path, lambda name: TableName("bronze", name)))
+    assert isinstance(found, Translated)
+    lines = check_lines(found.entry, found.description)
+    assert lines[0].startswith("  # always * / there,")
+    assert lines[1:] == ["  - not_null: c", "    severity: stop", "    name: there"]
 
 
 @pytest.mark.parametrize(("written", "wanted"), TESTS)

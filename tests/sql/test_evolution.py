@@ -69,6 +69,16 @@ def test_columns_that_an_input_renamed_are_known() -> None:
     )
 
 
+def test_a_column_that_an_input_renamed_may_keep_its_name() -> None:
+    """By an alias, or it is renamed here too."""
+    before = "SELECT o.amount, day FROM silver.o AS o WHERE amount > 1"
+    kept = "SELECT o.total AS amount, day FROM silver.o AS o WHERE total > 1"
+    assert became(kept, before, total="amount") == Evolution()
+    moved = kept.replace(" AS amount", "")
+    assert became(moved, before, {"total": "amount"}, total="amount") == Evolution((("amount", "total"),))
+    assert became(kept.replace("o.total AS amount", "day AS amount"), before, total="amount") is None
+
+
 def test_stars_and_set_operations_are_compared_as_they_are() -> None:
     """A star stays a star; of a UNION nothing is proved but that it is the same."""
     assert became("SELECT *, 1 AS one FROM bronze.o", "SELECT * FROM bronze.o") == Evolution(added=("one",))

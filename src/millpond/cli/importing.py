@@ -47,6 +47,7 @@ def _tell(context: Context, results: list[Result], project: Project | None = Non
                     "file": str(result.where.path),
                     "line": result.where.line or None,
                     "note": result.note,
+                    "description": result.description,
                 }
                 name = str(table) if table else model
                 json_line(
@@ -57,7 +58,7 @@ def _tell(context: Context, results: list[Result], project: Project | None = Non
             line(f"# {table or f'{model}: the project has no model of this name'}")
         line("checks:")
         for result in mine:
-            for text in check_lines(result.entry):
+            for text in check_lines(result.entry, result.description):
                 line(text)
     if not context.json:
         for result in made:

@@ -11,11 +11,12 @@ from typing import Annotated
 
 import typer
 
-from millpond.cli.options import Context, Records, TableOrVerb, command
+from millpond.cli.options import Commands, Context, Records, TableOrVerb, command
 from millpond.core.plugins import lookup
 
 app = typer.Typer(
     name="millpond",
+    cls=Commands,
     help="A folder of SQL and YAML becomes a governed lakehouse.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

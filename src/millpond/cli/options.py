@@ -6,21 +6,26 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from typer.core import TyperGroup
 
-from millpond.cli.edge import guarded
+from millpond.cli.edge import guarded, show_findings
 from millpond.core.errors import Finding, ProjectError
 from millpond.core.plugins import lookup
 from millpond.core.records import frozen
 
 if TYPE_CHECKING:
     from millpond.lakehouse import Lakehouse
+
+
+_USAGE: type[Exception] = typer.BadParameter.__mro__[1]
+"""What is raised for words that no command takes; the library tells only kinds of it by name."""
 
 
 @frozen
@@ -91,6 +96,34 @@ class Records:
         typer.Option("--status", help="Only open, fixed, replayed, discarded or healed ones."),
     ] = None
     overdue: Annotated[bool, typer.Option("--overdue", help="Only records whose review is overdue.")] = False
+
+
+class Commands(TyperGroup):
+    """All commands. With --json, words that no command takes are told as every other error is: as a JSON line."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the command that the words name; by itself, the process ends with its exit code."""
+        work = partial(super().main, args, prog_name, complete_var, windows_expand_args=windows_expand_args, **extra)
+        words = list(sys.argv[1:] if args is None else args)
+        if not standalone_mode or "--json" not in words:
+            return work(standalone_mode=standalone_mode)
+        try:
+            code = work(standalone_mode=False)
+        except _USAGE as wrong:
+            message = str(cast("Any", wrong).format_message()).rstrip(".")
+            asked = " ".join(word for word in words[:1] if not word.startswith("-"))
+            step = f"`millpond {asked} --help` tells what it takes" if asked else "`millpond --help` lists the commands"
+            show_findings((Finding("MP-1096", message, step),), as_json=True)
+            code = 2
+        sys.exit(code or 0)
 
 
 class TableOrVerb(TyperGroup):

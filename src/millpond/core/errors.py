@@ -9,6 +9,7 @@ MillpondError
 ├── IngestError      MP-5xxx  sources and their bytes                                 exit 1
 ├── QualityError     MP-6xxx  checks and quarantine                                   exit 1
 ├── RunError         MP-7xxx  plans, steps, runs                                      exit 1
+│   └── RequestError          what was asked for names nothing, or contradicts itself exit 2
 ├── AccessError      MP-8xxx  the gate                                                exit 1
 ├── HostError        MP-9xxx  disk, folders, versions, ports                          exit 1
 └── FindingsError             several problems of one project at once                 exit 2
@@ -145,6 +146,12 @@ class QualityError(MillpondError):
 
 class RunError(MillpondError):
     """A plan that cannot be made or a run that cannot go on."""
+
+
+class RequestError(RunError):
+    """A run was asked for what is not there, or for two things that exclude each other."""
+
+    exit_code = 2
 
 
 class AccessError(MillpondError):

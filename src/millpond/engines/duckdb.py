@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import duckdb
 
 from millpond.core.errors import ConflictError, EngineError, HostError, MillpondError, ProjectError
-from millpond.core.names import literal
+from millpond.core.names import LAYERS, QUARANTINE, STATE, literal
 from millpond.core.plugins import load
 from millpond.core.records import frozen
 from millpond.core.schema import Column, Schema
@@ -37,6 +37,9 @@ EXTRA = ("spatial",)
 _ANSWERED = re.compile(r'returned response code (?!Conflict)\w+ with message "(.*)"\Z', re.DOTALL)
 _CLOCK_SIGNS = ("none of the entries were valid for the current transaction start time", "is already outdated")
 """What the extension says of a table all of whose times are later than its transaction's."""
+_ENDLESS = "Cannot write infinity/-infinity"
+_OF_TABLE = re.compile(rf"/({'|'.join((*LAYERS, QUARANTINE, STATE))})/(\w+)-[0-9a-f]{{8}}/(?:data|metadata)/")
+"""How a path tells whose file it is: see `Warehouse.fresh`."""
 _OF_EXTENSION = re.compile(r'.*unction with name "?(\w+)"? is not in the catalog, but it exists in the (\w+) extension')
 _CONFLICT_SIGNS = ("Conflict_409", "HTTP 409", "CommitFailedException", "Requirement failed")
 
@@ -294,7 +297,14 @@ def translate(failed: Exception) -> MillpondError:
     text = _from_gateway(text)
     message = text.splitlines()[0] if text else type(failed).__name__
     position = str(told.get("position", ""))
-    if isinstance(failed, duckdb.ConversionException):
+    if _ENDLESS in message:
+        refused = EngineError(
+            "MP-4007",
+            "a time without end ('infinity') cannot be kept in a table",
+            next_step="cast it in a model that keeps one row for each input row (such rows go to quarantine), "
+            "or write nullif(column, 'infinity')",
+        )
+    elif isinstance(failed, duckdb.ConversionException):
         refused = EngineError("MP-4002", message, next_step="use TRY_CAST, or clean the value first")
     elif (unknown := _OF_EXTENSION.match(message)) is not None:
         refused = EngineError(
@@ -307,11 +317,22 @@ def translate(failed: Exception) -> MillpondError:
     elif (meant := _of_the_machine(failed, text, message)) is not None:
         return meant
     elif isinstance(failed, duckdb.IOException | duckdb.HTTPException) or _names_a_file(failed, message):
-        return EngineError("MP-4004", message, next_step="see that the named file is whole and can be read")
+        return _of_a_file(message)
     else:
         refused = EngineError("MP-4001", _plain(text), next_step="correct the statement, or clean the value it met")
     refused.position = int(position) if position.isdigit() else None
     return refused
+
+
+def _of_a_file(message: str) -> EngineError:
+    """What is said of a file that cannot be read; of a table's, the table is named: the lake itself is damaged then."""
+    if (owner := _OF_TABLE.search(message)) is None:
+        return EngineError("MP-4004", message, next_step="see that the named file is whole and can be read")
+    return EngineError(
+        "MP-4004",
+        f"a file of the table {owner[1]}.{owner[2]} cannot be read: {message}",
+        next_step="`millpond doctor` tells what is damaged, and how to go back to a whole version",
+    )
 
 
 def _of_the_machine(failed: Exception, text: str, message: str) -> MillpondError | None:

@@ -12,16 +12,10 @@ from typing import TYPE_CHECKING
 from millpond.catalog.commits import LifeEvent
 from millpond.catalog.lives import Life, lives, open_records, opened_by, unsettled
 from millpond.core.names import TableName
-from millpond.core.schema import ORIGIN_COLUMNS
 from millpond.engines.engine import Session
 from millpond.sql.mending import (
     REVISIONS,
-    create_replaced,
-    create_wanted,
-    delete_replaced,
     mended_from,
-    revisions_of,
-    wanted_rows,
 )
 from millpond.sql.quarantine import (
     QUARANTINED,
@@ -111,30 +105,6 @@ def mended_origins(session: Session, stage: Stage, origins: Iterable[str]) -> fr
     asked = sorted(origins)
     while asked and stage.find(RECORDS) is not None:
         rows = session.rows(mended_from(asked, revised=stage.find(REVISIONS) is not None))
-        asked = sorted({origin_of(*row) for row in rows} - found)
+        asked = sorted({origin_of(entry, revision) for entry, revision, _ in rows} - found)
         found.update(asked)
     return frozenset(found)
-
-
-def give_way(catalog: Catalog, session: Session, stage: Stage, table: TableName, origins: Iterable[str]) -> int:
-    """Take away bronze rows that came once more though they are mended: their files were read again. How many.
-
-    What was mended stays in their place.
-    """
-    asked = sorted(origins)
-    if not asked or stage.find(REVISIONS) is None:
-        return 0
-    rows = session.rows(revisions_of(asked))
-    told = lives(catalog, {row[0] for row in rows}, stage.base)
-    landed = {(life.record, life.revision) for life in told.values() if life.status == "replayed"}
-    mended = [row for row in rows if (row[0], row[1]) in landed]
-    if not mended:
-        return 0
-    schema = stage.metadata(table).schema()
-    columns = [*(column.name for column in schema if column.name not in ORIGIN_COLUMNS), "_rescued"]
-    session.execute(create_wanted(), [[row[i] for row in mended] for i in (0, 2, 3, 4)])
-    places = session.rows(wanted_rows(table, columns, asked))
-    if not places:
-        return 0
-    session.execute(create_replaced(), [[place[i] for place in places] for i in (1, 2, 3)])
-    return session.execute(delete_replaced(table))

@@ -9,13 +9,14 @@ from typing import cast
 from millpond.catalog.commits import Commit, Cursor, Edge, Ledger, Verdict
 from millpond.catalog.recording import micros
 from millpond.catalog.staging import Stage
-from millpond.core.errors import QualityError
+from millpond.core.errors import EngineError, QualityError
 from millpond.core.names import TableName
 from millpond.core.plugins import lookup
 from millpond.core.schema import Schema
 from millpond.engines.engine import Session
 from millpond.ingest.quarantine import judged_anew
 from millpond.pipeline.append import append_rows
+from millpond.pipeline.blame import blamed
 from millpond.pipeline.building import Building, Work
 from millpond.pipeline.circuit import circuit_after, stop, taken_until
 from millpond.pipeline.compiled import CompiledModel
@@ -77,11 +78,14 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
             if step.mode == "groups" and merging is not None and not has_states(stage, merging):
                 step, news = replace(step, mode="whole", note="computes all groups, to keep a state of each"), ()
             building = begun(bench, session, stage, model, step, news, merging)
-            with session.transaction():
-                work = done(building, step)
-                ledger = work.ledger
-                scope = work.scope if mended is None else either(work.scope, of_ids(mended))
-                lives = judged_anew(bench.catalog, session, stage, model.table, scope)
+            try:
+                with session.transaction():
+                    work = done(building, step)
+                    ledger = work.ledger
+                    scope = work.scope if mended is None else either(work.scope, of_ids(mended))
+                    lives = judged_anew(bench.catalog, session, stage, model.table, scope)
+            except EngineError as failed:
+                raise blamed(building, failed) from failed.__cause__
             stage_deletes(stage, model.table, work.deletes, micros(bench.clock.now()) // 1000)
             verdicts = work.verdicts + judge_table(building, ledger.staged)
         circuits = circuit_after(bench, model, step, ledger, stage.base)

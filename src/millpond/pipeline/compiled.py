@@ -16,6 +16,7 @@ from millpond.core.schema import Column
 from millpond.pipeline.inlining import Views
 from millpond.project.check import Check
 from millpond.project.model import ColumnNotes, Function, Model
+from millpond.sql.counting import with_plain_counts
 from millpond.sql.expansion import NO_MACROS, Library, expand_text
 from millpond.sql.fingerprint import canonical
 from millpond.sql.given import promised
@@ -120,7 +121,7 @@ def compile_model(model: Model, library: Library = NO_MACROS, views: Views | Non
     if model.function is not None:
         return _of_function(_written_out(model, known), model.function, known)
     written, read = known.query(model)
-    query = parse_written(written, model.path)
+    query = with_plain_counts(parse_written(written, model.path))
     references = inputs(query)
     model = _written_out(model, known)
     found = CompiledModel(model, query, references, shape(query), compared=_compared(model, known), views=read)

@@ -77,10 +77,10 @@ def _do(bench: Workbench, graph: Graph, step: Step, news: Mapping[TableName, New
     """One step, done again from the start when another commit came first."""
 
     def once(_attempt: int) -> Outcome:
-        if isinstance(step, LandStep):
-            return load_news(bench, step, news[step.table])
-        if isinstance(step, ReplayStep):
+        if isinstance(step, LandStep | ReplayStep):
             source = next(source for source in graph.sources if source.table == step.table)
+            if isinstance(step, LandStep):
+                return load_news(bench, source, step, news[step.table])
             return cast("Outcome", lookup("millpond.pipeline.replay:replay")(bench, source, step))
         if isinstance(step, BuildStep):
             model = next(model for model in graph.models if model.table == step.table)

@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Iterable
 from dataclasses import replace
 
-from millpond.core.errors import FindingsError, ModelError, RunError
+from millpond.core.errors import FindingsError, ModelError, RequestError
 from millpond.core.names import TableName, closest
 from millpond.core.records import frozen
 from millpond.governance.macros import library
@@ -111,21 +111,21 @@ def select(graph: Graph, selectors: Iterable[str]) -> frozenset[TableName]:
     """The tables that the selectors name; all of them when there is no selector.
 
     `name` or `layer.name` (globs allowed), `+name` with everything upstream, `name+` with everything downstream,
-    `tag:x`, `layer:gold`, `source:name`. Raises RunError MP-7001 for a selector that names nothing.
+    `tag:x`, `layer:gold`, `source:name`. Raises RequestError MP-7001 for a selector that names nothing.
     """
     chosen: set[TableName] = set()
     selectors = tuple(selectors)
     given = [part for selector in selectors for part in selector.split()]
     if selectors and not given:
-        raise RunError("MP-7001", "the selection is empty", next_step="see `millpond ls` for the names")
+        raise RequestError("MP-7001", "the selection is empty", next_step="see `millpond ls` for the names")
     if not given:
         return frozenset(graph.tables)
     for selector in given:
         core = selector.strip("+")
         found = _named(graph, core)
         if not found:
-            names = [str(table) for table in graph.tables] + [table.name for table in graph.tables]
-            raise RunError(
+            names = [*map(str, graph.tables), *(table.name for table in graph.tables), *_methods(graph)]
+            raise RequestError(
                 "MP-7001",
                 f"the selection {selector!r} names no source or model",
                 next_step="see `millpond ls` for the names",
@@ -138,6 +138,14 @@ def select(graph: Graph, selectors: Iterable[str]) -> frozenset[TableName]:
             if selector.endswith("+"):
                 chosen |= graph.downstream(table)
     return frozenset(chosen)
+
+
+def _methods(graph: Graph) -> set[str]:
+    """The selectors with a colon that name something."""
+    tags = {tag for model in graph.models for tag in model.model.tags}
+    tags |= {tag for source in graph.sources for tag in source.settings.tags}
+    layers = {f"layer:{table.layer}" for table in graph.tables}
+    return layers | {f"tag:{tag}" for tag in tags} | {f"source:{source.name}" for source in graph.sources}
 
 
 def _named(graph: Graph, word: str) -> frozenset[TableName]:

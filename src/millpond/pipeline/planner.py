@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import field, replace
 
 from millpond.catalog.commits import ModelState, TableEntry
-from millpond.core.errors import RunError
+from millpond.core.errors import Location, RunError
 from millpond.core.names import TableName, side_table
 from millpond.core.records import frozen
 from millpond.pipeline.compiled import CompiledModel
@@ -260,6 +260,8 @@ def kind_of(state: ModelState) -> str | None:
 
 
 def _refuse_changed(graph: Graph, state: LakeState, wishes: Wishes, rebuilt: frozenset[TableName]) -> None:
+    told: dict[TableName, str] = {}
+    first: CompiledModel | None = None
     for model in graph.models:
         built = state.models.get(model.table)
         if built is None or model.table in rebuilt or model.table not in wishes.selected:
@@ -271,17 +273,26 @@ def _refuse_changed(graph: Graph, state: LakeState, wishes: Wishes, rebuilt: fro
             what = "view was published" if kind_of(built) == "view" else "table was built"
             read = ", ".join(sorted({str(view.table) for view in model.views})) if "sql" in changed.rebuild else ""
             through = f"; what it reads through {read} is part of it" if read else ""
-            raise RunError(
-                "MP-7010",
-                f"the model {model.table} changed since its {what} ({', '.join(changed.rebuild)}){through}",
-                next_step=f"`millpond run --rebuild {model.table}` builds it and what depends on it anew; "
-                "or put the file back as it was",
-                where=model.model.place(),
-            )
+            told[model.table] = f"{model.table} changed since its {what} ({', '.join(changed.rebuild)}){through}"
+            first = first or model
+    if first is None:
+        return
+    # What stands on a rebuilt model is built anew with it.
+    along = frozenset().union(*(graph.downstream(table) for table in told))
+    raise RunError(
+        "MP-7010",
+        _of_models(list(told.values())),
+        next_step=f"`millpond run {_each('--rebuild', [table for table in told if table not in along])}` builds "
+        f"{_it(told)} and what depends on {_it(told)} anew; or put the {'files' if len(told) > 1 else 'file'} back as "
+        f"{'they were' if len(told) > 1 else 'it was'}",
+        where=first.model.place(),
+    )
 
 
 def _refuse_removed(graph: Graph, state: LakeState, wishes: Wishes) -> None:
     known = {model.table for model in graph.models}
+    told: dict[TableName, str] = {}
+    place: Location | None = None
     for table, built in sorted(state.models.items()):
         if table in known or table in wishes.drop:
             continue
@@ -290,10 +301,26 @@ def _refuse_removed(graph: Graph, state: LakeState, wishes: Wishes) -> None:
             None,
         )
         holder = "view" if kind_of(built) == "view" else "table"
-        told = f"the model {table} was renamed to {twin.table}" if twin else f"the model {table} was removed"
+        became = f"renamed to {twin.table}" if twin else "removed"
+        told[table] = f"{table} was {became}, and its {holder} is still there"
+        place = place or (twin.model.place() if twin else None)
+    if told:
         raise RunError(
             "MP-7011",
-            f"{told}, and its {holder} is still there",
-            next_step=f"`millpond run --drop {table}` removes the {holder}; or put the model's file back",
-            where=twin.model.place() if twin else None,
+            _of_models(list(told.values())),
+            next_step=f"`millpond run {_each('--drop', list(told))}` removes {_it(told)}; or put "
+            f"the {'files of the models' if len(told) > 1 else 'file of the model'} back",
+            where=place,
         )
+
+
+def _of_models(told: Sequence[str]) -> str:
+    return f"the model{'s' if len(told) > 1 else ''} {'; '.join(told)}"
+
+
+def _each(option: str, tables: Sequence[TableName]) -> str:
+    return " ".join(f"{option} {table}" for table in tables)
+
+
+def _it(tables: Sized) -> str:
+    return "them" if len(tables) > 1 else "it"

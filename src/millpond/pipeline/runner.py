@@ -9,7 +9,7 @@ from dataclasses import replace
 from millpond.catalog.catalog import Catalog
 from millpond.catalog.commits import TableEntry
 from millpond.core.clock import Clock
-from millpond.core.errors import CatalogError, RunError
+from millpond.core.errors import CatalogError, RequestError, RunError
 from millpond.core.names import TableName, closest
 from millpond.ingest.source import News, Readers, SourceReader
 from millpond.pipeline.circuit import open_circuits
@@ -102,8 +102,9 @@ class Runner:
         keep(Event("run_started", self._clock.now(), {"run": identity, "tables": tables}))
         try:
             report = run_plan(self._bench(identity), graph, planned, news, keep)
-        except BaseException:
-            self._log.end(identity, "failed", self._clock.now())
+        except BaseException as ended:
+            status = "interrupted" if isinstance(ended, KeyboardInterrupt) else "failed"
+            self._log.end(identity, status, self._clock.now())
             raise
         status = "ok" if report.ok else "failed"
         keep(Event("run_finished", self._clock.now(), {"run": identity, "status": status}))
@@ -133,7 +134,9 @@ class Runner:
         if not request.failed:
             return select(graph, request.select), request.drop
         if request.select:
-            raise RunError("MP-7004", "--failed and --select exclude each other", next_step="say one of them, not both")
+            raise RequestError(
+                "MP-7004", "--failed and --select exclude each other", next_step="say one of them, not both"
+            )
         known = {str(table) for table in graph.tables}
         left = self._log.last_failed()
         here = tuple(name for name in left if name in known)
@@ -188,7 +191,7 @@ class Runner:
         for name in names:
             chosen = select(graph, (name,)) & known
             if not chosen:
-                raise RunError(
+                raise RequestError(
                     "MP-7002", f"{name} is not a model, so it cannot be rebuilt", next_step="name a model to --rebuild"
                 )
             found |= chosen
@@ -199,7 +202,7 @@ class Runner:
         models = {model.table for model in self._project.models}
         for name in names:
             if name not in built or built[name] in models:
-                raise RunError(
+                raise RequestError(
                     "MP-7003",
                     f"{name} is not the table of a removed model, so it cannot be dropped",
                     next_step="--drop is for tables whose model's file is gone; `millpond plan` names them",

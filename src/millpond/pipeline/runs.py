@@ -30,7 +30,10 @@ CREATE TABLE IF NOT EXISTS events (
 
 @frozen
 class Run:
-    """One past or present run. `status` is running, ok, failed or killed; `failed` the tables whose step failed."""
+    """One past or present run. `status` is running, ok, failed, interrupted or killed.
+
+    `failed` are the tables whose step failed.
+    """
 
     id: str
     started: str
@@ -79,7 +82,7 @@ class RunLog:
             )
 
     def end(self, run: str, status: str, at: datetime) -> None:
-        """Note how a run ended: ok or failed."""
+        """Note how a run ended: ok, failed or interrupted."""
         with self._open() as db:
             db.execute("UPDATE runs SET status = ?, ended = ? WHERE id = ?", (status, at.isoformat(), run))
 

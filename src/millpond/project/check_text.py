@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from pydantic import ValidationError
@@ -19,14 +20,17 @@ from millpond.project.checks import checks
 from millpond.project.findings import Findings
 from millpond.project.yaml_file import compose, typed
 
+_WIDTH = 100
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 
 
-def check_lines(entry: Mapping[str, Any]) -> list[str]:
-    """A check as lines of a list under `checks:`: the kind after the dash, its other keys below."""
+def check_lines(entry: Mapping[str, Any], description: str | None = None) -> list[str]:
+    """A check as lines of a list under `checks:`: a comment above, the kind after the dash, its other keys below."""
     lines = [f"{scalar(key)}: {_value(said)}" for key, said in entry.items()]
-    return [f"  {'- ' if number == 0 else '  '}{line}" for number, line in enumerate(lines)]
+    told = _CONTROL.sub(" ", description or "").replace("*/", "* /").replace("/*", "/ *").split()
+    above = [f"  # {line}" for line in wrap(" ".join(told), _WIDTH)]
+    return [*above, *(f"  {'- ' if number == 0 else '  '}{line}" for number, line in enumerate(lines))]
 
 
 def scalar(given: object) -> str:

@@ -30,6 +30,9 @@ from millpond.project.yaml_file import Document, Entry, Tree, compose
 PROJECT_FILE = "millpond.yaml"
 DEFAULT_ENVIRONMENT = "prod"
 
+_DECISIVE = ("version", "storage", "catalog", "engine", "environments", "variables", "time_zone")
+"""Settings that say where the lake is, or how the engine reads a query."""
+
 _YAML = (".yaml", ".yml")
 _SEEDS = (".csv",)
 
@@ -149,7 +152,7 @@ class _Loading:
             self._naming = {str(layer): rule for layer, rule in validated.part.naming.items()}
             self._naming_places = {layer: document.value_place(("naming", layer)) for layer in self._naming}
             _check_zone(validated.part.time_zone, document.value_place(("time_zone",)), self._findings)
-        return validated.record
+        return validated.record or _sound_part(validated)
 
     def _sources(self) -> Iterator[Source]:
         for path in _files(self._folder / "sources", _YAML):
@@ -282,6 +285,12 @@ class _Loading:
                 suggestion=self._variables.suggest(name),
             )
         return resolved
+
+
+def _sound_part(settings: Validated[ProjectSettings]) -> ProjectSettings | None:
+    """What can be read of wrong settings, where that is enough to judge the rest of the project by."""
+    known = settings.dropped.isdisjoint((key,) for key in _DECISIVE)
+    return settings.part if known else None
 
 
 def _is_variable(entry: Entry) -> bool:

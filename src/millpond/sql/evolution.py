@@ -40,10 +40,14 @@ def evolution(
     new = after.tree
     if not (isinstance(old, exp.Select) and isinstance(new, exp.Select)):
         return UNCHANGED if _text(old) == _text(new) else None
+    names = list(_items(old))
     _rename_columns(old, inputs or {})
     if _rest(old) != _rest(new):
         return None
-    return _compared(_items(old), _items(new), renames)
+    items, now = _items(old), _items(new)
+    # A column that is read by its new name may keep the name that it has here: `total AS amount`.
+    kept = _compared(dict(zip(names, items.values(), strict=True)), now, renames) if len(names) == len(items) else None
+    return kept or _compared(items, now, renames)
 
 
 def _compared(old: dict[str, exp.Expr], new: dict[str, exp.Expr], renames: Mapping[str, str]) -> Evolution | None:

@@ -15,11 +15,14 @@ ODD = "_odd_json"
 """Inside scans: the text of a JSON value that is no object and so has no fields."""
 READABLE = "_readable"
 """Inside scans: whether the record is JSON at all."""
+RESCUED = "_rescued"
+"""In bronze: what fitted no column, as JSON."""
 POSITION = "_position"
 """Inside scans: the record's number in its file, from 1."""
 
 _GLOB = str.maketrans({"[": "[[]", "*": "[*]", "?": "[?]"})
 _BLOCK = 1024
+_TIMES = ("DATE", "TIMESTAMP")
 _WHOLE = frozenset(
     {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 )
@@ -188,7 +191,7 @@ def _json_values(scan: JsonScan) -> str:
 
 def json_records(scan: JsonScan) -> str:
     """The values of a JSON file: the keys' values as the list `f`, ODD, READABLE and POSITION."""
-    pointers = ", ".join(literal("/" + key.replace("~", "~0").replace("/", "~1")) for key in scan.keys)
+    pointers = ", ".join(literal(_pointer(key)) for key in scan.keys)
     plain = f"WHEN object THEN json_extract_string(json, [{pointers}])" if pointers else "WHEN FALSE THEN ['']"
     exact = f"WHEN unusual THEN {exact_fields('json', pointers)}" if pointers else ""
     # Only what is needed behind is carried past the numbering, which copies it.
@@ -283,6 +286,8 @@ def _fitted(filling: Filling) -> str:
     if filling.exact:
         return value if kind == filling.expression_type else f"CAST({value} AS {kind})"
     cast = f"TRY_CAST({value} AS {kind})"
+    if kind.startswith(_TIMES):  # the engine reads 'infinity' as a time, and no table can hold it
+        cast = f"CASE WHEN isfinite({cast}) THEN {cast} END"
     if filling.expression_type != "VARCHAR":
         return f"CASE WHEN TRY_CAST({cast} AS {filling.expression_type}) IS NOT DISTINCT FROM {value} THEN {cast} END"
     if kind in _WHOLE:  # text casts to whole numbers round
@@ -327,6 +332,19 @@ def insert_files(table: TableName, landings: Sequence[Landing], load: str, at: d
     names += ["_origin", "_position", "_load", "_loaded_at", "_rescued"]
     selects = " UNION ALL ".join(landed(landing, load, at, rejects) for landing in landings)
     return f'INSERT INTO "lake".{table.quoted} ({", ".join(map(quote, names))}) {selects}'
+
+
+def rescued_counts(rows: str, columns: Sequence[str]) -> str:
+    """SELECT of the number of rows, and for each column of how many did not fit it: they have its name in RESCUED."""
+    counts = [
+        f"count(*) FILTER (WHERE {quote(name)} IS NULL AND json_exists({RESCUED}, {literal(_pointer(name))}))"
+        for name in columns
+    ]
+    return f"SELECT count(*), {', '.join(counts)} FROM ({rows}) AS r"
+
+
+def _pointer(name: str) -> str:
+    return "/" + name.replace("~", "~0").replace("/", "~1")
 
 
 def delete_origins(table: TableName, origins: Sequence[str]) -> str:

@@ -34,6 +34,13 @@ REVISION_SCHEMA = Schema(
 WANTED = "wanted"
 """The temporary relation (id, raw, origin, position) of records whose bronze rows are looked for."""
 
+MENDED_PLACES = "mended_places"
+"""The temporary relation (id, origin, position, raw, unreadable) of where mended records are in files read anew."""
+_GIVEN_WAY = "given_way"
+_REJECTED_THERE = (
+    f"r.origin = p.origin AND r.number = p.{quote('position')} AND (p.raw IS NULL OR p.unreadable AND r.raw = p.raw)"
+)
+
 _NESTED = ("[", "STRUCT", "MAP", "UNION", "JSON")
 
 
@@ -129,12 +136,63 @@ def select_revisions() -> str:
     )
 
 
-def revisions_of(origins: Sequence[str]) -> str:
-    """SELECT (id, revision, replaced, origin, position) of what mends bronze rows of some origins."""
+def revisions_of(table: TableName, origins: Sequence[str]) -> str:
+    """SELECT (id, revision, origin, position, load, unreadable, raw) of what mends records of some origins for a table.
+
+    `raw` is the text of a record that was unreadable, else the row as it stood in bronze.
+    """
     listed = ", ".join(map(literal, origins))
+    unreadable = "q.kind = 'record'"
     return (
-        f'SELECT id, revision, replaced, origin, {quote("position")} FROM "lake".{REVISIONS.quoted} '
-        f"WHERE origin IN ({listed}) AND load IS NOT NULL"
+        f"SELECT v.id, v.revision, v.origin, v.{quote('position')}, coalesce(v.load, q.load), {unreadable}, "
+        f"CASE WHEN {unreadable} THEN q.raw ELSE v.replaced END "
+        f'FROM "lake".{REVISIONS.quoted} AS v JOIN "lake".{RECORDS.quoted} AS q ON v.id = q.id '
+        f"WHERE q.kind <> 'file' AND v.lands_in = {literal(str(table))} AND v.origin IN ({listed})"
+    )
+
+
+def origins_there(table: TableName, origins: Sequence[str]) -> str:
+    """SELECT of those of some origins that a bronze table has rows of."""
+    listed = ", ".join(map(literal, origins))
+    return f'SELECT DISTINCT _origin FROM "lake".{table.quoted} WHERE _origin IN ({listed})'
+
+
+def create_mended_places() -> str:
+    """Make MENDED_PLACES of five lists."""
+    kinds = ("VARCHAR", "VARCHAR", "BIGINT", "VARCHAR", "BOOLEAN")
+    columns = zip(kinds, ("id", "origin", "position", "raw", "unreadable"), strict=True)
+    lists = ", ".join(f"unnest(?::{kind}[]) AS {quote(name)}" for kind, name in columns)
+    return f"CREATE OR REPLACE TEMP TABLE {MENDED_PLACES} AS SELECT {lists}"
+
+
+def create_given_way() -> str:
+    """The relation of the ids of mended records that were rejected again, where there is none yet."""
+    return f"CREATE TEMP TABLE IF NOT EXISTS {_GIVEN_WAY} (id VARCHAR)"
+
+
+def note_given_way(rejected: str) -> str:
+    """Add those that are among the records (origin, number, raw) of a query."""
+    return f"INSERT INTO {_GIVEN_WAY} SELECT p.id FROM ({rejected}) AS r JOIN {MENDED_PLACES} AS p ON {_REJECTED_THERE}"
+
+
+def given_way_ids() -> str:
+    """SELECT of their ids."""
+    return f"SELECT id FROM {_GIVEN_WAY}"
+
+
+def not_mended(rejected: str) -> str:
+    """The records (origin, number, raw) of a query that are in no place of MENDED_PLACES."""
+    return f"SELECT r.* FROM ({rejected}) AS r ANTI JOIN {MENDED_PLACES} AS p ON {_REJECTED_THERE}"
+
+
+def mended_places(table: TableName, columns: Sequence[str], load: str) -> str:
+    """SELECT (id, origin, position, load) of the rows that a load put into the places of MENDED_PLACES."""
+    packed = ", ".join(f"{quote(name)} := b.{quote(name)}" for name in columns)
+    same = f"{same_row(raw_row(f'struct_pack({packed})'))} = {same_row('p.raw')}"
+    return (
+        f'SELECT p.id, b._origin, b._position, b._load FROM "lake".{table.quoted} AS b JOIN {MENDED_PLACES} AS p '
+        f"ON b._origin = p.origin AND b._position = p.{quote('position')} "
+        f"WHERE b._load = {literal(load)} AND (p.raw IS NULL OR CASE WHEN p.unreadable THEN FALSE ELSE {same} END)"
     )
 
 
@@ -175,15 +233,15 @@ def insert_mended(table: TableName, columns: Sequence[Column], load: str, at: da
 
 
 def mended_from(origins: Sequence[str], *, revised: bool) -> str:
-    """SELECT of the (id, revision) of what mends records of some origins; 0 is a file that landed as it was.
+    """SELECT of the (id, revision, origin) of what mends records of some origins; 0 is a file that landed as it was.
 
     `revised` says that there are revisions at all.
     """
     listed = ", ".join(map(literal, origins))
-    files = f"SELECT id, 0 FROM \"lake\".{RECORDS.quoted} WHERE kind = 'file' AND origin IN ({listed})"
+    files = f"SELECT id, 0, origin FROM \"lake\".{RECORDS.quoted} WHERE kind = 'file' AND origin IN ({listed})"
     if not revised:
         return files
-    return f'{files} UNION SELECT id, revision FROM "lake".{REVISIONS.quoted} WHERE origin IN ({listed})'
+    return f'{files} UNION SELECT id, revision, origin FROM "lake".{REVISIONS.quoted} WHERE origin IN ({listed})'
 
 
 def typed(text: str, kind: str) -> str:

@@ -170,6 +170,14 @@ def files_by_id() -> str:
     )
 
 
+def files_of(table: TableName, origins: Sequence[str]) -> str:
+    """SELECT (id, origin, content_path) of the files of some origins that were meant for a table."""
+    return (
+        f'SELECT id, origin, content_path FROM "lake".{RECORDS.quoted} '
+        f"WHERE kind = 'file' AND model = {literal(str(table))} AND origin IN ({', '.join(map(literal, origins))})"
+    )
+
+
 def of_rules(rules: Sequence[str]) -> str:
     """The scope of the records that some rules rejected."""
     return f"r.rule IN ({', '.join(map(literal, rules))})"

@@ -324,3 +324,8 @@ def _first(rules: list[tuple[int, Rule]], shown: Callable[[Rule], str]) -> str:
 
 def _packed(outputs: tuple[str, ...]) -> str:
     return f"struct_pack({', '.join(f'{quote(name)} := {quote(name)}' for name in outputs)})"
+
+
+def endless_time(query: str, column: str) -> str:
+    """SELECT of one value of a query's column that is a time without end, as text; no row where none is."""
+    return f"SELECT {quote(column)}::VARCHAR FROM ({query}) AS q WHERE isinf({quote(column)}) LIMIT 1"

@@ -8,7 +8,7 @@ attempt, after a rollback. Files without such trouble, nearly all, are read once
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from millpond.ingest.files.discovery import FoundFile
 from millpond.ingest.files.problems import Problem, blames_file
 from millpond.ingest.files.schema import Readable, landing
 from millpond.ingest.files.trial import RefusedLine, Trial
+from millpond.ingest.mended_records import MendedRecord, places_now
 from millpond.ingest.quarantine import put_rejects
 from millpond.sql.files import (
     JsonScan,
@@ -38,6 +39,7 @@ from millpond.sql.files import (
     scans_of,
     shift_table,
 )
+from millpond.sql.mending import not_mended, note_given_way
 from millpond.sql.quarantine import Rejects
 from millpond.sql.values import value
 
@@ -52,7 +54,7 @@ _SHIFTS = "landing_shifts"
 class Target:
     """Where the records go: the table's own columns, the load's identity, its moment (UTC, naive), scratch space.
 
-    `known` says that the quarantine may hold records already.
+    `known` says that the quarantine may hold records already; `mended` are records of these files that were mended.
     """
 
     session: Session
@@ -62,6 +64,7 @@ class Target:
     at: datetime
     scratch: Path
     known: bool = False
+    mended: tuple[MendedRecord, ...] = ()
 
     def reject(self, relation: str, kind: str, *, raw: str, content_path: str, position: str, same: str) -> None:
         """Put the rows of a relation, with their `rule`, `reason` and `origin`, into quarantine.
@@ -193,8 +196,17 @@ def _attempt(target: Target, trials: Sequence[Trial]) -> list[Taken]:
     if any(learned) or not all(trial.readable.file.unchanged_on_disk() for trial in trials):
         raise _again()
     _check_sum(target, trials, inserted + count)
-    _quarantine(target, trials, refused)
-    return [_taken(trial, len(refused[trial.read_at])) for trial in trials]
+    taken = [_taken(trial, len(refused[trial.read_at])) for trial in trials]
+    places = places_now(target.mended, _records(taken))
+    if places.rows:
+        places.note(target.session)
+    _quarantine(target, trials, refused, mended=bool(places.rows))
+    return taken
+
+
+def _records(taken: Iterable[Taken]) -> dict[str, int]:
+    """How many records each file has, good and bad, by its path."""
+    return {one.file.path: one.records + one.quarantined for one in taken}
 
 
 def _taken(trial: Trial, refused: int) -> Taken:
@@ -262,8 +274,10 @@ def _unnumbered(trial: Trial) -> Scan:
     return replace(trial.scan, shifts=None) if trial.scan else trial.readable.scan
 
 
-def _quarantine(target: Target, trials: Sequence[Trial], refused: dict[str, list[RefusedLine]]) -> None:
-    """Put the unreadable records of all files into quarantine."""
+def _quarantine(
+    target: Target, trials: Sequence[Trial], refused: dict[str, list[RefusedLine]], *, mended: bool
+) -> None:
+    """Put the unreadable records of all files into quarantine, but for those that are `mended`, where any are."""
     rows = [
         (trial.read_at, line.line, trial.number(line.line), trial.readable.file.path)
         for trial in trials
@@ -271,11 +285,14 @@ def _quarantine(target: Target, trials: Sequence[Trial], refused: dict[str, list
     ]
     if rows:
         target.session.execute(numbered_lines(_NUMBERED), [list(column) for column in zip(*rows, strict=True)])
-        _reject(target, refused_records(_REJECTS, _NUMBERED))
+        _reject(target, refused_records(_REJECTS, _NUMBERED), mended)
     for trial in trials:
         if trial.kept is not None:
-            _reject(target, kept_records(trial.kept, trial.readable.file.path))
+            _reject(target, kept_records(trial.kept, trial.readable.file.path), mended)
 
 
-def _reject(target: Target, query: str) -> None:
+def _reject(target: Target, query: str, mended: bool) -> None:
+    if mended:
+        target.session.execute(note_given_way(query))
+        query = not_mended(query)
     target.reject(f"({query})", "record", raw="raw", content_path="NULL", position="number", same="raw")

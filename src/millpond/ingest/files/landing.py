@@ -30,8 +30,9 @@ from millpond.ingest.files.schema import (
     wider_columns,
     with_known_header,
 )
+from millpond.ingest.mended_records import give_way, mended_records, places_now, replayed_files
 from millpond.ingest.partitioning import unpartitioned
-from millpond.ingest.quarantine import give_way, mended_origins, open_quarantine
+from millpond.ingest.quarantine import mended_origins, open_quarantine
 from millpond.ingest.source import Landed, Load
 from millpond.project.model import Project, Source
 from millpond.sql.files import delete_origins
@@ -56,6 +57,7 @@ class _Outcome:
     quarantined: int = 0
     deleted: int = 0
     refused: int = 0
+    findings: tuple[Finding, ...] = ()
 
 
 def land(source: Source, project: Project, load: Load, discovery: Discovery) -> Landed:
@@ -69,6 +71,7 @@ def land(source: Source, project: Project, load: Load, discovery: Discovery) -> 
     session, catalog, stage = load.session, load.catalog, load.stage
     entry = catalog.find(source.table)
     existing = catalog.metadata(entry).schema() if entry else None
+    discovery = _without_replayed(source, load, discovery)
     known = open_quarantine(catalog, stage)
     outcome = _Outcome()
     outcome.rejected += [(file, file.examined.problem) for file in discovery.rejected if file.examined.problem]
@@ -80,12 +83,15 @@ def land(source: Source, project: Project, load: Load, discovery: Discovery) -> 
         _shape_table(source, stage, existing, added, tuple(wider.values()), readables)
         if existing is not None:
             _replace(source, session, catalog, stage, discovery, outcome)
-        target = Target(session, source.table, columns, load.identity, naive_utc(load.at), scratch, known)
+        mended = mended_records(catalog, session, stage, source.name, source.table, _contents(discovery.changed))
+        target = Target(session, source.table, columns, load.identity, naive_utc(load.at), scratch, known, mended)
         _note(source, [Taken(readable.file) for readable in readables if readable.nothing], outcome)
         for batch in _batches([readable for readable in readables if not readable.nothing]):
             _note(source, land_batch(target, batch), outcome)
         _reject(source, catalog, discovery, target, outcome)
-    outcome.deleted += give_way(catalog, session, stage, source.table, discovery.read_again)
+    places = places_now(mended, {file.path: file.records + file.quarantined for file in outcome.seen})
+    deleted, outcome.findings = give_way(session, stage, source.table, load.identity, places)
+    outcome.deleted += deleted
     return _landed(source, discovery, outcome, added)
 
 
@@ -100,6 +106,20 @@ def _refuse(source: Source, discovery: Discovery) -> None:
             next_step="put the file back, give the new one another name, or set on_change: append or replace",
             where=source.place("on_change"),
         )
+
+
+def _contents(files: Sequence[FoundFile]) -> dict[str, str]:
+    """The files whose bytes were dealt with under their names before, with the hash of these."""
+    return {file.path: file.examined.content for file in files if file.known}
+
+
+def _without_replayed(source: Source, load: Load, discovery: Discovery) -> Discovery:
+    """Files that were replayed from quarantine are known: what was mended of them stays, whatever reads them now."""
+    contents = _contents(discovery.new)
+    replayed = replayed_files(load.catalog, load.session, load.stage, source.table, contents)
+    new = tuple(file for file in discovery.new if file.path not in replayed)
+    known = tuple(file for file in discovery.new if file.path in replayed)
+    return replace(discovery, new=new, duplicates=(*discovery.duplicates, *known)) if known else discovery
 
 
 @contextmanager
@@ -247,7 +267,7 @@ def _landed(source: Source, discovery: Discovery, outcome: _Outcome, added: tupl
         blind=not (discovery.replaced or outcome.deleted),
         rejected=outcome.refused,
         again=_read_again(discovery, outcome),
-        findings=tuple(_changing(source, file) for file in outcome.later),
+        findings=(*(_changing(source, file) for file in outcome.later), *outcome.findings),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from millpond.project.findings import Findings
 from millpond.project.text_file import read
 from millpond.project.yaml_file import Document, Entry, compose
 from millpond.quality.imports.expectations import expectation
-from millpond.quality.imports.translation import Left, Result, UntranslatableError, checked
+from millpond.quality.imports.translation import Left, Result, Translated, UntranslatableError, checked
 from millpond.sql.values import value
 
 Resolve = Callable[[str], TableName | None]
@@ -34,7 +35,7 @@ _AGES = {"day": ("d", 1), "hour": ("h", 1), "minute": ("m", 1), "week": ("d", 7)
 
 @frozen
 class _Test:
-    """One test as it is written: of a model, perhaps of one of its columns."""
+    """One test as it is written: of a model, perhaps of one of its columns. `title` is its own name, if it has one."""
 
     model: str
     column: str | None
@@ -42,6 +43,8 @@ class _Test:
     given: Mapping[str, Any]
     config: Mapping[str, Any]
     where: Location
+    title: str | None = None
+    description: str | None = None
 
     @property
     def origin(self) -> str:
@@ -142,7 +145,12 @@ def _read(document: Document, place: Entry, said: Any, model: str, column: str |
     config = {**{key: given[key] for key in (*_CONFIG, *_IDLE) if key in given}, **_mapping(given.get("config"))}
     arguments = _mapping(given.get("arguments"))
     rest = {key: one for key, one in given.items() if key not in (*_ABOUT, *_CONFIG, *_IDLE)}
-    return _Test(model, column, name, {**rest, **arguments}, config, where)
+    title, description = (_text(given.get(key)) for key in ("name", "description"))
+    return _Test(model, column, name, {**rest, **arguments}, config, where, title, description)
+
+
+def _text(given: Any) -> str | None:
+    return str(given).strip() or None if given is not None else None
 
 
 def _mapping(given: Any) -> dict[str, Any]:
@@ -155,7 +163,10 @@ def _translate(test: _Test, resolve: Resolve) -> Result:
         entry, note = _entry(test, resolve)
     except UntranslatableError as reason:
         return Left(test.model, test.origin, str(reason), test.where)
-    return checked(test.model, entry, test.origin, test.where, note)
+    if test.title is not None:
+        entry = {**entry, "name": test.title}
+    made = checked(test.model, entry, test.origin, test.where, note)
+    return replace(made, description=test.description) if isinstance(made, Translated) else made
 
 
 def _check_config(test: _Test) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from millpond.core.errors import Finding, Location
@@ -19,7 +20,8 @@ _NOT_RE2 = re.compile(r"\(\?(?:[=!>(|]|<[=!])|\\[1-9]|\(\?P=|[*+?}]\+")
 class Translated:
     """A check for a model (None: the file does not say which), what it was made from, and where that stands.
 
-    `note` says in what the check differs from it; `rules` are the names that verdicts call it by.
+    `note` says in what the check differs from it; `rules` are the names that verdicts call it by; `description` is what
+    the author said of it.
     """
 
     model: str | None
@@ -28,6 +30,7 @@ class Translated:
     where: Location
     note: str | None = None
     rules: tuple[str, ...] = ()
+    description: str | None = None
 
 
 @frozen
@@ -103,4 +106,4 @@ def _named(result: Translated, number: int) -> Translated:
     named = {**result.entry, "name": f"imported_{number}"}
     again = checked(result.model, named, result.origin, result.where, result.note)
     assert isinstance(again, Translated)  # noqa: S101 - a name makes no check wrong
-    return again
+    return replace(again, description=result.description)
