@@ -101,7 +101,7 @@ class Commits:
                 return
             self._change(seat, changes, names)
             self._answered.keep(asked, _positions(seat, names))
-        if seat.direct and self._committed is not None:
+        if seat.commits and self._committed is not None:
             self._committed(seat.catalog.environment, names)
 
     def _change(self, seat: Seat, changes: Sequence[TableChange], names: Sequence[TableName]) -> None:
