@@ -78,7 +78,8 @@ class Seat:
             stage.discard()
             return result
         try:
-            self.commits.append(stage.publish(Commit(self.step_key, EXTERNAL, self.principal)).number)
+            commit = Commit(self.step_key, EXTERNAL, self.principal, makes_namespaces=False)
+            self.commits.append(stage.publish(commit).number)
         except ConflictError as conflict:
             stage.discard()
             raise _OvertakenError(conflict) from conflict
