@@ -12,6 +12,9 @@ TABLE = "table"
 VIEW = "view"
 """What a pointer may be of."""
 
+EXTERNAL = "external"
+"""The kind of a commit that an outside client made."""
+
 
 @frozen
 class Cursor:
