@@ -22,7 +22,7 @@ Duck = Callable[..., duckdb.DuckDBPyConnection]
 BOTH_STORES = frozenset(
     {
         *("test_catalog", "test_digests", "test_lives", "test_publishing", "test_staging"),
-        *("test_gateway_protocol", "test_client_tokens"),
+        *("test_gateway_protocol", "test_client_tokens", "test_namespaces"),
     }
 )
 """The contract of the pointer store: these modules run over each kind, but for tests marked `sqlite`."""

@@ -292,3 +292,37 @@ def test_no_token_is_ever_logged(
     assert asked(guarded, access).status_code == 400
     assert "ZeroDivisionError" in caplog.text
     assert not any(secret[-64:] in caplog.text for secret in (writer, reader, access))
+
+
+def keyed(token: str) -> dict[str, str]:
+    """The headers of a request with a token and the same key each time."""
+    return {"Authorization": f"Bearer {token}", "Idempotency-Key": "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"}
+
+
+def test_the_key_of_a_write_is_none_for_a_token_that_reads(guarded: str, writer: str, reader: str) -> None:
+    """It hears what it hears of every write, and not what the writer was answered."""
+    body = {"namespace": ["s"], "properties": {"secret": "place"}}
+    assert httpx.post(f"{guarded}/v1/prod/namespaces", json=body, headers=keyed(writer)).status_code == 200
+    answer = httpx.post(f"{guarded}/v1/prod/namespaces", json=body, headers=keyed(reader))
+    assert answer.status_code == 403
+    assert "place" not in answer.text
+    assert httpx.post(f"{guarded}/v1/prod/namespaces", json=body, headers=keyed(writer)).status_code == 200
+
+
+@pytest.mark.parametrize("with_key", [False, True])
+def test_the_same_request_of_another_client_is_another_request(
+    guarded: str, writer: str, tokens: ClientTokens, catalog: Catalog, with_key: bool
+) -> None:
+    """A repeat is by the client that asked first; each client's change is a commit of its own."""
+    other = tokens.create("trino", WRITE, "owner")[0]
+    iceberg(guarded, token=writer).create_namespace("s")
+    iceberg(guarded, token=writer).create_table("s.t", ROWS.schema)
+    body = {"updates": [{"action": "set-properties", "updates": {"a": "b"}}]}
+    head = catalog.head()
+    for token in (writer, other, writer, other):
+        headers = keyed(token) if with_key else {"Authorization": f"Bearer {token}"}
+        answer = httpx.post(f"{guarded}/v1/prod/namespaces/s/tables/t", json=body, headers=headers)
+        assert answer.status_code == 200
+    principals = [commit.principal for commit in catalog.history(limit=catalog.head() - head)]
+    assert principals[-2:] == ["trino", "spark"]
+    assert len(principals) == (2 if with_key else 4)

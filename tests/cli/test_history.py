@@ -5,6 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow as pa
+from pyiceberg.catalog import load_catalog
+
+from millpond.catalog.gateway.server import Gateway
+from millpond.lakehouse import open_lakehouse
 from tests.cli.conftest import Type
 
 MORE = "order_id,customer_id,ordered_at,status,amount\n2001,C1,2026-03-09 08:14:00,paid,10.00\n"
@@ -28,6 +33,23 @@ def test_history_lists_commits_with_who_what_and_rows(shop: Path, type_: Type) -
     told = type_("history", "--limit", "1").out.splitlines()
     assert len(told) == 3
     assert "gold." in told[2]
+
+
+def test_history_counts_the_rows_of_other_programs(shop: Path, type_: Type) -> None:
+    """As their snapshots say: they have no ledger."""
+    with open_lakehouse(shop) as lake:
+        gateway = Gateway(lake.catalog, open_access=True)
+        try:
+            other = load_catalog("lake", type="rest", uri=gateway.start(), warehouse="prod")
+            other.create_namespace("s")
+            rows = pa.table({"id": [1, 2, 3]})
+            other.create_table("s.t", rows.schema).append(rows)
+        finally:
+            gateway.stop()
+    commit, made = type_("history", "s.t", "--json").objects()
+    assert (commit["rows_in"], commit["rows_out"], commit["rows_gone"], commit["ledger"]) == (3, 3, 0, None)
+    assert (made["rows_in"], made["rows_out"], made["rows_gone"]) == (None, None, None)
+    assert type_("history", "--limit", "1").out.splitlines()[2].split()[-3:] == ["3", "3", "0"]
 
 
 def test_every_reader_takes_a_number_a_time_and_a_tag(shop: Path, type_: Type) -> None:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from millpond.catalog import manifests
+from millpond.catalog import cleaning, manifests
 from millpond.catalog.checksums import LARGEST
+from millpond.catalog.reachability import recent
 from millpond.catalog.repair import repair
 from millpond.cli.main import app
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
-from millpond.pipeline.doctor import Diagnosis, diagnose
+from millpond.lakehouse import open_lakehouse
+from millpond.pipeline.doctor import Diagnosis, diagnose, mend
 from tests.pipeline.test_upkeep import Shop
 
 SILVER = TableName("silver", "orders")
@@ -189,5 +192,44 @@ def test_the_command_fails_when_something_is_wrong(
     assert (code, told[0]["code"]) == (1, "MP-3192")
     code, told = doctor("--repair")
     assert code == 1
-    assert told[-1]["event"] == "repaired"
+    assert [one["event"] for one in told[-2:]] == ["repaired", "given_up"]
+    assert told[-1]["commit"] == told[-2]["damaged"]
     assert doctor()[0] == 0
+
+
+@pytest.mark.parametrize("kind", ["metadata", "list", "manifest", "data"])
+@pytest.mark.parametrize("harm", ["flip", "unlink"])
+def test_a_damaged_past_version_is_given_up_by_name_and_upkeep_cleans_again(shop: Shop, kind: str, harm: str) -> None:
+    """What is whole stays readable, now and at its commit; what is not is told with its commits and why."""
+    second = shop.lake.catalog.table(SILVER).commit
+    shop.day()
+    path = parts(shop)[kind]
+    entry = shop.lake.catalog.table(SILVER)
+    shop.lake.tags.add("month-end", entry.commit, "me")
+    shop.day()
+    shop.lake.close()
+    if harm == "flip":
+        flip(path, 150)
+    else:
+        Path(path).unlink()
+    shop.lake = open_lakehouse(shop.folder)
+    catalog = shop.lake.catalog
+    if harm == "flip" and kind != "data":  # what is gone may still be in memory
+        with pytest.raises(CatalogError) as refused:
+            cleaning.strays(catalog, recent, timedelta(0))
+        assert f"silver.orders (prod) as of commit {entry.commit}" in refused.value.finding.message
+    back, lost = mend(shop.lake.project, catalog, "me")
+    told = {(one.table, one.commit): one for one in lost}
+    if (kind, harm) == ("metadata", "unlink"):
+        assert (back, lost) == ((), ())  # it was given up by whoever took the file away
+    else:
+        assert any(path in reason for reason in told[SILVER, entry.commit].reasons)
+        assert told[SILVER, entry.commit].tags == ("month-end",)
+    again = examined(shop)
+    assert [finding for finding in again.findings if finding.severity == "error"] == []
+    assert mend(shop.lake.project, catalog, "me") == ((), ())
+    cleaning.strays(catalog, recent, timedelta(0))
+    assert len(shop.rows("SELECT * FROM silver.orders")) == (20 if kind in ("data", "manifest") else 40)
+    assert len(shop.rows("SELECT * FROM silver.orders", at=second)) == 20
+    assert shop.lake.upkeep.run((), lambda _event: None).ok
+    assert len(shop.rows("SELECT * FROM silver.orders", at=second)) == 20

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from millpond.catalog import views
+from millpond.catalog import manifests, views
 from millpond.catalog.commits import VIEW, Commit
 from millpond.catalog.reachability import needed_versions, recent
 from millpond.catalog.reserving import unpublished
@@ -312,3 +313,56 @@ def test_selected_tables_alone_are_kept(shop: Shop) -> None:
     with pytest.raises(RunError) as refused:
         shop.lake.upkeep.plan(("nothing",))
     assert refused.value.code == "MP-7001"
+
+
+SILVER = TableName("silver", "orders")
+
+
+def silver_files(shop: Shop) -> int:
+    """How many data files the silver table has."""
+    snapshot = shop.lake.catalog.metadata(shop.lake.catalog.table(SILVER)).current_snapshot
+    return sum(len(manifests.files(one)) for one in manifests.of_snapshot(snapshot) if one.content == "data")
+
+
+def partitioned(shop: Shop, by: str) -> None:
+    """From now on the silver table's new files are partitioned."""
+    shop.lake.close()
+    path = shop.folder / "models/silver/orders.sql"
+    text = re.sub(r"partition: .*\n", "", path.read_text())
+    path.write_text(text.replace("key: id\n", f"key: id\npartition: [{by}]\n"))
+    shop.lake = open_lakehouse(shop.folder)
+
+
+@pytest.mark.parametrize(
+    "specs",
+    [
+        ("", "bucket(8, id)"),
+        ("month(day)", "bucket(8, id)"),
+        ("bucket(8, id)", "month(day)"),
+        ("bucket(2, id)", "bucket(3, id)"),
+    ],
+)
+@pytest.mark.parametrize("cluster", [True, False])
+def test_files_of_an_earlier_partitioning_never_become_more(shop: Shop, specs: tuple[str, str], cluster: bool) -> None:
+    """Where their rows go into many partitions they stay as they were partitioned. A second time changes nothing."""
+    if not cluster:
+        path = shop.folder / "models/silver/orders.sql"
+        path.write_text(path.read_text().replace("cluster: [day, id]\n", ""))
+    if specs[0]:
+        partitioned(shop, specs[0])
+    for _ in range(7):
+        shop.day()
+    partitioned(shop, specs[1])
+    for _ in range(2):
+        shop.day()
+    rows, before = shop.rows("SELECT * FROM silver.orders"), silver_files(shop)
+    assert shop.lake.upkeep.run().ok
+    after = silver_files(shop)
+    assert after < before
+    assert shop.rows("SELECT * FROM silver.orders") == rows
+    assert shop.rows("SELECT * FROM silver.orders WHERE id % 3 = 1") == [
+        row for row in rows if int(str(row[0])) % 3 == 1
+    ]
+    assert [step.work for step in shop.lake.upkeep.plan(("silver.orders",)).steps if step.work == "compact"] == []
+    assert shop.lake.upkeep.run().ok
+    assert silver_files(shop) == after

@@ -12,6 +12,9 @@ TABLE = "table"
 VIEW = "view"
 """What a pointer may be of."""
 
+EXTERNAL = "external"
+"""The kind of a commit that an outside client made."""
+
 
 @frozen
 class Cursor:
@@ -178,6 +181,7 @@ class Commit:
 
     `step_key` is unique over the whole catalog: a second publication of the same key is recognised, not repeated.
     `blind` says that the commit only adds rows without having looked at the table, so that it may be rebased.
+    With `makes_namespaces` those of new names are made where they are not there.
     """
 
     step_key: str
@@ -196,6 +200,7 @@ class Commit:
     forks: tuple[Forked, ...] = ()
     lives: tuple[LifeEvent, ...] = ()
     circuits: tuple[Circuit, ...] = ()
+    makes_namespaces: bool = True
 
 
 @frozen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from millpond.catalog.commits import VIEW, TableEntry
 from millpond.catalog.digests import unlike
 from millpond.catalog.files import local
 from millpond.catalog.manifests import Manifest
+from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.relations import commit_tables, pointers
 from millpond.core.errors import CatalogError, Finding
 from millpond.core.names import TableName
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from millpond.catalog.catalog import Catalog
 
 _MAGIC = b"PAR1"
+
+Read = Callable[[TableMetadata], Iterable[Mapping[str, Any]]]
+"""Which of the snapshots that a version names are to be whole."""
 
 
 @dataclass
@@ -34,10 +38,13 @@ class Examination:
     unsummed: dict[str, str] = field(default_factory=dict)
     files: int = 0
     summed: int = 0
+    reasons: list[str] = field(default_factory=list)
+    """What is wrong with the versions that were looked at, for each of them anew: `findings` tell each damage once."""
     _seen: dict[str, bool] = field(default_factory=dict)
+    _blame: dict[str, list[str]] = field(default_factory=dict)
 
-    def table(self, owner: str, path: str, *, every: bool) -> bool:
-        """Whether a version of a table is whole, by its metadata file; `every` looks at all snapshots that it names."""
+    def table(self, owner: str, path: str, read: Read) -> bool:
+        """Whether a version of a table is whole, by its metadata file: those of its snapshots that `read` chooses."""
         whole = self._file(owner, "metadata file", path, None)
         if not whole and not Path(local(path)).exists():
             return False
@@ -46,16 +53,15 @@ class Examination:
         except CatalogError as damage:
             self._note(whole, damage.finding, owner)
             return False
-        current = metadata.current_snapshot
-        rows = metadata.snapshots if every else ((current,) if current is not None else ())
-        return all([whole, *(self._snapshot(owner, row) for row in rows)])
+        return all([whole, *(self.snapshot(owner, row) for row in read(metadata))])
 
     def view(self, owner: str, path: str) -> bool:
         """Whether a view's metadata is there and can be read."""
         whole = self._file(owner, "metadata file", path, None)
         return whole and self._read(owner, whole, local(path), lambda: view_staging.read(path)) is not None
 
-    def _snapshot(self, owner: str, row: Mapping[str, Any]) -> bool:
+    def snapshot(self, owner: str, row: Mapping[str, Any]) -> bool:
+        """Whether a snapshot is whole, from its manifest list to its last data file."""
         path = local(str(row.get("manifest-list", "")))
         whole = self._file(owner, "manifest list", path, None)
         listed = self._read(owner, whole, path, lambda: _listed(path)) if Path(path).exists() else None
@@ -65,9 +71,9 @@ class Examination:
 
     def _manifest(self, owner: str, manifest: Manifest) -> bool:
         path = local(manifest.path)
-        key = f"{path}#entries"
-        if key in self._seen:
-            return self._seen[key]
+        return self._once(f"{path}#entries", lambda: self._entries(owner, path, manifest))
+
+    def _entries(self, owner: str, path: str, manifest: Manifest) -> bool:
         whole = self._file(owner, "manifest", path, manifest.length)
         entries = None
         if Path(path).exists():
@@ -76,16 +82,16 @@ class Examination:
             whole = False
         for entry in entries or ():
             whole = self._data(owner, local(entry.path), entry.size, entry.format) and whole
-        self._seen[key] = whole
         return whole
 
     def _data(self, owner: str, path: str, size: int, kind: str) -> bool:
-        if path in self._seen:
-            return self._seen[path]
+        return self._once(f"{path}#frame", lambda: self._frame(owner, path, size, kind))
+
+    def _frame(self, owner: str, path: str, size: int, kind: str) -> bool:
         whole = self._file(owner, "data file", path, size)
         if whole and kind == "parquet" and not _framed(path):
             self._say("MP-3193", owner, f"the data file {path} is no whole Parquet file")
-            whole = self._seen[path] = False
+            whole = False
         if whole and path not in self.sums:
             self.unsummed[path] = owner
         return whole
@@ -93,10 +99,18 @@ class Examination:
     def _file(self, owner: str, what: str, path: str, size: int | None) -> bool:
         """Whether a file is there with its size and checksum."""
         path = local(path)
-        if path not in self._seen:
-            self.files += 1
-            self._seen[path] = self._sound(owner, what, path, size)
-        return self._seen[path]
+        self.files += path not in self._seen
+        return self._once(path, lambda: self._sound(owner, what, path, size))
+
+    def _once(self, key: str, look: Callable[[], bool]) -> bool:
+        """Look at a thing where nobody did yet; what is wrong with it is a reason for all that need it."""
+        if key in self._seen:
+            self.reasons += self._blame[key]
+        else:
+            first = len(self.reasons)
+            self._seen[key] = look()
+            self._blame[key] = self.reasons[first:]
+        return self._seen[key]
 
     def _sound(self, owner: str, what: str, path: str, size: int | None) -> bool:
         try:
@@ -124,6 +138,8 @@ class Examination:
             return make()
         except CatalogError as damage:
             self._seen[path] = False
+            if whole:
+                self._blame[path] = [damage.finding.message]
             self._note(whole, damage.finding, owner)
             return None
 
@@ -131,12 +147,24 @@ class Examination:
         if whole:  # else its damage is told already
             told = f"{owner}: {finding.message}"
             self.findings.append(Finding(finding.code, told, finding.next_step))
+            self.reasons.append(finding.message)
 
     def _say(self, code: str, owner: str, told: str) -> None:
         step = (
             "restore the file from a backup, or say `millpond doctor --repair` to go back to the newest whole version"
         )
         self.findings.append(Finding(code, f"{owner}: {told}", step))
+        self.reasons.append(told)
+
+
+def present(metadata: TableMetadata) -> tuple[Mapping[str, Any], ...]:
+    """The snapshot that readers of a version see."""
+    return () if metadata.current_snapshot is None else (metadata.current_snapshot,)
+
+
+def every(metadata: TableMetadata) -> tuple[Mapping[str, Any], ...]:
+    """All snapshots that a version names."""
+    return metadata.snapshots
 
 
 def _listed(path: str) -> tuple[Manifest, ...]:
@@ -165,7 +193,7 @@ def examine(catalog: Catalog) -> Examination:
         if kind == VIEW:
             examination.view(owner, path)
         else:
-            examination.table(owner, path, every=True)
+            examination.table(owner, path, every)
     return examination
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from millpond.catalog.types import schema_of
@@ -11,6 +12,8 @@ from millpond.core.errors import CatalogError
 
 Json = Mapping[str, Any]
 
+_NEWEST = 3
+_TYPES_OF_NEWEST = frozenset({"timestamp_ns", "timestamptz_ns", "variant", "unknown", "geometry", "geography"})
 
 MALFORMED = (KeyError, TypeError, AttributeError, ValueError, RecursionError)
 """What goes wrong inside when a client's JSON is not shaped as the specification says."""
@@ -29,11 +32,14 @@ def fresh(schema: Json) -> tuple[dict[str, Any], dict[int, int], int]:
         nonlocal last
         last += 1
         if isinstance(old, int):
+            if old in renumbered:
+                raise _twice(old)
             renumbered[old] = last
         return last
 
     try:
         struct = _fresh_struct(schema, next_id)
+        _check_identifiers(schema, renumbered)
         identifiers = [renumbered[old] for old in schema.get("identifier-field-ids") or ()]
         validate(struct)
     except MALFORMED as wrong:
@@ -56,16 +62,61 @@ def validate(schema: Json) -> None:
     if not all(isinstance(number, int) for number in numbers):
         raise _invalid("an id is no number")
     if len(numbers) != len(set(numbers)):
-        raise _invalid("an id stands for two fields")
+        raise _twice(next(number for number, count in Counter(numbers).items() if count > 1))
+    _check_identifiers(schema, numbers)
     for struct in _structs(schema):
         names = Counter(field["name"] for field in struct["fields"])
         twice = sorted(name for name, count in names.items() if count > 1)
         if twice:
-            raise _invalid(f"multiple fields for name {', '.join(twice)}")
+            raise _invalid(f"multiple fields for name {', '.join(twice)}", "give every column a name of its own")
 
 
-def _invalid(reason: str) -> CatalogError:
-    return CatalogError("MP-3030", f"Invalid schema: {reason}", next_step="give every column a name of its own")
+def check_version(schema: Json, version: int) -> None:
+    """Pass when a table of a format version may have a schema: some types, and defaults, came with the third.
+
+    Raises CatalogError MP-3030 with the text of Java's catalogs otherwise.
+    """
+    if version >= _NEWEST:
+        return
+    for name, field in _named(schema["fields"], ""):
+        kind = field["type"]
+        told = None
+        if isinstance(kind, str) and re.split(r"[(\[]", kind)[0] in _TYPES_OF_NEWEST:
+            told = f"Invalid type for {name}: {kind} is"
+        for word in ("initial-default", "write-default"):
+            if field.get(word) is not None:
+                told = f"Invalid {word.replace('-', ' ')} for {name}: non-null default ({field[word]}) is"
+        if told is not None:
+            raise CatalogError(
+                "MP-3030",
+                f"Invalid schema for v{version}: {told} not supported until v{_NEWEST}",
+                next_step=f"use a type and no default that version {version} has, or make the table with the property "
+                f"format-version {_NEWEST}",
+            )
+
+
+def _named(rows: Iterable[Json], before: str) -> Iterator[tuple[str, Json]]:
+    """Every field, nested ones too, with its full name."""
+    for field in rows:
+        name, kind = f"{before}{field['name']}", field["type"]
+        yield name, field
+        if isinstance(kind, Mapping):
+            inner = [{"name": part, "type": kind[part]} for part in ("element", "key", "value") if part in kind]
+            yield from _named([*kind.get("fields", ()), *inner], f"{name}.")
+
+
+def _check_identifiers(schema: Json, known: Collection[int]) -> None:
+    for number in schema.get("identifier-field-ids") or ():
+        if number not in known:
+            raise _invalid(f"Cannot add fieldId {number} as an identifier field: field does not exist")
+
+
+def _twice(number: int) -> CatalogError:
+    return _invalid(f"an id stands for two fields: {number}", "give every field an id of its own")
+
+
+def _invalid(reason: str, step: str = "send a schema whose names and ids fit together") -> CatalogError:
+    return CatalogError("MP-3030", f"Invalid schema: {reason}", next_step=step)
 
 
 def _structs(kind: Any) -> Iterator[Json]:

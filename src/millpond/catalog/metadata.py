@@ -114,6 +114,8 @@ def create(
     fresh, renumbered, last = fields.fresh(schema)
     try:
         told = None if spec is None else partitions.problem(spec, schema)
+        told = told or partitions.unknown_source(spec or {}, renumbered)
+        told = told or partitions.unknown_order_source(sort_order or {}, renumbered)
         if told is not None:
             raise updates.refused(told)
         bound = partitions.rebound(spec or {"fields": ()}, renumbered)
@@ -122,6 +124,7 @@ def create(
         raise fields.malformed("partition spec or sort order", wrong) from wrong
     if format_version not in (1, 2, 3):
         raise updates.refused(f"Unsupported format version: {format_version}")
+    fields.check_version(fresh, format_version)
     document = {
         "format-version": format_version,
         "table-uuid": uuid,

@@ -11,6 +11,12 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, select, update
 
 from millpond.catalog.relations import namespaces, pointers
+from millpond.core.errors import CatalogError
+
+
+def no_such_namespace(name: str) -> CatalogError:
+    """The error for a namespace that is not there."""
+    return CatalogError("MP-3002", f"Namespace does not exist: {name}", next_step="create the namespace first")
 
 
 def names(connection: Connection, environment: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from millpond.core.errors import CatalogError
@@ -107,6 +107,24 @@ def problem(spec: Mapping[str, Any], schema: Mapping[str, Any]) -> str | None:
             return f"Cannot create partition from name that exists in schema: {name}"
         if source is not None and word in _SOURCES and _plain(source["type"]) not in (*_SOURCES[word], *_NEWER):
             return f"Cannot partition {source['name']} by {word}: its type is {_plain(source['type'])}"
+    return None
+
+
+def unknown_source(spec: Mapping[str, Any], known: Container[int]) -> str | None:
+    """What is wrong with a spec whose fields stand on columns that are not among the known ids."""
+    for field in spec.get("fields", ()):
+        if field["source-id"] not in known:
+            told = f"{field['name']}: {field['transform']}({field['source-id']})"
+            return f"Cannot find source column for partition field: {told}"
+    return None
+
+
+def unknown_order_source(order: Mapping[str, Any], known: Container[int]) -> str | None:
+    """The same of a sort order."""
+    for field in order.get("fields", ()):
+        if field["source-id"] not in known:
+            told = f"{field['transform']}({field['source-id']}) {field['direction']} {field['null-order']}"
+            return f"Cannot find source column for sort field: {told}"
     return None
 
 

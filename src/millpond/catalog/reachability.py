@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
@@ -124,8 +125,8 @@ def needed_versions(
         version
         for version in found
         if version.until is None
-        or _within(points, version)
-        or _within(read.get((version.environment, version.name), ()), version)
+        or within(points, version)
+        or within(read.get((version.environment, version.name), ()), version)
     )
 
 
@@ -139,7 +140,7 @@ def needed_snapshots(catalog: Catalog, table_uuid: str, keep: Keep = recent) -> 
     return frozenset(
         int(row["snapshot-id"])
         for version, metadata in _loaded(catalog, needed_versions(catalog, related, keep))
-        for row in _needed(version, metadata, named=version.uuid != table_uuid)
+        for row in read_by(version, metadata, named=version.uuid != table_uuid)
     )
 
 
@@ -158,13 +159,17 @@ def reachable_files(
         with catalog.store.read() as connection:
             related = frozenset(one for table_uuid in table_uuids for one in family(connection, table_uuid))
     found: set[str] = set()
-    snapshots: dict[int, Mapping[str, Any]] = {}
+    snapshots: dict[int, tuple[Version, Mapping[str, Any]]] = {}
     for version, metadata in _loaded(catalog, needed_versions(catalog, related, keep)):
         found.add(local(version.metadata_location))
         found.update(_statistics(metadata))
-        for row in _needed(version, metadata, named=True):
-            snapshots.setdefault(int(row["snapshot-id"]), row)
-    return frozenset(found | set(snapshot_files(catalog, snapshots.values())))
+        for row in read_by(version, metadata, named=True):
+            snapshots.setdefault(int(row["snapshot-id"]), (version, row))
+    read: set[tuple[str, int]] = set()
+    for version, row in snapshots.values():
+        with _damage_of(version):
+            found.update(_snapshot_files(catalog, row, read))
+    return frozenset(found)
 
 
 def snapshot_files(catalog: Catalog, snapshots: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -174,16 +179,33 @@ def snapshot_files(catalog: Catalog, snapshots: Iterable[Mapping[str, Any]]) -> 
     """
     read: set[tuple[str, int]] = set()
     for snapshot in snapshots:
-        catalog.soundness.check((snapshot["manifest-list"],))
-        yield local(snapshot["manifest-list"])
-        listed = manifests.of_snapshot(snapshot)
-        catalog.soundness.check(manifest.path for manifest in listed)
-        for manifest in listed:
-            key = (manifest.path, manifest.sequence_number)
-            if key not in read:
-                read.add(key)
-                yield local(manifest.path)
-                yield from (local(entry.path) for entry in manifests.files(manifest))
+        yield from _snapshot_files(catalog, snapshot, read)
+
+
+def _snapshot_files(catalog: Catalog, snapshot: Mapping[str, Any], read: set[tuple[str, int]]) -> Iterator[str]:
+    catalog.soundness.check((snapshot["manifest-list"],))
+    yield local(snapshot["manifest-list"])
+    listed = manifests.of_snapshot(snapshot)
+    catalog.soundness.check(manifest.path for manifest in listed)
+    for manifest in listed:
+        key = (manifest.path, manifest.sequence_number)
+        if key not in read:
+            read.add(key)
+            yield local(manifest.path)
+            yield from (local(entry.path) for entry in manifests.files(manifest))
+
+
+@contextmanager
+def _damage_of(version: Version) -> Iterator[None]:
+    """Say of what cannot be read which table and commit need it, and how to do without."""
+    try:
+        yield
+    except CatalogError as damage:
+        raise CatalogError(
+            damage.code,
+            f"{version.name} ({version.environment}) as of commit {version.commit}: {damage.finding.message}",
+            next_step="restore the file from a backup, or give the damaged version up: `millpond doctor --repair`",
+        ) from damage
 
 
 def alone(catalog: Catalog, entry: TableEntry) -> bool:
@@ -218,7 +240,7 @@ def check_removal(catalog: Catalog, name: TableName, updates: Sequence[Mapping[s
     for version, document in _loaded(catalog, versions):
         if version.until is None and (version.environment, version.name) == (catalog.environment, name):
             continue
-        for row in _needed(version, document, named=version.uuid != entry.uuid):
+        for row in read_by(version, document, named=version.uuid != entry.uuid):
             needed.setdefault(int(row["snapshot-id"]), row)
     broken = sorted(removed & needed.keys())
     if not broken:
@@ -245,18 +267,19 @@ def _loaded(catalog: Catalog, versions: Iterable[Version]) -> Iterator[tuple[Ver
         if version.kind == VIEW:
             yield version, TableMetadata({"snapshots": []}, version.metadata_location)
             continue
-        try:
-            path = version.metadata_location
-            metadata = catalog.cache.load(path) if version.until is None else files.read(path)
-        except CatalogError as gone:
-            if gone.code != "MP-3032" or version.until is None:
-                raise
-            continue
-        catalog.soundness.check((path,))
+        with _damage_of(version):
+            try:
+                path = version.metadata_location
+                metadata = catalog.cache.load(path) if version.until is None else files.read(path)
+            except CatalogError as gone:
+                if gone.code != "MP-3032" or version.until is None:
+                    raise
+                continue
+            catalog.soundness.check((path,))
         yield version, metadata
 
 
-def _needed(version: Version, metadata: TableMetadata, *, named: bool) -> list[Mapping[str, Any]]:
+def read_by(version: Version, metadata: TableMetadata, *, named: bool) -> list[Mapping[str, Any]]:
     """The snapshots that a version reads; with `named`, all that it names where it is pointed at now."""
     if named and version.until is None:
         return list(metadata.snapshots)
@@ -271,7 +294,7 @@ def _statistics(metadata: TableMetadata) -> Iterator[str]:
             yield local(str(row["statistics-path"]))
 
 
-def _within(points: Sequence[int], version: Version) -> bool:
+def within(points: Sequence[int], version: Version) -> bool:
     """Whether one of the numbers, in order, falls into the version's time."""
     place = bisect_left(points, version.commit)
     return place < len(points) and (version.until is None or points[place] < version.until)

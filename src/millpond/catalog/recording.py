@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
 
-from millpond.catalog import relations
+from millpond.catalog import namespaces, relations
 from millpond.catalog.commits import TABLE, Commit, LifeEvent, Published, Restored
 from millpond.catalog.digests import Pen
 from millpond.core.errors import CatalogError, ConflictError
@@ -64,7 +64,8 @@ def record(connection: Connection, author: Author, commit: Commit, moves: Sequen
 
     An empty `step_key` is that of no step: a direct commit of an outside client. Raises ConflictError MP-3010 when a
     pointer is not where the commit expects it, MP-3120 when the life of a quarantined record went on meanwhile,
-    CatalogError MP-3003 when a view has a table's name or the other way round; the caller's transaction must then be
+    CatalogError MP-3003 when a view has a table's name or the other way round, MP-3002 for a namespace
+    that is not there and that the commit may not make; the caller's transaction must then be
     rolled back.
     """
     known = _published(connection, commit.step_key)
@@ -75,6 +76,8 @@ def record(connection: Connection, author: Author, commit: Commit, moves: Sequen
     for move in sorted(moves, key=lambda move: move.after is not None):  # a name that is given up is free for another
         _swap(pen, author.environment, number, move)
     layers = {move.name.layer for move in moves if move.after}
+    if not commit.makes_namespaces:
+        _check_namespaces(connection, author.environment, moves)
     if layers:
         _namespaces(connection, author.environment, layers)
     _details(pen, author.environment, number, commit)
@@ -192,15 +195,22 @@ def moved(name: TableName) -> ConflictError:
     )
 
 
+def _check_namespaces(connection: Connection, environment: str, moves: Iterable[Move]) -> None:
+    """Refuse a new name in a namespace that was dropped since its maker looked."""
+    for layer in sorted({move.name.layer for move in moves if move.before is None}):
+        if namespaces.properties(connection, environment, layer) is None:
+            raise namespaces.no_such_namespace(layer)
+
+
 def _namespaces(connection: Connection, environment: str, layers: Iterable[str]) -> None:
-    namespaces = relations.namespaces
+    spaces = relations.namespaces
     names = {name for layer in layers for name in with_outer(layer)}
-    own = namespaces.c.environment == environment
-    known = set(connection.scalars(select(namespaces.c.name).where(own, namespaces.c.name.in_(names))))
+    own = spaces.c.environment == environment
+    known = set(connection.scalars(select(spaces.c.name).where(own, spaces.c.name.in_(names))))
     new = sorted(names - known)
     rows = [{"environment": environment, "name": name, "properties": "{}"} for name in new]
     if rows:
-        connection.execute(insert(namespaces), rows)
+        connection.execute(insert(spaces), rows)
 
 
 def _details(pen: Pen, environment: str, number: int, commit: Commit) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from millpond.catalog import checksums, keeper, recording, records
 from millpond.catalog.catalog import CLIENT
 from millpond.catalog.commits import Commit, CommitRecord, Cursor, Restored, TableEntry
-from millpond.catalog.examination import Examination, versions
+from millpond.catalog.examination import Examination, present, versions
 from millpond.catalog.recording import Author, Move
 from millpond.catalog.relations import cursors
 from millpond.catalog.upkeep import live_cursors
@@ -93,7 +93,7 @@ def _earlier(catalog: Catalog, group: Sequence[TableEntry]) -> Iterator[tuple[Ta
 def _whole(catalog: Catalog, entry: TableEntry) -> bool:
     with catalog.store.read() as connection:
         examination = Examination(checksums.known(connection))
-    return examination.table(str(entry.name), entry.metadata_location, every=False)
+    return examination.table(str(entry.name), entry.metadata_location, present)
 
 
 def _put_back(catalog: Catalog, group: Sequence[TableEntry], good: Sequence[TableEntry], principal: str) -> Repair:

@@ -386,6 +386,9 @@ class Stage:
         creates = any(requirement.get("type") == "assert-create" for requirement in change.requirements)
         if current is None and not creates:
             raise no_such_table(change.name, (entry.name for entry in self.tables()))
+        if current is not None and not change.updates:
+            documents.check(current, change.requirements)
+            return
         updated = self._updated(current, change)
         warehouse = self._ground.warehouse
         if current is None:

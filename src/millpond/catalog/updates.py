@@ -24,6 +24,7 @@ class Draft:
         self.document: dict[str, Any] = dict(document)
         self.now_ms = now_ms
         self.added: set[int] = set()
+        self.schemas: list[Json] = []
         self.last: dict[str, int] = {}
         self.sent: dict[tuple[str, int], int] = {}
 
@@ -88,6 +89,8 @@ def apply(document: Json, updates: Sequence[Json], now_ms: int) -> dict[str, Any
             make(draft, update)
         except fields.MALFORMED as wrong:
             raise fields.malformed(f"update {kind}", wrong) from wrong
+    for schema in draft.schemas:  # the format may come after the schema in a request
+        fields.check_version(schema, draft.document["format-version"])
     newest = max((row["timestamp-ms"] for row in draft.document.get("snapshots") or () if _in(draft, row)), default=0)
     # A clock that was set back takes no version back: the log of snapshots goes by these times.
     draft.document["last-updated-ms"] = max(now_ms, newest, document.get("last-updated-ms") or 0)
@@ -135,6 +138,7 @@ def _add_schema(draft: Draft, update: Json) -> None:
     given = same["schema-id"] if same else max((row["schema-id"] for row in rows), default=-1) + 1
     if not same:
         rows.append({**schema, "schema-id": given})
+        draft.schemas.append(schema)
     known = (draft.document.get("last-column-id", 0), fields.highest(schema), update.get("last-column-id") or 0)
     draft.document["last-column-id"] = max(known)
     draft.remember("schema", sent, given)
@@ -165,9 +169,9 @@ def _add_spec(draft: Draft, update: Json) -> None:
     spec = update["spec"]
     rows = draft.rows("partition-specs")
     known = {number for schema in draft.document.get("schemas") or () for number in fields.ids(schema)}
-    for field in spec["fields"]:
-        if field["source-id"] not in known:
-            raise refused(f"Cannot find source column for partition field: {field}")
+    told = partitions.unknown_source(spec, known)
+    if told is not None:
+        raise refused(told)
     same = next((row for row in rows if partitions.same_fields(row, spec)), None)
     given = same["spec-id"] if same else max((row["spec-id"] for row in rows), default=-1) + 1
     if not same:
@@ -192,9 +196,9 @@ def _set_default_spec(draft: Draft, update: Json) -> None:
 def _add_sort_order(draft: Draft, update: Json) -> None:
     order = update["sort-order"]
     known = {number for schema in draft.document.get("schemas") or () for number in fields.ids(schema)}
-    for field in order["fields"]:
-        if field["source-id"] not in known:
-            raise refused(f"Cannot find source column for sort field: {field}")
+    told = partitions.unknown_order_source(order, known)
+    if told is not None:
+        raise refused(told)
     rows = draft.rows("sort-orders")
     same = next((row for row in rows if row["fields"] == order["fields"]), None)
     if same:

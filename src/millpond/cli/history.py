@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from millpond.catalog.commits import EXTERNAL
+from millpond.catalog.counting import counted as counted_rows
 from millpond.catalog.restoring import Restore, plan_restore
 from millpond.cli.output import counted, json_line, line, said, table
 from millpond.cli.reading import named
@@ -20,7 +22,8 @@ from millpond.governance.moments import commit_number
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from millpond.catalog.commits import CommitRecord, Ledger
+    from millpond.catalog.catalog import Catalog
+    from millpond.catalog.commits import CommitRecord
     from millpond.cli.options import Context
 
 
@@ -32,18 +35,32 @@ def history(context: Context, name: str | None, limit: int) -> int:
         tags: dict[int, list[str]] = {}
         for tag in lake.tags.all():
             tags.setdefault(tag.number, []).append(tag.name)
+        rows = {commit.number: _rows(lake.catalog, commit) for commit in commits}
     if context.json:
         for commit in commits:
-            json_line(_commit(commit, tags.get(commit.number, [])))
+            json_line(_commit(commit, tags.get(commit.number, []), rows[commit.number]))
     elif not commits:
         line("no commits yet: `millpond run` makes the first")
     else:
         heads = ("commit", "time (UTC)", "who", "what", "tables", "in", "out", "gone", "")
-        table(heads, [_row(commit, tags.get(commit.number, [])) for commit in commits])
+        table(heads, [_row(commit, tags.get(commit.number, []), rows[commit.number]) for commit in commits])
     return 0
 
 
-def _commit(commit: CommitRecord, tags: list[str]) -> dict[str, object]:
+_Rows = tuple[int | None, int | None, int | None]
+"""How many rows a commit read, inserted or changed, and deleted; None where that is not known."""
+
+
+def _rows(catalog: Catalog, commit: CommitRecord) -> _Rows:
+    ledger = commit.ledger
+    if ledger is not None:
+        read = ledger.staged if ledger.read is None else ledger.read
+        return read, ledger.inserted + ledger.updated, ledger.deleted
+    counts = counted_rows(catalog, commit) if commit.kind == EXTERNAL else None
+    return (None, None, None) if counts is None else (counts.added, counts.added, counts.deleted)
+
+
+def _commit(commit: CommitRecord, tags: list[str], rows: _Rows) -> dict[str, object]:
     ledger = commit.ledger
     return {
         "number": commit.number,
@@ -57,13 +74,14 @@ def _commit(commit: CommitRecord, tags: list[str]) -> dict[str, object]:
         "tables": [str(moved) for moved in commit.tables],
         "restored": commit.restored,
         "tags": tags,
-        "rows_in": _read(ledger),
+        "rows_in": rows[0],
+        "rows_out": rows[1],
+        "rows_gone": rows[2],
         "ledger": dict(vars(ledger)) if ledger else None,
     }
 
 
-def _row(commit: CommitRecord, tags: list[str]) -> tuple[object, ...]:
-    ledger = commit.ledger
+def _row(commit: CommitRecord, tags: list[str], rows: _Rows) -> tuple[object, ...]:
     what = commit.kind if commit.restored is None else f"{commit.kind} to {commit.restored}"
     who = commit.principal if commit.client == "millpond" else f"{commit.principal} ({commit.client.split('/')[0]})"
     moved = ", ".join(str(name) for name in commit.tables if name.layer != STATE) or (
@@ -75,17 +93,9 @@ def _row(commit: CommitRecord, tags: list[str]) -> tuple[object, ...]:
         who,
         what,
         moved,
-        _read(ledger),
-        ledger.inserted + ledger.updated if ledger else None,
-        ledger.deleted if ledger else None,
+        *rows,
         ", ".join(tags),
     )
-
-
-def _read(ledger: Ledger | None) -> int | None:
-    if ledger is None:
-        return None
-    return ledger.staged if ledger.read is None else ledger.read
 
 
 def restore(context: Context, name: str | None, to: str, *, every: bool, dry_run: bool) -> int:

@@ -10,6 +10,7 @@ from millpond.core.plugins import lookup
 
 if TYPE_CHECKING:
     from millpond.catalog.commits import CommitRecord
+    from millpond.catalog.giving_up import GivenUp
     from millpond.catalog.repair import Repair
     from millpond.cli.options import Context
     from millpond.core.names import TableName
@@ -33,7 +34,8 @@ def doctor(context: Context, repair: bool) -> int:
     with context.open() as lake:
         found = lookup("millpond.pipeline.doctor:diagnose")(lake.project, lake.catalog, lake.engine)
         show_findings(found.findings, as_json=context.json)
-        done = lookup("millpond.catalog.repair:repair")(lake.catalog, lake.principal) if repair else ()
+        mend = lookup("millpond.pipeline.doctor:mend")
+        done, lost = mend(lake.project, lake.catalog, lake.principal) if repair else ((), ())
     if context.json:
         json_line({"event": "examined", "sound": found.sound, **dict(found.facts)})
         for client in found.clients:
@@ -47,6 +49,8 @@ def doctor(context: Context, repair: bool) -> int:
         line("the lake is whole" if found.sound else "the lake is damaged")
     for one in done:
         _tell_repair(context, one)
+    for each in lost:
+        _tell_given_up(context, each)
     return 0 if found.sound else 1
 
 
@@ -64,6 +68,28 @@ def _tell_repair(context: Context, done: Repair) -> None:
         line(f"      commit {one.number} of {one.at:%Y-%m-%d %H:%M:%S}, {one.kind}: {counts}")
     for name in () if all(one.kind == "maintain" for one in done.lost) else done.consumers:
         line(f"    {name} has read them: `millpond run --rebuild {name}` makes it what its input says")
+
+
+def _tell_given_up(context: Context, lost: GivenUp) -> None:
+    readers = [str(name) for name in lost.readers]
+    if context.json:
+        shown = {"event": "given_up", "table": str(lost.table), "environment": lost.environment}
+        told = {"reasons": list(lost.reasons), "tags": list(lost.tags), "readers": readers, "refs": list(lost.refs)}
+        json_line({**shown, "commit": lost.commit, "until": lost.until, **told})
+        return
+    name = f"{lost.table} ({lost.environment})"
+    if lost.refs:
+        line(f"  ✗ {name} has no branch or tag {', '.join(lost.refs)} any more (commit {lost.commit}):")
+    else:
+        last = lost.commit if lost.until is None else lost.until - 1
+        commits = f"commit {lost.commit}" if last == lost.commit else f"the commits {lost.commit} to {last}"
+        line(f"  ✗ {name} cannot be read --at {commits} any more:")
+    for reason in lost.reasons:
+        line(f"      {reason}")
+    for tag in lost.tags:
+        line(f"    the tag {tag} names that state; `millpond tag --delete {tag}` takes it away")
+    for reader in readers:
+        line(f"    {reader} has read up to there: `millpond run --rebuild {reader}` if its next run asks for it")
 
 
 def _ledger(commit: CommitRecord) -> dict[str, int]:

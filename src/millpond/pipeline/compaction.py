@@ -6,8 +6,9 @@ was being rewritten, or replaced it, that file is left for the next time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from millpond.catalog import manifests
 from millpond.catalog.commits import Commit
@@ -206,25 +207,28 @@ def _written(
     metadata: TableMetadata,
     cluster: Sequence[str],
 ) -> Iterator[_Fresh]:
-    """Have the engine write the new files: under a stage that nobody else sees and that is never published."""
-    stage.commit((TableChange(table, (), _writable(stage.metadata(table))),))
+    """Have the engine write the new files: under a stage that nobody else sees and that is never published.
+
+    By the present partitioning; where that would make more files of them than they were, by the one that they have.
+    """
     layout = Layout.of(metadata)
     names = metadata.schema().names
+    present = metadata.spec
+    earlier = {spec["spec-id"]: spec for spec in metadata.document["partition-specs"] if spec != present}
+    stage.commit((TableChange(table, (), _writable(metadata, present)),))
     with bench.engine.session(bench.endpoint, stage.token) as session:
         for group in batch:
             # What is read here is soon gone, and the new files' checksums would vouch for a changed bit.
             bench.catalog.soundness.check_now(path for part in group.slices for path in (part.path, *part.deletes))
-            before = _manifests(stage, table)
-            rows = rows_sql(Reading(group.slices, layout), names)
+            rows = rewrite(table, names, rows_sql(Reading(group.slices, layout), names), cluster)
+            own = earlier.get(group.files[0].spec_id)
             with _threads(session, 1 if group.scattered and not cluster else None):
-                session.execute(rewrite(table, names, rows, cluster))
-            new = [manifest for path, manifest in _manifests(stage, table).items() if path not in before]
-            written = tuple(
-                Written(entry.path, manifest, group.sequence_number)
-                for manifest in new
-                for entry in manifests.entries(manifest)
-                if entry.status == ADDED
-            )
+                new = _insert(session, stage, table, rows)
+                if own is not None and len(_added(new)) > len(group.files):
+                    stage.commit((TableChange(table, (), _writable(metadata, own)),))
+                    new = _insert(session, stage, table, rows)
+                    stage.commit((TableChange(table, (), _writable(metadata, present)),))
+            written = tuple(Written(entry.path, manifest, group.sequence_number) for entry, manifest in _added(new))
             _check(session, table, group, layout, new)
             yield _Fresh(group, written)
 
@@ -243,20 +247,32 @@ def _threads(session: Session, number: int | None) -> Iterator[None]:
         session.execute(use_threads(before))
 
 
+def _insert(session: Session, stage: Stage, table: TableName, sql: str) -> list[manifests.Manifest]:
+    """Run an INSERT; the manifests that it wrote."""
+    before = _manifests(stage, table)
+    session.execute(sql)
+    return [manifest for path, manifest in _manifests(stage, table).items() if path not in before]
+
+
+def _added(new: Iterable[manifests.Manifest]) -> list[tuple[manifests.DataFile, manifests.Manifest]]:
+    return [(entry, one) for one in new for entry in manifests.entries(one) if entry.status == ADDED]
+
+
 def _manifests(stage: Stage, table: TableName) -> dict[str, manifests.Manifest]:
     return {manifest.path: manifest for manifest in manifests.of_snapshot(stage.metadata(table).current_snapshot)}
 
 
-def _writable(metadata: TableMetadata) -> tuple[dict[str, object], ...]:
-    """Updates that let DuckDB write: no declared order, and the file size where it can keep to one."""
-    unsorted: tuple[dict[str, object], ...] = (
+def _writable(metadata: TableMetadata, spec: Mapping[str, Any]) -> tuple[dict[str, object], ...]:
+    """Updates that let DuckDB write by a partition spec: no declared order, the file size where it can keep to one."""
+    plain: tuple[dict[str, object], ...] = (
         {"action": "add-sort-order", "sort-order": {"order-id": 0, "fields": []}},
         {"action": "set-default-sort-order", "sort-order-id": -1},
+        {"action": "set-default-spec", "spec-id": spec["spec-id"]},
     )
-    if metadata.spec["fields"]:
-        return (*unsorted, {"action": "remove-properties", "removals": [TARGET_SIZE]})
+    if spec["fields"]:
+        return (*plain, {"action": "remove-properties", "removals": [TARGET_SIZE]})
     size = {TARGET_SIZE: str(target_size(metadata))}
-    return (*unsorted, {"action": "set-properties", "updates": size})
+    return (*plain, {"action": "set-properties", "updates": size})
 
 
 def _check(session: Session, table: TableName, group: Group, layout: Layout, new: Sequence[manifests.Manifest]) -> None:
@@ -264,7 +280,7 @@ def _check(session: Session, table: TableName, group: Group, layout: Layout, new
     worn = tuple(FileSlice(part.path, only=part.deletes) for part in group.slices if part.deletes)
     gone = session.rows(count_rows(rows_sql(Reading(worn, layout), ())))[0][0] if worn else 0
     due = sum(entry.records for entry in group.files) - gone
-    wrote = sum(entry.records for manifest in new for entry in manifests.entries(manifest) if entry.status == ADDED)
+    wrote = sum(entry.records for entry, _ in _added(new))
     if wrote != due:
         raise CatalogError(
             "MP-3183",

@@ -13,6 +13,8 @@ from pathlib import Path
 from millpond.catalog import cleaning
 from millpond.catalog.catalog import Catalog
 from millpond.catalog.examination import Examination, examine, store_findings
+from millpond.catalog.giving_up import GivenUp, give_up
+from millpond.catalog.repair import Repair, repair
 from millpond.catalog.retention import keeping
 from millpond.catalog.upkeep import Client, clients
 from millpond.core.errors import CatalogError, EngineError, Finding, RunError
@@ -75,6 +77,15 @@ def diagnose(project: Project, catalog: Catalog, engine: Engine) -> Diagnosis:
         *_free(room),
     )
     return Diagnosis(tuple(findings), facts, clients(catalog))
+
+
+def mend(project: Project, catalog: Catalog, principal: str) -> tuple[tuple[Repair, ...], tuple[GivenUp, ...]]:
+    """Put damaged tables back to their newest whole versions, and give up versions of the past that are damaged.
+
+    Raises CatalogError MP-3199 as `repair` does; then no version is given up.
+    """
+    back = repair(catalog, principal)
+    return back, give_up(catalog, principal, keeping(catalog, retention(project)))
 
 
 def _room(catalog: Catalog) -> Iterator[tuple[str, int, int]]:

@@ -211,16 +211,7 @@ class Upkeep:
         entry = self._catalog.find(table)
         if entry is None:
             return
-        metadata = whole(self._catalog, entry)
-        cluster = self._cluster(table)
-        found, hindrance = planned(metadata, consumed(self._catalog, entry), cluster)
-        if hindrance:
-            left.append((table, hindrance))
-        for step in self._rewriting(table, metadata, found, hindrance):
-            if step.work == "compact":
-                yield step, partial(_compact, bench, step, table, (metadata, found, cluster))
-            else:
-                yield step, partial(_merge, bench, step, table)
+        yield from self._rewrites(bench, entry, left)
         entry = self._catalog.find(table)
         if entry is None:
             return
@@ -230,6 +221,31 @@ class Upkeep:
         if gone:
             step = UpkeepStep("expire", table, f"snapshots past retention: {len(gone)}")
             yield step, partial(self._expire, bench, step, entry)
+
+    def _rewrites(
+        self, bench: Workbench, entry: TableEntry, left: list[tuple[TableName, str]]
+    ) -> Iterator[tuple[UpkeepStep, Callable[[], UpkeepDone]]]:
+        """What rewrites a table's files or manifests.
+
+        Where rows moved into another partitioning, once more: they may be put together with what was there.
+        """
+        table, cluster = entry.name, self._cluster(entry.name)
+        for _again in range(2):
+            metadata = whole(self._catalog, entry)
+            found, hindrance = planned(metadata, consumed(self._catalog, entry), cluster)
+            if hindrance:
+                left.append((table, hindrance))
+            for step in self._rewriting(table, metadata, found, hindrance):
+                if step.work == "compact":
+                    yield step, partial(_compact, bench, step, table, (metadata, found, cluster))
+                else:
+                    yield step, partial(_merge, bench, step, table)
+            now = self._catalog.find(table)
+            spec = metadata.spec["spec-id"]
+            moved = any(file.spec_id != spec for group in found for file in group.files)
+            if not moved or now is None or now.uuid != entry.uuid or now.commit == entry.commit:
+                return
+            entry = now
 
     def _rewriting(
         self, table: TableName, metadata: TableMetadata, found: Sequence[Group], hindrance: str
@@ -318,14 +334,15 @@ def _compact(
 ) -> UpkeepDone:
     metadata, groups, cluster = found
     numbers, before, after, left = [], 0, 0, 0
+    state = metadata.sequence_number  # a table may be rewritten twice in a run
     for place, batch in zip(count(1), batches(groups), strict=False):
-        key = bench.step_key(f"{table}/compact-{place}")
+        key = bench.step_key(f"{table}/compact-{state}-{place}")
         rewrite = partial(compact, bench, table, batch, metadata, cluster, key)
         # Where the clock was set back the engine must look again; other conflicts are met with where they arise.
         done = _repeated(rewrite)
         numbers += [] if done.number is None else [done.number]
         before, after, left = before + done.before, after + done.after, left + done.left
-    tidied = tidy(bench, table, bench.step_key(f"{table}/tidy")) if numbers else None
+    tidied = tidy(bench, table, bench.step_key(f"{table}/tidy-{state}")) if numbers else None
     numbers += [] if tidied is None else [tidied]
     note = f"{before} files became {after}" + (f"; {left} were changed meanwhile and are left" if left else "")
     return UpkeepDone(step, tuple(numbers), note)

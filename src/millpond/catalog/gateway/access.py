@@ -9,7 +9,7 @@ from typing import TypeVar
 from millpond.catalog import namespaces, records
 from millpond.catalog.catalog import Catalog, Grant, in_environment, open_stage
 from millpond.catalog.client_tokens import Bearer, ClientTokens, is_client_token
-from millpond.catalog.commits import Commit
+from millpond.catalog.commits import EXTERNAL, Commit
 from millpond.catalog.keeper import Keeper
 from millpond.catalog.staging import Stage
 from millpond.catalog.tokens import PREFIX
@@ -21,7 +21,6 @@ from millpond.core.retry import Backoff, retry
 T = TypeVar("T")
 
 ANONYMOUS = "anonymous"
-EXTERNAL = "external"
 _BACKOFF = Backoff(tries=6, first=0.005, most=0.2)
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
 
@@ -78,7 +77,8 @@ class Seat:
             stage.discard()
             return result
         try:
-            self.commits.append(stage.publish(Commit(self.step_key, EXTERNAL, self.principal)).number)
+            commit = Commit(self.step_key, EXTERNAL, self.principal, makes_namespaces=False)
+            self.commits.append(stage.publish(commit).number)
         except ConflictError as conflict:
             stage.discard()
             raise _OvertakenError(conflict) from conflict

@@ -14,7 +14,8 @@ from millpond.catalog import reachability, records
 from millpond.catalog.gateway import requests, tables
 from millpond.catalog.gateway.access import Seat
 from millpond.catalog.gateway.answers import done
-from millpond.catalog.gateway.requests import Call, malformed, no_such_namespace
+from millpond.catalog.gateway.requests import Call, malformed
+from millpond.catalog.namespaces import no_such_namespace
 from millpond.catalog.retention import Retention, keeping
 from millpond.catalog.staging import TableChange
 from millpond.core.names import TableName
@@ -101,7 +102,7 @@ class Commits:
                 return
             self._change(seat, changes, names)
             self._answered.keep(asked, _positions(seat, names))
-        if seat.direct and self._committed is not None:
+        if seat.commits and self._committed is not None:
             self._committed(seat.catalog.environment, names)
 
     def _change(self, seat: Seat, changes: Sequence[TableChange], names: Sequence[TableName]) -> None:

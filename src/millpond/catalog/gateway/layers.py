@@ -10,7 +10,8 @@ from millpond.catalog.gateway.access import Seat
 from millpond.catalog.gateway.answers import document, done
 from millpond.catalog.gateway.once import keep
 from millpond.catalog.gateway.pages import page
-from millpond.catalog.gateway.requests import Call, no_such_namespace
+from millpond.catalog.gateway.requests import Call
+from millpond.catalog.namespaces import no_such_namespace
 from millpond.core.errors import CatalogError
 from millpond.core.names import LAYERS, QUARANTINE, STATE
 
@@ -41,6 +42,8 @@ def create(seat: Seat, call: Call) -> Response:
     answer = document({"namespace": requests.levels(name), "properties": _shown(seat, name, words)})
     if seat.direct:
         with seat.catalog.store.write() as connection:
+            if outer and namespaces.properties(connection, seat.catalog.environment, outer) is None:
+                raise no_such_namespace(outer)
             made = namespaces.create(connection, seat.catalog.environment, name, words)
             if not made:
                 raise CatalogError(

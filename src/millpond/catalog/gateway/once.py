@@ -38,9 +38,11 @@ def once(
 
     `again` makes the answer of a request whose commit is in, given the commit's number. Raises CatalogError MP-3020
     for a malformed key, MP-3022 for one that another request had.
+
+    A key is its client's own: nobody else hears its answer, and a seat that only reads, as the handler judges it, none.
     """
-    key = _key(call)
-    if key is None or not seat.direct:
+    key = _key(seat, call)
+    if key is None or not seat.direct or not seat.writes:
         return handler(seat, call)
     step_key = f"request {seat.catalog.environment} {key}"
 
@@ -69,7 +71,7 @@ def once(
 
 def keep(connection: Connection, seat: Seat, call: Call, answer: Response, committed: bool = False) -> None:
     """Remember the answer of a request that bears a key. The body of a commit's answer is what the commit left."""
-    key = _key(call)
+    key = _key(seat, call)
     if key is None:
         return
     body = None if committed or not answer.body else bytes(answer.body).decode()
@@ -83,20 +85,21 @@ def _find(seat: Seat, call: Call, key: str) -> Answer | None:
     if kept is not None and kept.asked != _asked(call):
         raise CatalogError(
             "MP-3022",
-            f"the Idempotency-Key {key} belongs to another request",
+            f"the Idempotency-Key {key.rpartition(' ')[2]} belongs to another request",
             next_step="make a new key for each request, and keep it only for repeats of that one",
         )
     return kept
 
 
-def _key(call: Call) -> str | None:
+def _key(seat: Seat, call: Call) -> str | None:
+    """The key that a request bears, apart from those of other clients."""
     sent = call.headers.get("idempotency-key")
     if sent is None:
         return None
     key = sent.strip().lower()
     if not _KEY.match(key):
         raise malformed("the Idempotency-Key is no UUID")
-    return key
+    return f"{seat.identity} {key}" if seat.bound else key
 
 
 def _asked(call: Call) -> str:

@@ -84,11 +84,6 @@ def _no_number(word: str) -> float:
     raise ValueError(f"{word} is no number")
 
 
-def no_such_namespace(name: str) -> CatalogError:
-    """The error for a namespace that is not there."""
-    return CatalogError("MP-3002", f"Namespace does not exist: {name}", next_step="create the namespace first")
-
-
 def text(body: Json, member: str) -> str:
     """A member that must be a text. Raises CatalogError MP-3020."""
     value = body.get(member)

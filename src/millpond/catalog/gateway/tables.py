@@ -14,8 +14,9 @@ from millpond.catalog.gateway import layers, requests
 from millpond.catalog.gateway.access import Seat
 from millpond.catalog.gateway.answers import document, done, refusal, unchanged, version_tag
 from millpond.catalog.gateway.pages import page
-from millpond.catalog.gateway.requests import Call, Json, malformed, no_such_namespace
+from millpond.catalog.gateway.requests import Call, Json, malformed
 from millpond.catalog.metadata import TableMetadata
+from millpond.catalog.namespaces import no_such_namespace
 from millpond.catalog.reachability import COLLECTS, alone
 from millpond.catalog.recording import micros, same_name
 from millpond.catalog.reports import Report

@@ -12,7 +12,8 @@ from millpond.catalog.commits import TABLE, VIEW, TableEntry
 from millpond.catalog.gateway import layers, requests, tables
 from millpond.catalog.gateway.access import Seat
 from millpond.catalog.gateway.answers import document, done
-from millpond.catalog.gateway.requests import Call, no_such_namespace
+from millpond.catalog.gateway.requests import Call
+from millpond.catalog.namespaces import no_such_namespace
 from millpond.catalog.recording import micros, same_name
 from millpond.catalog.view_staging import no_such_view, read
 from millpond.catalog.views import ViewMetadata

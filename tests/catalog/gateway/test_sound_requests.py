@@ -1,0 +1,141 @@
+"""Requests that the specification forbids, or that ask for nothing: each is answered so that the sender sees why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from millpond.catalog.catalog import Catalog
+
+from .talk import COLUMNS, made
+
+
+def commit(web: httpx.Client, *updates: dict[str, Any]) -> httpx.Response:
+    """Send a commit on a table."""
+    return web.post("/namespaces/s/tables/t", json={"requirements": [], "updates": list(updates)})
+
+
+NEWER = ("timestamp_ns", "timestamptz_ns", "variant", "unknown", "geometry", "geography(OGC:CRS84, spherical)")
+
+
+def column(number: int, kind: Any, **more: Any) -> dict[str, Any]:
+    """A field of a schema."""
+    return {"id": number, "name": f"c{number}", "required": False, "type": kind, **more}
+
+
+def listed(kind: str) -> dict[str, Any]:
+    """A list of a type."""
+    return {"type": "list", "element-id": 9, "element": kind, "element-required": False}
+
+
+@pytest.mark.parametrize("kind", NEWER)
+def test_a_type_of_format_3_is_refused_in_a_table_of_format_2(web: httpx.Client, kind: str) -> None:
+    """When the table is made, and when a schema is added; nested or not. Format 3 takes it."""
+    told = "Invalid schema for v2: Invalid type for"
+    for name, typed in (("c1", kind), ("c1.element", listed(kind))):
+        schema = {"type": "struct", "fields": [column(1, typed)]}
+        answer = web.post("/namespaces/s/tables", json={"name": "x", "schema": schema})
+        assert answer.json()["error"]["message"] == f"{told} {name}: {kind} is not supported until v3"
+    made(web)
+    added = {"action": "add-schema", "schema": {"type": "struct", "fields": [*COLUMNS["fields"], column(7, kind)]}}
+    answer = commit(web, added)
+    assert (answer.status_code, told in answer.json()["error"]["message"]) == (400, True)
+    assert commit(web, {"action": "upgrade-format-version", "format-version": 3}, added).status_code == 200
+    newer = {"name": "y", "schema": schema, "properties": {"format-version": "3"}}
+    assert web.post("/namespaces/s/tables", json=newer).status_code == 200
+
+
+@pytest.mark.parametrize("word", ["initial-default", "write-default"])
+def test_a_default_is_refused_in_a_table_of_format_2(web: httpx.Client, word: str) -> None:
+    """The specification has defaults from format 3 on; null is none."""
+    schema = {"type": "struct", "fields": [column(1, "int", **{word: 5})]}
+    answer = web.post("/namespaces/s/tables", json={"name": "x", "schema": schema})
+    message = f"Invalid schema for v2: Invalid {word.replace('-', ' ')} for c1: non-null default (5) is not"
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].startswith(message)
+    made(web)
+    answer = commit(
+        web,
+        {"action": "add-schema", "schema": schema | {"fields": [*COLUMNS["fields"], column(7, "int", **{word: 5})]}},
+    )
+    assert (answer.status_code, "Invalid schema for v2" in answer.json()["error"]["message"]) == (400, True)
+    null = {"type": "struct", "fields": [column(1, "int", **{word: None})]}
+    assert web.post("/namespaces/s/tables", json={"name": "x", "schema": null}).status_code == 200
+
+
+def test_an_id_that_two_fields_have_is_refused(web: httpx.Client) -> None:
+    """Fresh ids are given on creation, but spec and order would mean either."""
+    for fields in ([column(1, "int"), column(1, "long") | {"name": "b"}], [column(9, listed("int"))]):
+        answer = web.post("/namespaces/s/tables", json={"name": "x", "schema": {"type": "struct", "fields": fields}})
+        assert answer.status_code == 400
+        assert answer.json()["error"]["message"] == "Invalid schema: an id stands for two fields: " + str(
+            fields[0]["id"]
+        )
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        (
+            {"partition-spec": {"fields": [{"source-id": 99, "name": "p", "transform": "identity"}]}},
+            "Cannot find source column for partition field: p: identity(99)",
+        ),
+        (
+            {
+                "write-order": {
+                    "order-id": 1,
+                    "fields": [
+                        {"source-id": 99, "transform": "identity", "direction": "asc", "null-order": "nulls-first"}
+                    ],
+                }
+            },
+            "Cannot find source column for sort field: identity(99) asc nulls-first",
+        ),
+    ],
+)
+def test_a_column_that_is_not_there_is_named(web: httpx.Client, part: dict[str, Any], message: str) -> None:
+    """When a table is made, and when a spec or order is added."""
+    answer = web.post("/namespaces/s/tables", json={"name": "x", "schema": COLUMNS, **part})
+    assert (answer.status_code, answer.json()["error"]["message"]) == (400, message)
+    made(web)
+    (value,) = part.values()
+    word = "spec" if "partition-spec" in part else "sort-order"
+    answer = commit(web, {"action": f"add-{word}", word: value})
+    assert (answer.status_code, answer.json()["error"]["message"]) == (400, message)
+
+
+def test_an_identifier_that_is_no_field_is_named(web: httpx.Client) -> None:
+    """When a table is made, and when a schema is added."""
+    message = "Cannot add fieldId 99 as an identifier field: field does not exist"
+    schema = {**COLUMNS, "identifier-field-ids": [99]}
+    answer = web.post("/namespaces/s/tables", json={"name": "x", "schema": schema})
+    assert (answer.status_code, message in answer.json()["error"]["message"]) == (400, True)
+    made(web)
+    answer = commit(web, {"action": "add-schema", "schema": schema})
+    assert (answer.status_code, message in answer.json()["error"]["message"]) == (400, True)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"requirements": [], "updates": []},
+        {"requirements": [{"type": "assert-current-schema-id", "current-schema-id": 0}]},
+    ],
+)
+def test_a_commit_that_changes_nothing_is_no_commit(web: httpx.Client, catalog: Catalog, body: dict[str, Any]) -> None:
+    """The table is told as it is; what must hold is still judged."""
+    first = made(web)
+    head = catalog.head()
+    answer = web.post("/namespaces/s/tables/t", json=body)
+    assert answer.status_code == 200
+    assert answer.json()["metadata-location"] == first["metadata-location"]
+    assert answer.json()["metadata"] == first["metadata"]
+    named = {"identifier": {"namespace": ["s"], "name": "t"}, **body}
+    assert web.post("/transactions/commit", json={"table-changes": [named]}).status_code == 204
+    assert catalog.head() == head
+    wrong = [{"type": "assert-current-schema-id", "current-schema-id": 7}]
+    assert web.post("/namespaces/s/tables/t", json={"requirements": wrong, "updates": []}).status_code == 409
+    assert web.post("/namespaces/s/tables/nowhere", json=body).status_code == 404
