@@ -106,9 +106,33 @@ def _named(rows: Iterable[Json], before: str) -> Iterator[tuple[str, Json]]:
 
 
 def _check_identifiers(schema: Json, known: Collection[int]) -> None:
-    for number in schema.get("identifier-field-ids") or ():
+    """Pass when identifier fields are there, plain, required all the way down, and no fractions. Spec, "Identifier
+    Field IDs"; the texts are those of Java's catalogs."""
+    if not schema.get("identifier-field-ids"):
+        return
+    found = dict(_in_structs(schema, required=True))
+    for number in schema["identifier-field-ids"]:
+        kind, required = found.get(number, ({}, True))
+        told = None
         if number not in known:
-            raise _invalid(f"Cannot add fieldId {number} as an identifier field: field does not exist")
+            told = "field does not exist"
+        elif isinstance(kind, Mapping):
+            told = "not a primitive type field, or inside a list or map"
+        elif not required:
+            told = "not a required field"
+        elif kind in ("float", "double"):
+            told = "must not be float or double field"
+        if told is not None:
+            raise _invalid(f"Cannot add fieldId {number} as an identifier field: {told}")
+
+
+def _in_structs(kind: Json, *, required: bool) -> Iterator[tuple[int, tuple[Any, bool]]]:
+    """The fields of a struct and of the structs in it: the type, and whether each on the way is required."""
+    for field in kind["fields"]:
+        here = required and bool(field.get("required"))
+        yield field["id"], (field["type"], here)
+        if isinstance(field["type"], Mapping) and field["type"]["type"] == "struct":
+            yield from _in_structs(field["type"], required=here)
 
 
 def _twice(number: int) -> CatalogError:

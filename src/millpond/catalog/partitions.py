@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from millpond.core.errors import CatalogError
@@ -107,6 +107,20 @@ def problem(spec: Mapping[str, Any], schema: Mapping[str, Any]) -> str | None:
             return f"Cannot create partition from name that exists in schema: {name}"
         if source is not None and word in _SOURCES and _plain(source["type"]) not in (*_SOURCES[word], *_NEWER):
             return f"Cannot partition {source['name']} by {word}: its type is {_plain(source['type'])}"
+    return None
+
+
+def other_field(spec: Mapping[str, Any], known: Iterable[Mapping[str, Any]]) -> str | None:
+    """What is wrong with a spec that uses the id of another spec's field for a field of its own.
+
+    An id stands for one transform of one column. Spec v2, "Partition Evolution".
+    """
+    taken = {field["field-id"]: field for other in known for field in other["fields"] if "field-id" in field}
+    for field in spec.get("fields", ()):
+        there = taken.get(field.get("field-id"), field)
+        emptied = "void" in (field["transform"], there["transform"])
+        if not emptied and any(field[word] != there[word] for word in ("source-id", "transform")):
+            return f"Cannot use field id {there['field-id']} of {there['name']} for {field['name']}"
     return None
 
 

@@ -169,7 +169,14 @@ def _add_spec(draft: Draft, update: Json) -> None:
     spec = update["spec"]
     rows = draft.rows("partition-specs")
     known = {number for schema in draft.document.get("schemas") or () for number in fields.ids(schema)}
-    told = partitions.unknown_source(spec, known)
+    told = partitions.unknown_source(spec, known) or partitions.other_field(spec, rows)
+    current = (
+        row
+        for row in draft.document.get("schemas") or ()
+        if row["schema-id"] == draft.document.get("current-schema-id")
+    )
+    for schema in current:
+        told = told or partitions.problem(spec, schema)
     if told is not None:
         raise refused(told)
     same = next((row for row in rows if partitions.same_fields(row, spec)), None)

@@ -118,6 +118,62 @@ def test_an_identifier_that_is_no_field_is_named(web: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "reason"),
+    [
+        (column(1, "double", required=True), "must not be float or double field"),
+        (column(1, "int"), "not a required field"),
+        (column(1, listed("int"), required=True), "not a primitive type field"),
+        (
+            column(2, {"type": "struct", "fields": [column(1, "int", required=True)]}),
+            "not a required field",
+        ),
+    ],
+)
+def test_an_identifier_that_identifies_nothing_is_refused(web: httpx.Client, field: Any, reason: str) -> None:
+    """Readers of such a table would refuse it for good."""
+    schema = {"type": "struct", "fields": [field], "identifier-field-ids": [1]}
+    answer = web.post("/namespaces/s/tables", json={"name": "x", "schema": schema})
+    assert (answer.status_code, reason in answer.json()["error"]["message"]) == (400, True)
+    made(web)
+    answer = commit(web, {"action": "add-schema", "schema": schema})
+    assert (answer.status_code, reason in answer.json()["error"]["message"]) == (400, True)
+    good = {"type": "struct", "fields": [column(1, "int", required=True)], "identifier-field-ids": [1]}
+    assert web.post("/namespaces/s/tables", json={"name": "x", "schema": good}).status_code == 200
+
+
+def test_a_spec_is_held_to_the_columns_when_it_is_added(web: httpx.Client) -> None:
+    """A name used twice, a name of another column, an id that is another field's; a field may be taken up again."""
+    made(web)
+    first = COLUMNS["fields"][0]
+
+    def spec(*fields: tuple[int, str, str, int | None]) -> dict[str, Any]:
+        rows = [
+            {"source-id": source, "name": name, "transform": transform}
+            | ({} if number is None else {"field-id": number})
+            for source, name, transform, number in fields
+        ]
+        return {"action": "add-spec", "spec": {"fields": rows}}
+
+    number = 1
+    wrong = {
+        "Cannot use partition name more than once: p": spec(
+            (number, "p", "bucket[4]", None), (number, "p", "bucket[8]", None)
+        ),
+        f"Cannot create partition from name that exists in schema: {first['name']}": spec(
+            (number, first["name"], "bucket[4]", None)
+        ),
+        f"Cannot partition {first['name']} by day": spec((number, "p", "day", None)),
+    }
+    for message, update in wrong.items():
+        answer = commit(web, update)
+        assert (answer.status_code, answer.json()["error"]["message"].startswith(message)) == (400, True)
+    assert commit(web, spec((number, "p", "bucket[4]", 1000))).status_code == 200
+    answer = commit(web, spec((number, "q", "bucket[8]", 1000)))
+    assert answer.json()["error"]["message"] == "Cannot use field id 1000 of p for q"
+    assert commit(web, spec((number, "again", "bucket[4]", 1000))).status_code == 200
+
+
+@pytest.mark.parametrize(
     "body",
     [
         {},
