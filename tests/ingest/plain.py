@@ -92,6 +92,10 @@ class PlainTables:
         """The name, if there is such a table."""
         return name if name in self.schemas else None
 
+    def published(self, load: str) -> int:
+        """The number of a load; they are told apart by it at the end of their names."""
+        return int("".join(filter(str.isdigit, load)))
+
     def metadata(self, entry: TableName) -> Any:
         """What knows the table's columns."""
         return SimpleNamespace(schema=lambda: self.schemas[entry])

@@ -291,3 +291,22 @@ def test_whichever_parquet_file_is_first_every_value_fits(order: str, tmp_path: 
         found = lake.rows("SELECT id, x, d::VARCHAR AS d FROM silver.o ORDER BY id")
         assert found == [{"id": 1, "x": 0.5, "d": "1.25"}, {"id": 5000000000, "x": 1.1, "d": "12345678.25"}]
         assert lake.rows("SELECT count(*) AS n FROM bronze.o WHERE _rescued IS NOT NULL") == [{"n": 0}]
+
+
+def test_bytes_that_are_no_more_stay_when_a_file_is_read_by_other_settings() -> None:
+    """With `on_change: append` a name stands for several contents, of which the last alone can be read again."""
+    source = "kind: files\npaths: ['data/*.csv']\non_change: append\nsettle_seconds: 0\n"
+    with temporary_lake({"millpond.yaml": "version: 1\nname: s\n", "sources/orders.yaml": source}) as lake:
+        for content in ("id,x\n1,1\n", "id,x\n2,2\n3,3\n"):
+            lake.deliver("data/a.csv", content)
+            assert lake.run().ok
+        for null, kept in (("3", "2"), ("2", "3")):
+            lake.write("sources/orders.yaml", f"{source}csv: {{null: ['{null}']}}\n")
+            assert lake.run().ok
+            found = [row["id"] for row in lake.rows("SELECT id FROM bronze.orders ORDER BY id")]
+            assert found == ["1", kept, None]
+        lake.deliver("data/a.csv", "id,x\n")
+        assert lake.run().ok
+        lake.write("sources/orders.yaml", source)
+        assert lake.run().ok
+        assert len(lake.rows("SELECT id FROM bronze.orders")) == 3

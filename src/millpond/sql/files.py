@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
 from pathlib import Path
@@ -350,6 +350,20 @@ def _pointer(name: str) -> str:
 def delete_origins(table: TableName, origins: Sequence[str]) -> str:
     """Take away the rows of some files."""
     return f'DELETE FROM "lake".{table.quoted} WHERE _origin IN ({", ".join(map(literal, origins))})'
+
+
+def loads_of(table: TableName, origins: Sequence[str]) -> str:
+    """SELECT of some files, each with the loads that its rows came by."""
+    return (
+        f'SELECT DISTINCT _origin, _load FROM "lake".{table.quoted} '
+        f"WHERE _origin IN ({', '.join(map(literal, origins))}) AND _load IS NOT NULL ORDER BY ALL"
+    )
+
+
+def delete_loads(table: TableName, loads: Mapping[str, str]) -> str:
+    """Take away the rows of some files that came by one load each."""
+    listed = ", ".join(f"({literal(origin)}, {literal(load)})" for origin, load in loads.items())
+    return f'DELETE FROM "lake".{table.quoted} WHERE (_origin, _load) IN ({listed})'
 
 
 def refused_lines(rejects: str) -> str:

@@ -35,7 +35,7 @@ from millpond.ingest.partitioning import unpartitioned
 from millpond.ingest.quarantine import mended_origins, open_quarantine
 from millpond.ingest.source import Landed, Load
 from millpond.project.model import Project, Source
-from millpond.sql.files import delete_origins
+from millpond.sql.files import delete_loads, delete_origins, loads_of
 
 if TYPE_CHECKING:
     from millpond.catalog.catalog import Catalog
@@ -192,8 +192,20 @@ def _replace(
     if mended:
         known = (file for file in catalog.seen_files(source.name) if file.path in mended)
         outcome.replaced = [replace(file, outcome="replaced") for file in known]
-    if gone or mended:
+    if source.settings.on_change == "replace" and (gone or mended):
         outcome.deleted = session.execute(delete_origins(source.table, [*gone, *sorted(mended)]))
+    elif loads := _last_loads(source, session, catalog, [note.path for note in discovery.replaced if note.records]):
+        outcome.deleted = session.execute(delete_loads(source.table, loads))
+
+
+def _last_loads(source: Source, session: Session, catalog: Catalog, paths: Sequence[str]) -> dict[str, str]:
+    """The load by which the rows of each file's present bytes came: earlier bytes of that name cannot be read again."""
+    newest: dict[str, tuple[int, str]] = {}
+    for path, load in session.rows(loads_of(source.table, paths)) if paths else ():
+        number = catalog.published(load)
+        if number is not None:
+            newest[path] = max(newest.get(path, (number, load)), (number, load))
+    return {path: load for path, (_, load) in newest.items()}
 
 
 def _batches(readables: Sequence[Readable]) -> Iterator[list[Readable]]:
