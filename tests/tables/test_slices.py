@@ -12,8 +12,8 @@ from millpond.tables.slices import Layout
 
 
 def table(*fields: dict[str, Any], **more: Any) -> TableMetadata:
-    """A table of these fields."""
-    made = create({"fields": fields}, location="/l", uuid="u", now_ms=1)
+    """A table of these fields, of the format that has defaults."""
+    made = create({"fields": fields}, location="/l", uuid="u", now_ms=1, format_version=3)
     return TableMetadata({**made.document, **more})
 
 
