@@ -16,7 +16,6 @@ from millpond.core.schema import Schema
 from millpond.engines.engine import Session
 from millpond.ingest.quarantine import judged_anew
 from millpond.pipeline.append import append_rows
-from millpond.pipeline.blame import blamed
 from millpond.pipeline.building import Building, Work
 from millpond.pipeline.circuit import circuit_after, stop, taken_until
 from millpond.pipeline.compiled import CompiledModel
@@ -27,7 +26,6 @@ from millpond.pipeline.merging import has_states, merging_of
 from millpond.pipeline.outcome import Outcome
 from millpond.pipeline.plan import BuildStep, InputRange
 from millpond.pipeline.planner import bears_on_all
-from millpond.pipeline.positions import stage_deletes
 from millpond.pipeline.recompute import recompute_groups, recompute_partitions, recompute_span, recompute_whole
 from millpond.pipeline.roles import table_columns, table_lineage
 from millpond.pipeline.table_checks import judge_table
@@ -85,8 +83,10 @@ def build(bench: Workbench, model: CompiledModel, step: BuildStep) -> Outcome:
                     scope = work.scope if mended is None else either(work.scope, of_ids(mended))
                     lives = judged_anew(bench.catalog, session, stage, model.table, scope)
             except EngineError as failed:
-                raise blamed(building, failed) from failed.__cause__
-            stage_deletes(stage, model.table, work.deletes, micros(bench.clock.now()) // 1000)
+                raise lookup("millpond.pipeline.blame:blamed")(building, failed) from failed.__cause__
+            if work.deletes:
+                stage_deletes = lookup("millpond.pipeline.positions:stage_deletes")
+                stage_deletes(stage, model.table, work.deletes, micros(bench.clock.now()) // 1000)
             verdicts = work.verdicts + judge_table(building, ledger.staged)
         circuits = circuit_after(bench, model, step, ledger, stage.base)
         commit = replace(commit_of(bench, model, until, ledger, verdicts), lives=lives, circuits=circuits)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from millpond.catalog.commits import Ledger, Verdict
-from millpond.catalog.deleting import DeleteFile
 from millpond.catalog.staging import Stage
 from millpond.core.records import frozen
 from millpond.core.schema import Column, Schema
@@ -12,6 +13,9 @@ from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.inputs import InputChanges
 from millpond.pipeline.workbench import Workbench
 from millpond.sql.merging import Merging
+
+if TYPE_CHECKING:
+    from millpond.catalog.deleting import DeleteFile
 
 
 @frozen

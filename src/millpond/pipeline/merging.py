@@ -91,7 +91,7 @@ def merge_states(session: Session, model: CompiledModel, merging: Merging, news:
         )
     if worn:
         session.execute(create_worn(merging))
-        within = held_by(session, WORN, merging.states.groups, session.describe(every_row(merging.states.input)))
+        within = held_by(session, WORN, merging.states.groups, news.changes.schema)
         for statement in renew_worn(merging, within):
             session.execute(statement)
     session.execute(create_state_groups(merging))

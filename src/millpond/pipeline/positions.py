@@ -50,5 +50,4 @@ def _write(session: Session, location: str, told: str, target: str, count: int) 
 
 def stage_deletes(stage: Stage, table: TableName, written: Sequence[DeleteFile], now_ms: int) -> None:
     """Stage the table without the rows that delete files name. Raises as `deletion` does."""
-    if written:
-        stage.commit((TableChange(table, (), deletion(stage.metadata(table), written, now_ms)),))
+    stage.commit((TableChange(table, (), deletion(stage.metadata(table), written, now_ms)),))

@@ -52,7 +52,6 @@ from millpond.sql.partitioned import (
 )
 from millpond.sql.rewrite import replace_inputs
 from millpond.sql.staging import Staging
-from millpond.sql.statements import every_row
 
 _NARROWED = "narrowed"
 
@@ -123,7 +122,7 @@ def _narrowed(building: Building, groups: GroupKey) -> str:
     """The query over the input's rows of the groups that changed rows bear on, or bore on; what it joins is whole."""
     session = building.session
     session.execute(create_groups(groups, {change.table: change.queries() for change in building.news}))
-    within = held_by(session, GROUPS, groups.expressions, session.describe(every_row(groups.input)))
+    within = held_by(session, GROUPS, groups.expressions, building.stage.metadata(groups.input).schema())
     session.execute(create_narrowed(_NARROWED, groups.input, groups.expressions, within))
     return replace_inputs(building.model.query, {groups.input: _NARROWED}).text()
 
