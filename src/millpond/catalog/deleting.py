@@ -52,7 +52,7 @@ def deletion(metadata: TableMetadata, written: Sequence[DeleteFile], now_ms: int
         sheet = sheets.setdefault(key, Sheet(found.schema, _header(found), 1, manifest.partition_spec_id))
         for raw in found.records:
             path = raw["data_file"]["file_path"]
-            if path in named:
+            if path in named and path in wanted:
                 deletes = wanted.pop(path)
                 sheet.entries.append(_entry(found.schema, raw["data_file"], deletes, number))
                 came.append(_told(named[path], deletes))

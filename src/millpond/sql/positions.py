@@ -39,7 +39,7 @@ def placed(columns: Sequence[str], rows: str, place: tuple[str, str] = ENGINES_O
 def write_places(told: str, file: str, to: str) -> str:
     """COPY of the places in one file, and what the engine calls it, into a delete file."""
     places = f"SELECT {ROW} FROM {PLACES} WHERE {FILE} = {literal(told)} ORDER BY {ROW}"
-    # As text beside each place, the path would take longer to write than all the rest.
+    # As one of a few known texts: beside each place, the path itself would be most of what is written.
     rows = f"SELECT {literal(file)}::{_TYPE} AS file_path, {ROW} AS pos FROM ({places}) AS places"
     ids = f"FIELD_IDS {{file_path: {_PATH_ID}, pos: {_POSITION_ID}}}"
     return f"COPY ({rows}) TO {literal(to)} (FORMAT parquet, COMPRESSION zstd, {ids})"

@@ -98,20 +98,20 @@ def create_met(upsert: Upsert) -> str:
     hashed = f"w.{quote(upsert.key[0])}::BIGINT" if upsert.whole else f"w.{HASH}"
     own = ", ".join((names(upsert.ranked), *upsert.mark, *([] if upsert.whole else [HASH])))
     staged = f"SELECT {own} FROM {JUDGED} WHERE {good()}{gone}"
-    columns = ", ".join(f"h.{held} AS {held}" for held in (*_held(upsert), "_mp_redo", *upsert.places))
     on = equal("w", "h", upsert.key) if upsert.whole else same("w", "h", upsert.key)
-    met = f"FROM ({staged}) AS w LEFT JOIN ({_rows_held(upsert)}) AS h ON {on}"
-    own = ", ".join((names(upsert.ranked, "w"), *(f"w.{mark}" for mark in upsert.mark)))
-    query = f"SELECT {own}, {hashed} AS {HASH}, {columns} {met}"
+    ranked, mark = names(upsert.ranked, "w"), "".join(f", w.{mark}" for mark in upsert.mark)
+    join, where = "LEFT", ""
     if upsert.redo != "none":
-        pairs = zip(upsert.order, _held(upsert), strict=True)
-        order = ", ".join(f"h.{held} AS {quote(name)}" for name, held in pairs)
-        query += (
-            f" UNION ALL SELECT {names(upsert.key, 'h')}, {order}{', FALSE' * len(upsert.mark)}, NULL, {columns} FROM "
-            f"(SELECT * FROM ({_rows_held(upsert)}) WHERE _mp_redo) AS h ANTI JOIN ({staged}) AS w "
-            f"ON {same('w', 'h', upsert.key)}"
-        )
-    return f"CREATE TEMP TABLE {MET} AS {query}"
+        first = quote(upsert.key[0])
+        join, where = "FULL", f" WHERE w.{first} IS NOT NULL OR h._mp_redo"
+        theirs = (*map(quote, upsert.key), *_held(upsert))
+        pairs = zip(map(quote, upsert.ranked), theirs, strict=True)
+        ranked = ", ".join(f"coalesce(w.{name}, h.{held}) AS {name}" for name, held in pairs)
+    columns = ", ".join(f"h.{held} AS {held}" for held in (*_held(upsert), "_mp_redo", *upsert.places))
+    return (
+        f"CREATE TEMP TABLE {MET} AS SELECT {ranked}{mark}, {hashed} AS {HASH}, {columns} "
+        f"FROM ({staged}) AS w {join} JOIN ({_rows_held(upsert)}) AS h ON {on}{where}"
+    )
 
 
 def _held(upsert: Upsert) -> tuple[str, ...]:
@@ -271,8 +271,7 @@ GOING = ("other", "gone", "lost")
 
 def fate_counts(upsert: Upsert) -> str:
     """SELECT of each fate, and of how many keys have it; by the file of the row that goes."""
-    going = ", ".join(map(literal, GOING))
-    file = f"CASE WHEN _mp_fate IN ({going}) THEN {FILE} END" if upsert.filled else "NULL"
+    file = f"CASE WHEN {_going()} THEN {FILE} END" if upsert.filled else "NULL"
     return f"SELECT _mp_fate, {file} AS {FILE}, count(*) FROM {FATES} GROUP BY ALL ORDER BY ALL"
 
 
@@ -292,8 +291,12 @@ def create_places(upsert: Upsert, files: int) -> str:
     """
     return (
         f"CREATE TEMP {'TABLE' if files > 1 else 'VIEW'} {PLACES} AS SELECT {', '.join(upsert.places)} FROM {FATES} "
-        f"WHERE _mp_fate IN ({', '.join(map(literal, GOING))})"
+        f"WHERE {_going()}"
     )
+
+
+def _going() -> str:
+    return f"_mp_fate IN ({', '.join(map(literal, GOING))})"
 
 
 def insert_winners(upsert: Upsert, *, contested: bool, unlucky: bool) -> str:
