@@ -91,6 +91,23 @@ def test_a_table_that_is_written_all_the_time_keeps_few_files(scene: Scene) -> N
     assert kinds == {"external", "maintain"}
 
 
+def test_a_table_whose_rows_all_change_all_the_time_keeps_few_files(scene: Scene) -> None:
+    """Each MERGE takes rows out of every file: of those that are being rewritten, and of the large one that is not."""
+    client = stock_duckdb(scene.endpoint)
+    client.execute("CREATE SCHEMA lake.silver")
+    client.execute(f"CREATE TABLE {NAME} AS SELECT i AS a, 0 AS b FROM range(20000) t(i)")
+    twin = dict.fromkeys(range(20000), 0)
+    for number in range(1, 121):
+        keys = [(number * 7919 + place * 101) % 21000 for place in range(100)]
+        twin |= dict.fromkeys(keys, number)
+        changes = ", ".join(f"({key}, {number})" for key in sorted(set(keys)))
+        client.execute(f"""MERGE INTO {NAME} AS t USING (VALUES {changes}) AS s(a, b) ON t.a = s.a
+            WHEN MATCHED THEN UPDATE SET b = s.b WHEN NOT MATCHED THEN INSERT VALUES (s.a, s.b)""")
+    scene.wait(most=150)
+    seen = rows(stock_duckdb(scene.endpoint), f"FROM {NAME} ORDER BY ALL")
+    assert seen == sorted(twin.items())
+
+
 def test_a_table_whose_writers_pause_is_put_in_order(scene: Scene) -> None:
     """A few small files are left alone while more may come, and put together after a while of quiet."""
     client = stock_duckdb(scene.endpoint)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
+from pyiceberg.catalog import load_catalog
 
 from millpond.catalog import manifests
+from millpond.catalog.gateway.server import Gateway
 from millpond.core.names import TableName
 from millpond.core.schema import Column, Schema
-from millpond.pipeline.compaction import batches, compact, merge_manifests, planned
+from millpond.pipeline.compaction import batches, compact, gathered, merge_manifests, planned
+from millpond.pipeline.positions import stage_deletes, write_deletes
 from millpond.project.model import Partition
 from millpond.tables.changes import Version, changes
+from millpond.tables.compaction import Live, many_deletes
 from millpond.tables.reading import deleted_sql, inserted_sql, rows_sql
 from millpond.tables.slices import FileSlice, Layout, Reading
 from tests.tables.lake import Lake, Rows
@@ -22,17 +27,27 @@ NAME = '"lake"."silver"."t"'
 COLUMNS = ("a", "b")
 
 
-def compacted(lake: Lake, *cursors: int, cluster: tuple[str, ...] = ()) -> int:
-    """Compact the table as upkeep does, for consumers at some commits; how many commits that took."""
+def late_rewrite(lake: Lake, *cursors: int, cluster: tuple[str, ...] = ()) -> Callable[[], int]:
+    """A compaction of the table as it is now, for consumers at some commits; what it gives does it, later."""
     metadata = lake.metadata(T)
     found, hindrance = planned(metadata, [lake.metadata(T, at).sequence_number for at in cursors], cluster)
     assert not hindrance
-    made = 0
-    for part, batch in enumerate(batches(found)):
-        lake.steps += 1
-        done = compact(lake.bench(), T, batch, metadata, cluster, f"maintain-{lake.steps}-{part}")
-        made += done.number is not None
-    return made
+    lake.steps += 1
+    key = f"maintain-{lake.steps}"
+
+    def work() -> int:
+        done = [
+            compact(lake.bench(), T, batch, metadata, cluster, f"{key}-{part}")
+            for part, batch in enumerate(batches(found))
+        ]
+        return sum(one.number is not None for one in done)
+
+    return work
+
+
+def compacted(lake: Lake, *cursors: int, cluster: tuple[str, ...] = ()) -> int:
+    """Compact the table as upkeep does, for consumers at some commits; how many commits that took."""
+    return late_rewrite(lake, *cursors, cluster=cluster)()
 
 
 def came_and_went(lake: Lake, since: int, until: int) -> tuple[Rows, Rows]:
@@ -51,6 +66,40 @@ def small_files(lake: Lake, count: int = 5, first: int = 0) -> None:
     """Some commits of ten rows."""
     for place in range(first, first + count):
         lake.run(f"INSERT INTO {NAME} SELECT i, 'x' || i % 3 FROM range({place * 10}, {place * 10 + 10}) t(i)")
+
+
+def take_out(lake: Lake, path: str, first: int) -> None:
+    """Delete the first rows of a file."""
+    with lake.step() as (stage, session):
+        session.execute(
+            f"CREATE TEMP TABLE places AS SELECT '{path}' AS _mp_file, i AS _mp_place FROM range({first}) t(i)"
+        )
+        stage_deletes(stage, T, write_deletes(session, stage.metadata(T), {path: first}), now_ms=0)
+
+
+def gathered_deletes(lake: Lake, many: int = 2) -> Callable[[], int | None]:
+    """Delete files of one data file put together as upkeep does; what it gives publishes it, once."""
+    metadata = lake.metadata(T)
+    lake.steps += 1
+    with gathered(
+        lake.bench(), T, metadata, many_deletes(Live.of(metadata), (), many), f"deletes-{lake.steps}"
+    ) as publish:
+        return publish
+
+
+def delete_files(lake: Lake) -> int:
+    """How many delete files the table has now."""
+    return len(Version(lake.metadata(T).current_snapshot).deletes())
+
+
+def seen_by_pyiceberg(lake: Lake) -> Rows:
+    """The rows as another reader has them."""
+    gateway = Gateway(lake.catalog, open_access=True)
+    try:
+        client = load_catalog("lake", type="rest", uri=gateway.start(), warehouse="prod")
+        return Counter((row["a"], row["b"]) for row in client.load_table("silver.t").scan().to_arrow().to_pylist())
+    finally:
+        gateway.stop()
 
 
 def test_a_consumer_before_a_compaction_sees_nothing(lake: Lake) -> None:
@@ -130,17 +179,87 @@ def test_what_is_appended_meanwhile_stays(lake: Lake) -> None:
     assert lake.rows(f"SELECT * FROM {NAME}") == rows
 
 
-def test_files_that_lost_rows_meanwhile_are_left(lake: Lake) -> None:
-    """A row deleted while its file was being rewritten stays deleted."""
+@pytest.mark.parametrize("cluster", [(), ("a",), ("b", "a")])
+def test_rows_that_went_meanwhile_are_gone_from_the_new_files(lake: Lake, cluster: tuple[str, ...]) -> None:
+    """However these are sorted; of rows that are all the same, as many go as were deleted."""
+    make(lake)
+    small_files(lake)
+    for _ in range(3):
+        lake.run(f"INSERT INTO {NAME} SELECT 5, 'same' FROM range(4)")
+    lake.run(f"DELETE FROM {NAME} WHERE a = 3")
+    metadata = lake.metadata(T)
+    since = lake.catalog.head()
+    found, _ = planned(metadata, (), cluster)
+    before = lake.rows(f"SELECT * FROM {NAME}")
+    last = max(Version(metadata.current_snapshot).data().values(), key=lambda file: file.sequence_number)
+    lake.run(f"DELETE FROM {NAME} WHERE a = 7")
+    take_out(lake, last.path, 4)
+    rows = lake.rows(f"SELECT * FROM {NAME}")
+    assert before - rows == Counter({(7, "x1"): 1, (5, "same"): 4})
+    done = compact(lake.bench(), T, found, metadata, cluster, "late")
+    assert (done.before, done.after, done.left) == (8, 1, 0)
+    assert lake.rows(f"SELECT * FROM {NAME}") == rows
+    assert seen_by_pyiceberg(lake) == rows
+    came, went = came_and_went(lake, since, lake.catalog.head())
+    came.subtract(went)
+    assert {row: count for row, count in came.items() if count} == {(7, "x1"): -1, (5, "same"): -4}
+
+
+def test_files_that_were_replaced_meanwhile_are_left(lake: Lake) -> None:
+    """A rewrite takes the place of what it read, and of nothing else."""
     make(lake)
     small_files(lake)
     metadata = lake.metadata(T)
     found, _ = planned(metadata, (), ())
-    lake.run(f"DELETE FROM {NAME} WHERE a = 7")
+    assert compacted(lake) == 1
     rows = lake.rows(f"SELECT * FROM {NAME}")
     done = compact(lake.bench(), T, found, metadata, (), "late")
     assert (done.number, done.left) == (None, 5)
     assert lake.rows(f"SELECT * FROM {NAME}") == rows
+
+
+def test_delete_files_of_one_data_file_become_one(lake: Lake) -> None:
+    """Whoever reads the table or follows it sees the same rows; what others delete meanwhile is deleted."""
+    make(lake)
+    lake.run(f"INSERT INTO {NAME} SELECT i, 'x' FROM range(100) t(i)")
+    start = lake.catalog.head()
+    for gone in range(4):
+        lake.run(f"DELETE FROM {NAME} WHERE a = {gone * 7}")
+    since = lake.catalog.head()
+    publish = gathered_deletes(lake)
+    lake.run(f"DELETE FROM {NAME} WHERE a = 99")
+    lake.run(f"INSERT INTO {NAME} VALUES (100, 'y')")
+    rows = lake.rows(f"SELECT * FROM {NAME}")
+    assert delete_files(lake) == 5
+    assert publish() == lake.catalog.head()
+    assert publish() is None
+    assert delete_files(lake) == 2
+    assert lake.rows(f"SELECT * FROM {NAME}") == rows
+    assert seen_by_pyiceberg(lake) == rows
+    assert came_and_went(lake, since, lake.catalog.head()) == (Counter({(100, "y"): 1}), Counter({(99, "x"): 1}))
+    _, went = came_and_went(lake, start, lake.catalog.head())
+    assert went == Counter({(gone, "x"): 1 for gone in (0, 7, 14, 21, 99)})
+    summary = lake.metadata(T).current_snapshot["summary"]
+    assert (summary["operation"], summary["total-delete-files"], summary["total-position-deletes"]) == (
+        "replace",
+        "2",
+        "5",
+    )
+    assert compacted(lake) == 1
+    assert (delete_files(lake), lake.rows(f"SELECT * FROM {NAME}")) == (0, rows)
+
+
+def test_delete_files_of_a_file_that_was_rewritten_are_left(lake: Lake) -> None:
+    """There is nothing that they could name any more."""
+    make(lake)
+    small_files(lake)
+    for gone in range(4):
+        lake.run(f"DELETE FROM {NAME} WHERE a = {gone}")
+    publish = gathered_deletes(lake)
+    assert compacted(lake) == 1
+    before = lake.catalog.head()
+    assert publish() is None
+    assert lake.catalog.head() == before
 
 
 def test_parts_of_one_file_that_went_at_different_times_are_read_apart(lake: Lake) -> None:
@@ -164,6 +283,7 @@ def followed(lake: Lake, seed: int, rounds: int) -> None:
     make(lake, chance.choice([(), (Partition("b", "identity"),), (Partition("a", "truncate", 20),)]))
     states: dict[int, Rows] = {}
     cursors = [lake.catalog.head()] * 3
+    late: list[Callable[[], object]] = []
     for _ in range(rounds):
         work = chance.random()
         low = chance.randrange(100)
@@ -175,8 +295,15 @@ def followed(lake: Lake, seed: int, rounds: int) -> None:
             lake.run(f"DELETE FROM {NAME} WHERE a BETWEEN {low} AND {low + chance.randrange(30)}")
         elif work < 0.7:
             lake.run(f"UPDATE {NAME} SET b = 'u' WHERE a BETWEEN {low} AND {low + 10}")
-        elif work < 0.9:
+        elif work < 0.8:
             compacted(lake, *cursors, cluster=chance.choice([(), ("b", "a")]))
+        elif work < 0.9:
+            cluster = chance.choice([(), ("b", "a")])
+            late.append(
+                late_rewrite(lake, *cursors, cluster=cluster) if chance.random() < 0.6 else gathered_deletes(lake)
+            )
+        elif work < 0.95 and late:
+            late.pop(chance.randrange(len(late)))()
         else:
             lake.steps += 1
             merge_manifests(lake.bench(), T, f"merge-{lake.steps}")

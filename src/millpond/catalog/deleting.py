@@ -12,8 +12,7 @@ from millpond.catalog import avro, manifests
 from millpond.catalog.avro import Contents, Record
 from millpond.catalog.manifests import ADDED, FILE_PATH_ID, POSITION_DELETES, DataFile
 from millpond.catalog.metadata import TableMetadata
-from millpond.catalog.rewriting import CLUSTER
-from millpond.catalog.sheets import Sheet
+from millpond.catalog.sheets import CLUSTER, Sheet, not_rewritable, rewritable
 from millpond.catalog.snapshots import added, new_id, summary_of
 from millpond.core.errors import CatalogError
 from millpond.core.records import frozen
@@ -34,8 +33,8 @@ class DeleteFile:
 def deletion(metadata: TableMetadata, written: Sequence[DeleteFile], now_ms: int) -> tuple[Json, ...]:
     """The updates that add a snapshot without the rows that delete files name.
 
-    Raises CatalogError MP-3182 when a data file is not in the table any more, MP-3036 when a manifest cannot be read,
-    MP-3039 when the disk does not take the new ones.
+    Raises CatalogError MP-3182 when a data file is not in the table any more, MP-3181 when its manifest is of Iceberg's
+    first version, MP-3036 when a manifest cannot be read, MP-3039 when the disk does not take the new ones.
     """
     number, sequence = new_id(), metadata.sequence_number + 1
     parent = metadata.current_snapshot
@@ -48,14 +47,16 @@ def deletion(metadata: TableMetadata, written: Sequence[DeleteFile], now_ms: int
         if manifest.content != "data" or not named:
             continue
         found = avro.contents(manifest.path)
+        if not rewritable(found):
+            raise not_rewritable(manifest)
         key = (found.schema, manifest.partition_spec_id)
-        sheet = sheets.setdefault(key, Sheet(found.schema, _header(found), 1, manifest.partition_spec_id))
+        sheet = sheets.setdefault(key, Sheet(found.schema, delete_header(found), 1, manifest.partition_spec_id))
         for raw in found.records:
             path = raw["data_file"]["file_path"]
             if path in named and path in wanted:
                 deletes = wanted.pop(path)
-                sheet.entries.append(_entry(found.schema, raw["data_file"], deletes, number))
-                came.append(_told(named[path], deletes))
+                sheet.entries.append(delete_entry(found.schema, raw["data_file"], deletes, number))
+                came.append(counted(named[path], deletes))
     if wanted:
         raise CatalogError(
             "MP-3182",
@@ -69,17 +70,17 @@ def deletion(metadata: TableMetadata, written: Sequence[DeleteFile], now_ms: int
     return added(metadata, number, rows, summary, now_ms, metadata.document["current-schema-id"])
 
 
-def _told(data: DataFile, deletes: DeleteFile) -> DataFile:
+def counted(data: DataFile, deletes: DeleteFile) -> DataFile:
     """A delete file, as a summary counts it."""
     return replace(data, path=deletes.path, content=POSITION_DELETES, records=deletes.records, size=deletes.size)
 
 
-def _header(found: Contents) -> dict[str, str]:
+def delete_header(found: Contents) -> dict[str, str]:
     """The words of a data manifest's header, for one of deletes."""
     return {word: text for word, text in found.header.items() if word != CLUSTER} | {"content": "deletes"}
 
 
-def _entry(schema: str, data: Record, deletes: DeleteFile, snapshot: int) -> Record:
+def delete_entry(schema: str, data: Record, deletes: DeleteFile, snapshot: int) -> Record:
     """The entry of a delete file, of the same partition as the data file whose entry says `data`."""
     path = [{"key": FILE_PATH_ID, "value": deletes.target.encode()}]
     told = {

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from millpond.catalog import avro, manifests
 from millpond.catalog.avro import Contents, Record
+from millpond.catalog.deleting import DeleteFile, counted, delete_entry, delete_header
 from millpond.catalog.manifests import ADDED, DELETED, EXISTING, DataFile, Manifest
 from millpond.catalog.metadata import TableMetadata
-from millpond.catalog.sheets import Sheet
+from millpond.catalog.sheets import CLUSTER, Sheet, not_rewritable, rewritable
 from millpond.catalog.snapshots import added, new_id, summary_of
 from millpond.core.errors import CatalogError
 from millpond.core.records import frozen
 
 Json = Mapping[str, Any]
 
-CLUSTER = "millpond.cluster"
-"""The word in a manifest's header that says how the files in it are sorted."""
-
 MERGED_ENTRIES = 10_000
 """A manifest with this many files or more is left as it is; fewer are merged."""
-
-_NEEDED = {"snapshot_id", "sequence_number", "file_sequence_number"}
 
 
 @frozen
@@ -41,17 +36,26 @@ class Written:
 
 @frozen
 class Replacement:
-    """Data files and delete files that go, and the data files that come for them: the same rows."""
+    """Data files and delete files that go, and those that come for them: the same rows.
+
+    `deletes` name rows of data files that stay or come, one of each at most.
+    """
 
     removed: frozenset[str] = frozenset()
     dropped: frozenset[str] = frozenset()
     written: tuple[Written, ...] = ()
     cluster: str = ""
+    deletes: tuple[DeleteFile, ...] = ()
 
     @property
     def gone(self) -> frozenset[str]:
         """Every file that goes."""
         return self.removed | self.dropped
+
+    @property
+    def come(self) -> frozenset[str]:
+        """Every file that comes."""
+        return frozenset([*(file.path for file in self.written), *(file.path for file in self.deletes)])
 
 
 def replacement(metadata: TableMetadata, change: Replacement, now_ms: int) -> tuple[Json, ...]:
@@ -61,7 +65,7 @@ def replacement(metadata: TableMetadata, change: Replacement, now_ms: int) -> tu
     MP-3036 for one that cannot be read, MP-3039 when the disk does not take the new ones.
     """
     number, sequence = new_id(), metadata.sequence_number + 1
-    desk = _Desk(number, sequence, metadata.spec["spec-id"])
+    desk = _Desk(number, sequence, metadata.spec["spec-id"], change.deletes)
     parent = metadata.current_snapshot
     for manifest in manifests.of_snapshot(parent):
         desk.take(manifest, change.gone)
@@ -87,7 +91,7 @@ def dead(metadata: TableMetadata) -> int:
     """How many entries of files that went a merge would leave out. Every reader goes through them until then."""
     listed = manifests.of_snapshot(metadata.current_snapshot)
     named = (manifest for manifest in listed if manifest.deleted_files > 0 and _small(manifest))
-    return sum(manifest.deleted_files for manifest in named if _rewritable(avro.contents(manifest.path)))
+    return sum(manifest.deleted_files for manifest in named if rewritable(avro.contents(manifest.path)))
 
 
 def _small(manifest: Manifest) -> bool:
@@ -97,10 +101,11 @@ def _small(manifest: Manifest) -> bool:
 class _Desk:
     """Where the manifests of one new snapshot are sorted and written."""
 
-    def __init__(self, snapshot: int, sequence: int, spec_id: int) -> None:
+    def __init__(self, snapshot: int, sequence: int, spec_id: int, deletes: Sequence[DeleteFile]) -> None:
         self._snapshot = snapshot
         self._sequence = sequence
         self._spec_id = spec_id
+        self._deletes = {one.target: one for one in deletes}
         self._kept: list[Record] = []
         self._sheets: dict[tuple[Any, ...], Sheet] = {}
         self.came: list[DataFile] = []
@@ -113,18 +118,15 @@ class _Desk:
             # Without it DuckDB may not know the present partitioning: see `repartitioning`.
             self._kept.append(dict(manifest.record))
             return
-        touched = any(entry.path in gone for entry in listed if entry.status != DELETED)
+        paths = {entry.path for entry in listed if entry.status != DELETED}
+        touched = not (paths.isdisjoint(gone) and paths.isdisjoint(self._deletes))
         if not touched and not _small(manifest):
             self._kept.append(dict(manifest.record))
             return
         found = avro.contents(manifest.path)
-        if not _rewritable(found):
+        if not rewritable(found):
             if touched:
-                raise CatalogError(
-                    "MP-3181",
-                    f"the manifest {manifest.path} is of Iceberg's first version and cannot be rewritten here",
-                    next_step="rewrite the table's manifests with the engine that wrote them",
-                )
+                raise not_rewritable(manifest)
             self._kept.append(dict(manifest.record))
             return
         sheet = self._sheet(manifest, found, found.header.get(CLUSTER, ""))
@@ -140,6 +142,7 @@ class _Desk:
                 sheet.entries.append({**raw, "status": DELETED, "snapshot_id": self._snapshot, **places})
             else:
                 sheet.entries.append({**raw, "status": EXISTING, "snapshot_id": entry.snapshot_id, **places})
+                self._take_out(found, manifest, raw, entry)
 
     def add(self, written: Written, cluster: str) -> None:
         """Put a new file on its sheet."""
@@ -151,15 +154,30 @@ class _Desk:
                 self.came.append(entry)
                 places = {"sequence_number": written.sequence_number, "file_sequence_number": None}
                 sheet.entries.append({**raw, "status": ADDED, "snapshot_id": self._snapshot, **places})
+                self._take_out(found, written.manifest, raw, entry)
+
+    def _take_out(self, found: Contents, manifest: Manifest, raw: Record, entry: DataFile) -> None:
+        """Put the delete file that names rows of a data file, where one comes, on its sheet."""
+        deletes = self._deletes.pop(entry.path, None)
+        if deletes is None:
+            return
+        self.came.append(counted(entry, deletes))
+        key = (found.schema, 1, manifest.partition_spec_id, "")
+        if key not in self._sheets:
+            self._sheets[key] = Sheet(found.schema, delete_header(found), 1, manifest.partition_spec_id)
+        sheet = self._sheets[key]
+        sheet.changed = True
+        sheet.entries.append(delete_entry(found.schema, raw["data_file"], deletes, self._snapshot))
 
     def check(self, change: Replacement) -> None:
         """Pass when every file that goes was there and every file that comes was found. Raises CatalogError MP-3182."""
         went = {entry.path for entry in self.went}
         came = {entry.path for entry in self.came}
-        if went != change.gone or came != {written.path for written in change.written}:
+        if went != change.gone or came != change.come:
+            lacking = len(change.gone - went) + len(self._deletes)
             raise CatalogError(
                 "MP-3182",
-                f"{len(change.gone - went)} of the files to be replaced are no longer in the table",
+                f"{lacking} of the files to be replaced are no longer in the table",
                 next_step="run again: the rewrite begins anew on what is there now; nothing was changed",
             )
 
@@ -184,8 +202,3 @@ class _Desk:
                 header[CLUSTER] = cluster
             self._sheets[key] = Sheet(found.schema, header, content, manifest.partition_spec_id)
         return self._sheets[key]
-
-
-def _rewritable(found: Contents) -> bool:
-    names = {member["name"] for member in json.loads(found.schema)["fields"]}
-    return names >= _NEEDED and "first_row_id" not in found.schema

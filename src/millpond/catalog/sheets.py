@@ -13,11 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from millpond.catalog import avro
-from millpond.catalog.avro import Record
+from millpond.catalog.avro import Contents, Record
 from millpond.catalog.files import local
 from millpond.catalog.manifests import ADDED, DELETED, EXISTING, Manifest
+from millpond.core.errors import CatalogError
 
 Json = Mapping[str, Any]
+
+CLUSTER = "millpond.cluster"
+"""The word in a manifest's header that says how the files in it are sorted."""
+
+_NEEDED = {"snapshot_id", "sequence_number", "file_sequence_number"}
 
 
 @dataclass
@@ -57,6 +63,21 @@ class Sheet:
             record[f"{word}_files_count"] = len(rows)
             record[f"{word}_rows_count"] = sum(row["data_file"]["record_count"] for row in rows)
         return record
+
+
+def rewritable(found: Contents) -> bool:
+    """Whether entries of such a manifest can be written into another one."""
+    names = {member["name"] for member in json.loads(found.schema)["fields"]}
+    return names >= _NEEDED and "first_row_id" not in found.schema
+
+
+def not_rewritable(manifest: Manifest) -> CatalogError:
+    """The refusal of what would need a manifest's entries in another one."""
+    return CatalogError(
+        "MP-3181",
+        f"the manifest {manifest.path} is of Iceberg's first version and cannot be rewritten here",
+        next_step="rewrite the table's manifests with the engine that wrote them",
+    )
 
 
 def partition_field(schema: Json) -> Json:

@@ -1,7 +1,8 @@
 """Rewriting a table's files: the engine writes new ones, and one commit puts them in the place of the old.
 
-Nothing waits for the engine: writers go on meanwhile. What they append stays; where they deleted rows of a file that
-was being rewritten, or replaced it, that file is left for the next time.
+Nothing waits for the engine: writers go on meanwhile. What they append stays; rows that they delete of a file that is
+being rewritten are looked for in the new files, and deleted there. Where they replace the file, it is left for another
+time.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from millpond.catalog import manifests
 from millpond.catalog.commits import Commit
+from millpond.catalog.deleting import DeleteFile
 from millpond.catalog.layout import TARGET_SIZE
 from millpond.catalog.manifests import ADDED
 from millpond.catalog.metadata import TableMetadata
@@ -23,6 +25,7 @@ from millpond.core.names import TableName
 from millpond.core.records import frozen
 from millpond.core.retry import Backoff, retry
 from millpond.engines.engine import Session
+from millpond.pipeline.positions import write_gathered, write_moved
 from millpond.pipeline.workbench import Workbench
 from millpond.sql.rewriting import count_rows, count_threads, rewrite, use_threads
 from millpond.tables.compaction import (
@@ -32,8 +35,8 @@ from millpond.tables.compaction import (
     droppable,
     everything,
     groups,
+    lost,
     target_size,
-    unchanged,
 )
 from millpond.tables.reading import rows_sql
 from millpond.tables.slices import FileSlice, Layout, Reading
@@ -63,6 +66,55 @@ class _Fresh:
 
     group: Group
     written: tuple[Written, ...]
+
+
+@frozen
+class _Rewrite:
+    """What is ready to be published: a table's new files, and the session that wrote them."""
+
+    bench: Workbench
+    table: TableName
+    metadata: TableMetadata
+    session: Session
+    fresh: tuple[_Fresh, ...]
+    cluster: tuple[str, ...]
+    key: str
+
+    def publish(self) -> Compacted:
+        """Put the new files in the place of the old, on what the table is now."""
+        stage = self.bench.catalog.begin(self.key)
+        try:
+            entry = stage.find(self.table)
+            there = entry is not None and entry.uuid == self.metadata.uuid
+            live = Live.of(stage.metadata(self.table)) if there else Live((), (), {})
+            gone = [] if live.hindrance else lost(live, (one.group for one in self.fresh))
+            kept = [(one, parts) for one, parts in zip(self.fresh, gone, strict=False) if parts is not None]
+            removed = frozenset(path for one, _ in kept for path in one.group.paths)
+            left = sum(len(one.group.files) for one in self.fresh) - len(removed)
+            if not kept:
+                return Compacted(None, left=left)
+            written = tuple(file for one, _ in kept for file in one.written)
+            deletes = tuple(moved for one, parts in kept if parts for moved in self._moved(one, parts))
+            change = Replacement(removed, droppable(live, removed), written, ",".join(self.cluster), deletes)
+            _stage(self.bench, stage, self.table, change)
+            number = stage.publish(_commit(self.bench, self.table, self.key)).number
+            return Compacted(number, len(removed), len(written), left)
+        finally:
+            stage.discard()
+
+    def _moved(self, fresh: _Fresh, parts: tuple[FileSlice, ...]) -> tuple[DeleteFile, ...]:
+        """The rows that went meanwhile, taken out of the new files. Raises CatalogError MP-3183 where one is not."""
+        gone = Reading(parts, Layout.of(self.metadata))
+        paths = [written.path for written in fresh.written]
+        deletes = write_moved(self.session, self.metadata.location, gone, paths)
+        due = int(self.session.rows(count_rows(rows_sql(gone, ())))[0][0])
+        if sum(one.records for one in deletes) != due:
+            raise CatalogError(
+                "MP-3183",
+                f"of {due} rows of {self.table} that were deleted while it was rewritten, not all are in the new files",
+                next_step="nothing was changed; `millpond doctor` looks for damaged files",
+            )
+        return deletes
 
 
 def batches(found: Sequence[Group]) -> Iterator[tuple[Group, ...]]:
@@ -129,10 +181,27 @@ def rewritten(
     kept = _known(metadata, cluster)
     stage = bench.catalog.begin(f"{key}/files")
     try:
-        fresh = tuple(_written(bench, stage, table, batch, metadata, kept))
-        yield lambda: _publish(bench, table, metadata.uuid, fresh, kept, key)
+        stage.commit((TableChange(table, (), _writable(metadata, metadata.spec)),))
+        with bench.engine.session(bench.endpoint, stage.token) as session:
+            fresh = tuple(_written(bench, session, stage, table, batch, metadata, kept))
+            yield _Rewrite(bench, table, metadata, session, fresh, kept, key).publish
     finally:
         stage.discard()
+
+
+@contextmanager
+def gathered(
+    bench: Workbench, table: TableName, metadata: TableMetadata, worn: Sequence[FileSlice], key: str
+) -> Iterator[Callable[[], int | None]]:
+    """Write one delete file for each of some slices, which names what all of its delete files name.
+
+    What it gives publishes them and gives the commit's number, None where there was nothing left to do. It raises
+    ConflictError MP-3010 when another commit comes at the same moment: then it may be called again.
+    """
+    with bench.engine.session() as session:
+        bench.catalog.soundness.check_now(path for part in worn for path in part.deletes)
+        written = tuple(write_gathered(session, metadata.location, part) for part in worn)
+    yield lambda: _publish_gathered(bench, table, metadata.uuid, tuple(zip(worn, written, strict=True)), key)
 
 
 def merge_manifests(bench: Workbench, table: TableName, key: str) -> int | None:
@@ -177,30 +246,30 @@ def _stage(bench: Workbench, stage: Stage, table: TableName, change: Replacement
     stage.commit((TableChange(table, (), updates),))
 
 
-def _publish(
-    bench: Workbench, table: TableName, uuid: str, fresh: Sequence[_Fresh], cluster: Sequence[str], key: str
-) -> Compacted:
-    """Put the new files in the place of the old, on what the table is now."""
+def _publish_gathered(
+    bench: Workbench, table: TableName, uuid: str, ready: Sequence[tuple[FileSlice, DeleteFile]], key: str
+) -> int | None:
+    """Put each delete file in the place of those that it gathers, where all of them are still there."""
     stage = bench.catalog.begin(key)
     try:
         entry = stage.find(table)
-        live = None if entry is None or entry.uuid != uuid else Live.of(stage.metadata(table))
-        whole = tuple(one for one in fresh if live is not None and unchanged(live, (one.group,)))
-        left = sum(len(one.group.files) for one in fresh) - sum(len(one.group.files) for one in whole)
-        if not whole or live is None:
-            return Compacted(None, left=left)
-        removed = frozenset(path for one in whole for path in one.group.paths)
-        written = tuple(file for one in whole for file in one.written)
-        change = Replacement(removed, droppable(live, removed), written, ",".join(cluster))
-        _stage(bench, stage, table, change)
-        number = stage.publish(_commit(bench, table, key)).number
-        return Compacted(number, len(removed), len(written), left)
+        if entry is None or entry.uuid != uuid:
+            return None
+        live = Live.of(stage.metadata(table))
+        here = {one.path for one in (*live.data, *live.deletes)}
+        due = [(part, written) for part, written in ready if here.issuperset((part.path, *part.deletes))]
+        if not due:
+            return None
+        dropped = frozenset(path for part, _ in due for path in part.deletes)
+        _stage(bench, stage, table, Replacement(dropped=dropped, deletes=tuple(written for _, written in due)))
+        return stage.publish(_commit(bench, table, key)).number
     finally:
         stage.discard()
 
 
 def _written(
     bench: Workbench,
+    session: Session,
     stage: Stage,
     table: TableName,
     batch: Sequence[Group],
@@ -215,22 +284,20 @@ def _written(
     names = metadata.schema().names
     present = metadata.spec
     earlier = {spec["spec-id"]: spec for spec in metadata.document["partition-specs"] if spec != present}
-    stage.commit((TableChange(table, (), _writable(metadata, present)),))
-    with bench.engine.session(bench.endpoint, stage.token) as session:
-        for group in batch:
-            # What is read here is soon gone, and the new files' checksums would vouch for a changed bit.
-            bench.catalog.soundness.check_now(path for part in group.slices for path in (part.path, *part.deletes))
-            rows = rewrite(table, names, rows_sql(Reading(group.slices, layout), names), cluster)
-            own = earlier.get(group.files[0].spec_id)
-            with _threads(session, 1 if group.scattered and not cluster else None):
+    for group in batch:
+        # What is read here is soon gone, and the new files' checksums would vouch for a changed bit.
+        bench.catalog.soundness.check_now(path for part in group.slices for path in (part.path, *part.deletes))
+        rows = rewrite(table, names, rows_sql(Reading(group.slices, layout), names), cluster)
+        own = earlier.get(group.files[0].spec_id)
+        with _threads(session, 1 if group.scattered and not cluster else None):
+            new = _insert(session, stage, table, rows)
+            if own is not None and len(_added(new)) > len(group.files):
+                stage.commit((TableChange(table, (), _writable(metadata, own)),))
                 new = _insert(session, stage, table, rows)
-                if own is not None and len(_added(new)) > len(group.files):
-                    stage.commit((TableChange(table, (), _writable(metadata, own)),))
-                    new = _insert(session, stage, table, rows)
-                    stage.commit((TableChange(table, (), _writable(metadata, present)),))
-            written = tuple(Written(entry.path, manifest, group.sequence_number) for entry, manifest in _added(new))
-            _check(session, table, group, layout, new)
-            yield _Fresh(group, written)
+                stage.commit((TableChange(table, (), _writable(metadata, present)),))
+        written = tuple(Written(entry.path, manifest, group.sequence_number) for entry, manifest in _added(new))
+        _check(session, table, group, layout, new)
+        yield _Fresh(group, written)
 
 
 @contextmanager

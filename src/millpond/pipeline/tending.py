@@ -20,11 +20,11 @@ from millpond.catalog.upkeep import consumed
 from millpond.core.errors import ConflictError, MillpondError
 from millpond.core.names import TableName
 from millpond.core.retry import Backoff, retry
-from millpond.pipeline.compaction import batches, merge_manifests, planned, rewritten, tidy
+from millpond.pipeline.compaction import batches, gathered, merge_manifests, planned, rewritten, tidy
 from millpond.pipeline.upkeep import MANY_MANIFESTS, Upkeep
 from millpond.pipeline.workbench import Workbench
 from millpond.project.model import Project
-from millpond.tables.compaction import Choice, by_level, by_share
+from millpond.tables.compaction import Choice, Live, by_level, by_share, many_deletes
 
 LOG = logging.getLogger("millpond.upkeep")
 
@@ -182,6 +182,10 @@ class Tender:
         for number, batch in enumerate(batches(found)):
             with rewritten(bench, table, batch, metadata, cluster, bench.step_key(f"{table}/{number}")) as publish:
                 self._hand_over(place, _Offer(publish))
+        worn = () if hindrance else many_deletes(Live.of(metadata), found)
+        if worn:
+            with gathered(bench, table, metadata, worn, bench.step_key(f"{table}/deletes")) as publish_deletes:
+                self._hand_over(place, _Offer(publish_deletes))
         if choose is by_share and not hindrance:
             tidy(bench, table, bench.step_key(f"{table}/tidy"))
         if not found and not hindrance and mergeable(metadata) >= 4 * MANY_MANIFESTS:

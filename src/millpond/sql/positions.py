@@ -36,10 +36,44 @@ def placed(columns: Sequence[str], rows: str, place: tuple[str, str] = ENGINES_O
     return f"SELECT {names(columns)}, {place[0]}::{_TYPE} AS {FILE}, {place[1]} AS {ROW} FROM {rows}"
 
 
+def find_places(gone: str, there: str, width: int) -> str:
+    """Make the relation PLACES: of each row of `gone`, the place of a row of `there` that is the same.
+
+    Both give the same columns, `width` of them; `there` gives a file and the row's number in it after them. Of rows
+    that are all the same, as many are found as there are in `gone`.
+    """
+    values = [f"c{place}" for place in range(width)]
+    listed = ", ".join(values)
+    # The hash finds the few that may be the same; the text tells values apart that count as equal, as 0.0 and -0.0 do.
+    same = f"hash({listed}) AS mark, row({listed})::VARCHAR AS said"
+    turn = "row_number() OVER (PARTITION BY mark, said) AS turn"
+    near = f"SELECT * FROM ({there}) AS t({listed}, {FILE}, {ROW}) SEMI JOIN gone ON hash({listed}) = mark"
+    return f"""CREATE OR REPLACE TEMP TABLE {PLACES} AS
+WITH gone AS MATERIALIZED (SELECT {same} FROM ({gone}) AS g({listed})),
+near AS MATERIALIZED (SELECT {same}, {FILE}, {ROW} FROM ({near}) AS near)
+SELECT {FILE}, {ROW} FROM (SELECT *, {turn} FROM near) AS near JOIN (SELECT *, {turn} FROM gone) AS gone
+USING (mark, said, turn)"""
+
+
+def count_places() -> str:
+    """SELECT of each file in PLACES and of how many rows of it there are."""
+    return f"SELECT {FILE}, count(*) FROM {PLACES} GROUP BY ALL ORDER BY ALL"
+
+
 def write_places(told: str, file: str, to: str) -> str:
     """COPY of the places in one file, and what the engine calls it, into a delete file."""
-    places = f"SELECT {ROW} FROM {PLACES} WHERE {FILE} = {literal(told)} ORDER BY {ROW}"
+    return _write(f"SELECT {ROW} FROM {PLACES} WHERE {FILE} = {literal(told)}", file, to)
+
+
+def write_named(paths: Sequence[str], file: str, to: str) -> str:
+    """COPY of the places in one file that any of some delete files names into one. These name no other file."""
+    listed = ", ".join(map(literal, paths))
+    return _write(f"SELECT DISTINCT pos AS {ROW} FROM read_parquet([{listed}], hive_partitioning = false)", file, to)
+
+
+def _write(places: str, file: str, to: str) -> str:
     # As one of a few known texts: beside each place, the path itself would be most of what is written.
-    rows = f"SELECT {literal(file)}::{_TYPE} AS file_path, {ROW} AS pos FROM ({places}) AS places"
+    named = f"{literal(file)}::ENUM({literal(file)})"
+    rows = f"SELECT {named} AS file_path, {ROW} AS pos FROM ({places}) AS places ORDER BY {ROW}"
     ids = f"FIELD_IDS {{file_path: {_PATH_ID}, pos: {_POSITION_ID}}}"
     return f"COPY ({rows}) TO {literal(to)} (FORMAT parquet, COMPRESSION zstd, {ids})"

@@ -25,7 +25,9 @@ _FEW = 4
 _DELETED_PART = 0.05
 _DELETE_FILES = 3
 _WORN_PART = 0.2
-_WORN_FILES = 24
+_WORN_FILES = 64
+_MANY_DELETES = 8
+"""So many delete files of one data file alone become one, long before there are _WORN_FILES of them."""
 _FIRST, _MORE = 32, 8
 """How many of the smallest files make one larger, and how many of each larger size."""
 _SHARE = 4
@@ -261,10 +263,34 @@ def droppable(live: Live, removed: frozenset[str]) -> frozenset[str]:
     return frozenset(dropped)
 
 
-def unchanged(live: Live, rewritten: Iterable[Group]) -> bool:
-    """Whether every file of the groups is still there and has lost no row since they were read."""
+def lost(live: Live, read: Iterable[Group]) -> list[tuple[FileSlice, ...] | None]:
+    """The rows that each group's files lost since they were read; None where a file went, or came by rows again."""
     here = {entry.path: entry for entry in live.data}
     index = Deletes(live.deletes)
-    return all(
-        part.path in here and index.of(here[part.path]) == part.deletes for group in rewritten for part in group.slices
-    )
+    return [_lost(here, index, group) for group in read]
+
+
+def _lost(here: Mapping[str, DataFile], index: Deletes, group: Group) -> tuple[FileSlice, ...] | None:
+    found = []
+    for part in group.slices:
+        now = index.of(here[part.path]) if part.path in here else ()
+        if part.path not in here or not set(part.deletes) <= set(now):
+            return None
+        if new := tuple(path for path in now if path not in part.deletes):
+            found.append(FileSlice(part.path, part.deletes, new))
+    return tuple(found)
+
+
+def many_deletes(live: Live, without: Iterable[Group], many: int = _MANY_DELETES) -> tuple[FileSlice, ...]:
+    """Data files of which so many delete files name rows, each with those that name rows of it alone.
+
+    Files of groups are left out. Each reader opens every delete file: one that names the same rows serves it better.
+    """
+    rewritten = {path for group in without for path in group.paths}
+    own: dict[str, list[str]] = {}
+    for entry in live.deletes:
+        if (path := manifests.target(entry)) is not None:
+            own.setdefault(path, []).append(entry.path)
+    staying = [entry.path for entry in live.data if entry.path not in rewritten]
+    found = (FileSlice(path, tuple(sorted(own.get(local(path), ())))) for path in staying)
+    return tuple(part for part in found if len(part.deletes) >= many)
