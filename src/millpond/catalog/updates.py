@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from millpond.catalog import fields, partitions, times
+from millpond.catalog import fields, partitions, promotions, times
 from millpond.core.errors import CatalogError, ConflictError
 
 Json = Mapping[str, Any]
@@ -91,11 +91,29 @@ def apply(document: Json, updates: Sequence[Json], now_ms: int) -> dict[str, Any
             raise fields.malformed(f"update {kind}", wrong) from wrong
     for schema in draft.schemas:  # the format may come after the schema in a request
         fields.check_version(schema, draft.document["format-version"])
+    _check_types(document, draft.document)
     newest = max((row["timestamp-ms"] for row in draft.document.get("snapshots") or () if _in(draft, row)), default=0)
     # A clock that was set back takes no version back: the log of snapshots goes by these times.
     draft.document["last-updated-ms"] = max(now_ms, newest, document.get("last-updated-ms") or 0)
     mirror_first_version(draft.document)
     return draft.document
+
+
+def _check_types(before: Json, after: Json) -> None:
+    """Pass when the files that stay can be read under the new columns. Raises CatalogError MP-3030 otherwise."""
+    snapshot, schema = before.get("current-snapshot-id"), before.get("current-schema-id")
+    if snapshot in (None, -1) or snapshot != after.get("current-snapshot-id") or schema == after["current-schema-id"]:
+        return
+    old, new = _current_schema(before), _current_schema(after)
+    told = promotions.problem(old, new, after["format-version"])
+    if told is not None:
+        raise refused(told)
+
+
+def _current_schema(document: Json) -> Json:
+    number = document["current-schema-id"]
+    found: Json = next(row for row in document["schemas"] if row["schema-id"] == number)
+    return found
 
 
 def mirror_first_version(document: dict[str, Any]) -> None:
