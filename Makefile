@@ -19,7 +19,7 @@ test: .venv/.test ## run the tests, in parallel
 test-long: .venv/.test ## run the tests of many rounds: kills, differential, properties
 	@$(BIN)/python -m pytest -m long --timeout 3600
 
-test-services: .venv/.services ## run the tests with real servers of other makers: Spark
+test-services: .venv/.services ## run the tests with real servers of other makers: Spark, Sail, Trino
 	@$(BIN)/python -m pytest -m services -n 0
 
 bench: .venv/.bench ## measure against raw DuckDB, DuckLake, deltalake; prints one ratio for each goal
@@ -51,6 +51,7 @@ clean: ## remove the environment and everything that was built
 .venv/.services: .venv/.test
 	@echo "installing the servers of other makers"
 	@$(PIP) install --group services
+	@scripts/install_trino .venv/trino
 	@touch $@
 
 .venv/.bench: .venv/.test

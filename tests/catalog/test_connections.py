@@ -86,7 +86,7 @@ TRINO = {
 
 @pytest.mark.parametrize("token", [True, False])
 def test_the_properties_for_trino_are_those_that_it_was_run_with(token: bool) -> None:
-    """It is not run here: its server is 821 MB, starts in minutes and needs a newer Java than most machines have."""
+    """Its server is run by it elsewhere: that needs 821 MB and a newer Java than most machines have."""
     text = configuration("trino", Door("http://h:1/iceberg", "prod", ODD, token=token))
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     rights = {

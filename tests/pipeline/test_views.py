@@ -141,7 +141,7 @@ def test_other_engines_find_its_sql_and_its_words(lake: TemporaryLake) -> None:
     texts = {text.root.dialect: text.root.sql for text in now.representations}
     assert texts["duckdb"] == "SELECT id, person, amount * 100 AS cents FROM silver.orders WHERE amount >= 4"
     assert "FROM `silver`.`orders`" in texts["spark"]
-    assert 'FROM "silver"."orders"' in texts["trino"]
+    assert 'FROM "lake"."silver"."orders"' in texts["trino"]
     assert tuple(now.default_namespace) == ("gold",)
     fields = {field.name: (str(field.field_type), field.doc) for field in found.schema().fields}
     assert fields == {"id": ("int", None), "person": ("string", None), "cents": ("int", "a hundredth")}

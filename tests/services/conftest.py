@@ -19,7 +19,8 @@ from millpond.catalog.connections import Door
 from millpond.catalog.gateway.server import Gateway
 from millpond.testing import temporary_lake
 from tests.services.everyone import Everyone, everyone_together
-from tests.services.printed import ODD, Printed
+from tests.services.printed import ODD, Printed, free_port
+from tests.services.trino_server import SERVER, Trino, java, trino_running
 
 _REQUIRED = os.environ.get("MILLPOND_REQUIRE_SERVICES") == "1"
 
@@ -70,6 +71,18 @@ def spark_server(tmp_path_factory: pytest.TempPathFactory, printed: Printed) -> 
     os.chdir(here)
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="session")
+def trino(tmp_path_factory: pytest.TempPathFactory, printed: Printed) -> Iterator[Trino]:
+    """A Trino server that was started by what `connect trino` prints."""
+    if not SERVER.is_dir() or importlib.util.find_spec("trino") is None:
+        missing("Trino is not installed: make test-services installs it where Maven is")
+    if java() is None:
+        missing("there is no Java on this machine that is new enough for Trino")
+    port = free_port()
+    with trino_running(tmp_path_factory.mktemp("trino"), printed, port):
+        yield Trino(port, printed)
 
 
 @pytest.fixture

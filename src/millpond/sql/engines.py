@@ -13,6 +13,9 @@ from millpond.sql.parse import Query
 
 OTHERS = ("spark", "trino")
 
+CATALOG = "lake"
+"""What `connect` calls the catalog. Trino looks for a view's tables nowhere else; the others look where the view is."""
+
 _MOMENTS = (exp.DataType.Type.TIMESTAMP, exp.DataType.Type.TIMESTAMPNTZ, exp.DataType.Type.TIMESTAMPTZ)
 
 
@@ -41,6 +44,9 @@ def _translated(sql: str, columns: Schema, dialect: str) -> str | None:
         for kind in tree.find_all(exp.DataType) if dialect == "trino" else ():
             if kind.this in _MOMENTS and not kind.expressions:  # its own default drops what is below milliseconds
                 kind.set("expressions", [exp.DataTypeParam(this=exp.Literal.number(6))])
+        for table in tree.find_all(exp.Table) if dialect == "trino" else ():
+            if table.db:
+                table.set("catalog", exp.to_identifier(CATALOG))
         return tree.sql(dialect=dialect, comments=False, identify=True, unsupported_level=ErrorLevel.RAISE)
     except (SqlglotError, ValueError, RecursionError):
         return None
