@@ -39,7 +39,7 @@ class Scene:
         self.lake = open_lakehouse(folder)
         self.clock = clock
         self.tender = Tender(self.lake.project, self.lake.catalog, self.lake.upkeep, self.lake._bench, clock)
-        self.gateway = Gateway(self.lake.catalog, open_access=True, committed=self.tender.committed)
+        self.gateway = Gateway(self.lake.catalog, open_access=True, watcher=self.tender)
         self.endpoint = self.gateway.start()
 
     def files(self) -> int:
@@ -58,7 +58,23 @@ class Scene:
             if there() <= most:
                 return
             pause.wait(0.05)
+            self.clock.now += 0.05
+            self.tender.committed("prod", ())
         raise AssertionError(f"the table still has {there()}")
+
+    def ready(self) -> None:
+        """Until a rewrite is offered."""
+        pause = threading.Event()
+        for _ in range(600):
+            if self.tender._open:
+                return
+            pause.wait(0.05)
+        raise AssertionError("nothing is offered")
+
+    def idle(self) -> bool:
+        """Whether there is nothing that the tender would do now."""
+        with self.tender._changed:
+            return self.tender._due() is None
 
     def close(self) -> None:
         """Stop everything."""
@@ -120,6 +136,40 @@ def test_a_table_whose_writers_pause_is_put_in_order(scene: Scene) -> None:
     scene.wait(most=1)
     scene.wait(most=0, measured=scene.dead)
     assert rows(stock_duckdb(scene.endpoint), f"SELECT sum(a) FROM {NAME}") == [(15,)]
+
+
+def test_a_program_that_takes_long_to_write_meets_no_rewrite(scene: Scene) -> None:
+    """What is ready waits for it, since it loaded the table, and follows what it deleted."""
+    client = stock_duckdb(scene.endpoint)
+    client.execute(f"CREATE SCHEMA lake.silver; CREATE TABLE {NAME} (a BIGINT, b VARCHAR)")
+    for number in range(6):
+        client.execute(f"INSERT INTO {NAME} VALUES ({number}, 'x')")
+    client.execute(f"BEGIN; UPDATE {NAME} SET b = 'y' WHERE a = 3")
+    scene.clock.now = 3.0
+    scene.tender.committed("prod", ())
+    scene.ready()
+    scene.clock.now = 40.0
+    assert scene.idle()
+    client.execute("COMMIT")
+    scene.wait(most=3)
+    seen = rows(stock_duckdb(scene.endpoint), f"FROM {NAME} ORDER BY a")
+    assert seen == [(0, "x"), (1, "x"), (2, "x"), (3, "y"), (4, "x"), (5, "x")]
+
+
+def test_readers_keep_no_rewrite_from_being_published(scene: Scene) -> None:
+    """Whoever loads the table over and over may be about to write it, but not for ever."""
+    client = stock_duckdb(scene.endpoint)
+    client.execute(f"CREATE SCHEMA lake.silver; CREATE TABLE {NAME} (a BIGINT, b VARCHAR)")
+    for number in range(6):
+        client.execute(f"INSERT INTO {NAME} VALUES ({number}, 'x')")
+    scene.clock.now = 3.0
+    scene.tender.committed("prod", ())
+    scene.ready()
+    assert rows(stock_duckdb(scene.endpoint), f"SELECT sum(a) FROM {NAME}") == [(15,)]
+    scene.clock.now = 50.0
+    assert scene.idle()
+    scene.clock.now = 64.0
+    scene.wait(most=1)
 
 
 def test_what_is_told_of_unknown_tables_does_no_harm(scene: Scene) -> None:

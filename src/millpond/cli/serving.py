@@ -31,7 +31,7 @@ def serve(context: Context, host: str, port: int, open_access: bool, upkeep: boo
                 said("tokens cross the network as they are: put a proxy that speaks TLS in front of this port")
         if upkeep:
             lake.tender.start()
-        committed = lake.tender.committed if upkeep else None
+        watcher = lake.tender if upkeep else None
         rule = lookup("millpond.pipeline.upkeep:retention")(lake.project)
-        lookup("millpond.catalog.gateway.server:serve")(lake.catalog, host, port, open_access, ready, committed, rule)
+        lookup("millpond.catalog.gateway.server:serve")(lake.catalog, host, port, open_access, ready, watcher, rule)
     return 0

@@ -1,7 +1,8 @@
 """Upkeep beside a gateway: tables that other programs write are kept small while they write.
 
 Files are rewritten in a thread of its own. What is ready is published right after a writer's commit, before the writer
-hears of it, or when nobody has written for a moment: so a program that writes alone never meets a rewrite half way.
+hears of it, or when nobody has loaded the table since the last one and so may be about to write it: a program that
+writes alone never meets a rewrite half way, however long it takes.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from millpond.catalog.catalog import Catalog, in_environment
 from millpond.catalog.rewriting import mergeable
@@ -31,6 +33,9 @@ LOG = logging.getLogger("millpond.upkeep")
 _COMMITS = 16
 _QUIET_S = 2.0
 _HANDED_S = 0.5
+_LONGEST_S = 60.0
+"""How long a rewrite waits for one who loaded the table and may be about to write it. Readers load it too."""
+
 _ROUND_S = 3600.0
 
 Place = tuple[str, TableName]
@@ -39,18 +44,23 @@ Place = tuple[str, TableName]
 
 @dataclass
 class _Written:
-    """What is known of a table that somebody wrote: commits since it was last looked at, and when the last one was."""
+    """What is known of a table that somebody wrote: commits since it was last looked at, and when the last one was.
+
+    `loaded` says whether somebody loaded it after that.
+    """
 
     commits: int
     last: float
     settled: bool = False
+    loaded: bool = False
 
 
 class _Offer:
-    """A rewrite that is ready to be published, by whoever comes first."""
+    """A rewrite that is ready to be published, by whoever comes first; `since` is when it was ready."""
 
-    def __init__(self, publish: Callable[[], object]) -> None:
+    def __init__(self, publish: Callable[[], object], since: float) -> None:
         self._publish = publish
+        self.since = since
         self._lock = threading.Lock()
         self.done = False
 
@@ -89,7 +99,7 @@ class Tender:
         self._bench = bench
         self._clock = clock
         self._places: dict[Place, _Written] = {}
-        self._offers: dict[Place, _Offer] = {}
+        self._open: dict[Place, tuple[Generator[_Offer], _Offer]] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -102,6 +112,13 @@ class Tender:
                 self._thread = threading.Thread(target=self._run, name="millpond-upkeep", daemon=True)
                 self._thread.start()
 
+    def loaded(self, environment: str, table: TableName) -> None:
+        """Take note that a client loads a table: it may be about to write it."""
+        with self._changed:
+            known = self._places.get((environment, table))
+            if known is not None:
+                known.loaded = True
+
     def committed(self, environment: str, tables: Iterable[TableName]) -> None:
         """Take note of a client's commit, and publish what is ready for its tables; what cannot be is logged."""
         offers = []
@@ -110,7 +127,7 @@ class Tender:
                 place = (environment, table)
                 known = self._places.get(place)
                 self._places[place] = _Written(1 + (known.commits if known else 0), self._clock())
-                offers += [offer] if (offer := self._offers.get(place)) else []
+                offers += [self._open[place][1]] if place in self._open else []
             self._changed.notify()
         self.start()
         for offer in offers:
@@ -128,39 +145,56 @@ class Tender:
             self._thread.join()
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
+        try:
+            while (work := self._next()) is not None:
+                try:
+                    work()
+                except MillpondError as failed:
+                    LOG.warning("%s", failed)
+        finally:
+            for offering, _ in self._open.values():
+                offering.close()
+
+    def _next(self) -> Callable[[], None] | None:
+        """The next work, when there is some; None at the end."""
+        with self._changed:
+            work = self._due()
+            while work is None and not self._closed:
+                self._changed.wait(self._pause())
                 work = self._due()
-                while work is None and not self._closed:
-                    self._changed.wait(self._pause())
-                    work = self._due()
-                if self._closed or work is None:
-                    return
-            try:
-                work()
-            except MillpondError as failed:
-                LOG.warning("%s", failed)
+            return None if self._closed else work
 
     def _due(self) -> Callable[[], None] | None:
         """The most pressing work, None when there is none yet. The lock is held."""
         now = self._clock()
-        for place, written in self._places.items():
+        for place, (_, offer) in self._open.items():
+            if offer.done or now >= self._until(place, offer):
+                return partial(self._go_on, place)
+        waiting = {place: written for place, written in self._places.items() if place not in self._open}
+        for place, written in waiting.items():
             if written.commits >= _COMMITS:
                 written.commits = 0
-                return lambda place=place: self._tend(place, by_level)  # type: ignore[misc]
-        for place, written in self._places.items():
+                return partial(self._offer_next, place, self._tended(place, by_level))
+        for place, written in waiting.items():
             if not written.settled and now - written.last >= _QUIET_S:
                 written.commits, written.settled = 0, True
-                return lambda place=place: self._tend(place, by_share)  # type: ignore[misc]
+                return partial(self._offer_next, place, self._tended(place, by_share))
         if now >= self._next_round:
             self._next_round = now + _ROUND_S
             self._places = {place: written for place, written in self._places.items() if not written.settled}
             return self._round
         return None
 
+    def _until(self, place: Place, offer: _Offer) -> float:
+        """When an offer is published though nobody committed. The lock is held."""
+        written = self._places.get(place)
+        return offer.since + (_LONGEST_S if written is not None and written.loaded else _HANDED_S)
+
     def _pause(self) -> float:
         """Seconds until something may be due. The lock is held."""
-        moments = [written.last + _QUIET_S for written in self._places.values() if not written.settled]
+        moments = [self._until(place, offer) for place, (_, offer) in self._open.items()]
+        quiet = (place for place in self._places if place not in self._open and not self._places[place].settled)
+        moments += [self._places[place].last + _QUIET_S for place in quiet]
         return max(0.01, min([*moments, self._next_round]) - self._clock())
 
     def _round(self) -> None:
@@ -168,7 +202,23 @@ class Tender:
         for _, failed in self._upkeep.run().failures:
             LOG.warning("%s", failed)
 
-    def _tend(self, place: Place, choose: Choice) -> None:
+    def _go_on(self, place: Place) -> None:
+        """Publish what is offered for a table, where no commit has done it, and do what comes next there."""
+        offering, offer = self._open[place]
+        offer.take(tries=8)
+        with self._changed:
+            del self._open[place]
+        self._offer_next(place, offering)
+
+    def _offer_next(self, place: Place, offering: Generator[_Offer]) -> None:
+        """Make the next rewrite of a table ready. The next commit on the table publishes it, or `_go_on` does."""
+        offer = next(offering, None)
+        if offer is not None:
+            with self._changed:
+                self._open[place] = offering, offer
+
+    def _tended(self, place: Place, choose: Choice) -> Generator[_Offer]:
+        """The rewrites that a table needs, each made when the one before it is done with."""
         environment, table = place
         catalog = in_environment(self._catalog, environment)
         entry = catalog.find(table)
@@ -181,21 +231,12 @@ class Tender:
         found, hindrance = planned(metadata, consumed(catalog, entry), cluster, choose)
         for number, batch in enumerate(batches(found)):
             with rewritten(bench, table, batch, metadata, cluster, bench.step_key(f"{table}/{number}")) as publish:
-                self._hand_over(place, _Offer(publish))
+                yield _Offer(publish, self._clock())
         worn = () if hindrance else many_deletes(Live.of(metadata), found)
         if worn:
             with gathered(bench, table, metadata, worn, bench.step_key(f"{table}/deletes")) as publish_deletes:
-                self._hand_over(place, _Offer(publish_deletes))
+                yield _Offer(publish_deletes, self._clock())
         if choose is by_share and not hindrance:
             tidy(bench, table, bench.step_key(f"{table}/tidy"))
         if not found and not hindrance and mergeable(metadata) >= 4 * MANY_MANIFESTS:
             merge_manifests(bench, table, bench.step_key(f"{table}/merge"))
-
-    def _hand_over(self, place: Place, offer: _Offer) -> None:
-        """Have the offer published by the next commit on the table, or here when none comes soon."""
-        with self._changed:
-            self._offers[place] = offer
-            self._changed.wait_for(lambda: offer.done or self._closed, _HANDED_S)
-        offer.take(tries=8)
-        with self._changed:
-            del self._offers[place]

@@ -20,7 +20,7 @@ from millpond.catalog.catalog import Catalog
 from millpond.catalog.gateway import layers, oauth, tables, views
 from millpond.catalog.gateway.access import Door, Seat
 from millpond.catalog.gateway.answers import document, done, failure, refusal
-from millpond.catalog.gateway.commits import Commits, Committed
+from millpond.catalog.gateway.commits import Commits, Watcher
 from millpond.catalog.gateway.once import LIFETIME, once
 from millpond.catalog.gateway.requests import Call
 from millpond.catalog.keeper import Keeper
@@ -50,9 +50,9 @@ class Endpoint:
     again: Callable[[Seat, Call, int], Response] = _done_before
 
 
-def endpoints(committed: Committed | None = None, rule: Retention = DEFAULT) -> tuple[Endpoint, ...]:
+def endpoints(watcher: Watcher | None = None, rule: Retention = DEFAULT) -> tuple[Endpoint, ...]:
     """Everything under a prefix, as the REST catalog specification names it."""
-    commits = Commits(committed, rule)
+    commits = Commits(watcher, rule)
     space = "/namespaces/{namespace}"
     table = space + "/tables/{table}"
     view = space + "/views/{view}"
@@ -65,7 +65,7 @@ def endpoints(committed: Committed | None = None, rule: Retention = DEFAULT) -> 
         Endpoint("POST", space + "/properties", layers.change),
         Endpoint("GET", space + "/tables", tables.listed),
         Endpoint("POST", space + "/tables", tables.create, tables.as_committed),
-        Endpoint("GET", table, tables.load),
+        Endpoint("GET", table, _load(watcher)),
         Endpoint("HEAD", table, tables.exists),
         Endpoint("POST", table, commits.one, tables.as_committed),
         Endpoint("DELETE", table, tables.drop),
@@ -85,16 +85,27 @@ def endpoints(committed: Committed | None = None, rule: Retention = DEFAULT) -> 
     )
 
 
+def _load(watcher: Watcher | None) -> Handler:
+    """GET one table, of which who watches is told."""
+
+    def load(seat: Seat, call: Call) -> Response:
+        if watcher is not None and seat.direct:
+            watcher.loaded(seat.catalog.environment, call.table())
+        return tables.load(seat, call)
+
+    return load
+
+
 def application(
     catalog: Catalog,
     keeper: Keeper | None,
     open_access: bool,
-    committed: Committed | None = None,
+    watcher: Watcher | None = None,
     rule: Retention = DEFAULT,
 ) -> Starlette:
     """The application for one catalog. With `open_access`, programs on this machine need no token."""
     door = Door(catalog, keeper, open_access)
-    offered = endpoints(committed, rule)
+    offered = endpoints(watcher, rule)
     shown = [f"{point.method} /v1/{{prefix}}{point.path}" for point in offered]
 
     def config(request: Request) -> Response:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 from starlette.responses import Response
 
@@ -20,8 +21,18 @@ from millpond.catalog.retention import Retention, keeping
 from millpond.catalog.staging import TableChange
 from millpond.core.names import TableName
 
-Committed = Callable[[str, tuple[TableName, ...]], None]
-"""What is told of a client's commit once it is in, before the client hears of it: the environment, and the tables."""
+
+class Watcher(Protocol):
+    """Who is told what clients do with tables of an environment."""
+
+    def loaded(self, environment: str, table: TableName) -> None:
+        """Take note that a client loads a table, to read it or to write it."""
+        ...
+
+    def committed(self, environment: str, tables: tuple[TableName, ...]) -> None:
+        """Take note of a client's commit once it is in, before the client hears of it."""
+        ...
+
 
 Positions = tuple[tuple[TableName, str | None], ...]
 
@@ -68,9 +79,9 @@ class Answered:
 class Commits:
     """The two endpoints, with their memory of answers. Past states that `rule` keeps no client may take away."""
 
-    def __init__(self, committed: Committed | None, rule: Retention) -> None:
+    def __init__(self, watcher: Watcher | None, rule: Retention) -> None:
         self._answered = Answered()
-        self._committed = committed
+        self._watcher = watcher
         self._rule = rule
 
     def one(self, seat: Seat, call: Call) -> Response:
@@ -102,8 +113,8 @@ class Commits:
                 return
             self._change(seat, changes, names)
             self._answered.keep(asked, _positions(seat, names))
-        if seat.commits and self._committed is not None:
-            self._committed(seat.catalog.environment, names)
+        if seat.commits and self._watcher is not None:
+            self._watcher.committed(seat.catalog.environment, names)
 
     def _change(self, seat: Seat, changes: Sequence[TableChange], names: Sequence[TableName]) -> None:
         created = {change.name for change in changes if _creates(change)}

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 from millpond.catalog.catalog import Catalog, keeper_of
 from millpond.catalog.gateway.app import ROOT, application
-from millpond.catalog.gateway.commits import Committed
+from millpond.catalog.gateway.commits import Watcher
 from millpond.catalog.keeper import Keeper
 from millpond.catalog.retention import DEFAULT, Retention
 from millpond.core.errors import HostError
@@ -27,8 +27,8 @@ class Gateway:
     """The gateway on a free port of this machine, in a thread.
 
     Every request needs a token that the catalog gave; with `open_access` one without a token writes directly.
-    With `outside`, holders of client tokens are looked after too: their files are held for a while. `committed` is told
-    of each client's commit. Past states that `rule` keeps no client may take away.
+    With `outside`, holders of client tokens are looked after too: their files are held for a while. `watcher` is told
+    what clients load and commit. Past states that `rule` keeps no client may take away.
     """
 
     def __init__(
@@ -37,14 +37,14 @@ class Gateway:
         *,
         open_access: bool = False,
         outside: bool = False,
-        committed: Committed | None = None,
+        watcher: Watcher | None = None,
         rule: Retention = DEFAULT,
     ) -> None:
         self._catalog = catalog
         self._rule = rule
         self._open_access = open_access
         self._outside = outside or open_access
-        self._committed = committed
+        self._watcher = watcher
         self._keeper: Keeper | None = None
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -56,7 +56,7 @@ class Gateway:
         if self._keeper is not None:
             self._keeper.inherit()
         port = listener.getsockname()[1]
-        made = application(self._catalog, self._keeper, self._open_access, self._committed, self._rule)
+        made = application(self._catalog, self._keeper, self._open_access, self._watcher, self._rule)
         server = _Server(_config(made))
         thread = threading.Thread(target=server.run, args=([listener],), name="millpond-gateway", daemon=True)
         thread.start()
@@ -82,12 +82,12 @@ def serve(
     port: int,
     open_access: bool,
     ready: Callable[[str], None],
-    committed: Committed | None = None,
+    watcher: Watcher | None = None,
     rule: Retention = DEFAULT,
 ) -> None:
     """Answer until the process is told to end. `ready` is called with the endpoint once it answers.
 
-    `committed` is told of each client's commit. Past states that `rule` keeps no client may take away.
+    `watcher` is told what clients load and commit. Past states that `rule` keeps no client may take away.
 
     Every request needs a client token; with `open_access`, programs on this machine need none. Port 0 takes a free one.
     Raises HostError MP-9023 when the port is taken or cannot be used, MP-9024 for an open door to other machines.
@@ -102,7 +102,7 @@ def serve(
     shown = f"[{host}]" if ":" in host else host
     endpoint = f"http://{shown}:{listener.getsockname()[1]}{ROOT}"
     keeper = keeper_of(catalog)
-    server = _Announcing(_config(application(catalog, keeper, open_access, committed, rule)), lambda: ready(endpoint))
+    server = _Announcing(_config(application(catalog, keeper, open_access, watcher, rule)), lambda: ready(endpoint))
     keeper.inherit()
     keeper.sweep()
     try:
