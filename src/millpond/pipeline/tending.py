@@ -1,8 +1,8 @@
 """Upkeep beside a gateway: tables that other programs write are kept small while they write.
 
 Files are rewritten in a thread of its own. What is ready is published right after a writer's commit, before the writer
-hears of it, or when nobody has loaded the table since the last one and so may be about to write it: a program that
-writes alone never meets a rewrite half way, however long it takes.
+hears of it, or when nobody seems to be writing: when nobody loaded the table since the last commit, or its writers
+mostly take less time than has passed. So a program that writes alone does not meet a rewrite half way.
 """
 
 from __future__ import annotations
@@ -34,8 +34,11 @@ _COMMITS = 16
 _QUIET_S = 2.0
 _HANDED_S = 0.5
 _LONGEST_S = 60.0
-"""How long a rewrite waits for one who loaded the table and may be about to write it. Readers load it too."""
+_PATIENCE = 3
+"""How long a rewrite waits for one who loaded the table and may be about to write it: as many times as long as writers
+of the table took, and no longer than _LONGEST_S. Readers load it too, and commit nothing."""
 
+_FORGET = 0.75
 _ROUND_S = 3600.0
 
 Place = tuple[str, TableName]
@@ -46,13 +49,26 @@ Place = tuple[str, TableName]
 class _Written:
     """What is known of a table that somebody wrote: commits since it was last looked at, and when the last one was.
 
-    `loaded` says whether somebody loaded it after that.
+    `loaded` is when somebody first loaded it after that, if anybody did; `takes` is how long it took writers, lately,
+    from there to their commit.
     """
 
-    commits: int
-    last: float
+    commits: int = 0
+    last: float = 0.0
     settled: bool = False
-    loaded: bool = False
+    loaded: float | None = None
+    takes: float = 0.0
+
+    def committed(self, now: float) -> None:
+        """Take note of a commit."""
+        took = 0.0 if self.loaded is None else now - self.loaded
+        self.takes = max(took, self.takes * _FORGET)
+        self.commits, self.last, self.settled, self.loaded = self.commits + 1, now, False, None
+
+    @property
+    def patience(self) -> float:
+        """Seconds for which a rewrite that is ready waits for a commit."""
+        return _HANDED_S if self.loaded is None else max(_HANDED_S, min(self.takes * _PATIENCE, _LONGEST_S))
 
 
 class _Offer:
@@ -116,8 +132,8 @@ class Tender:
         """Take note that a client loads a table: it may be about to write it."""
         with self._changed:
             known = self._places.get((environment, table))
-            if known is not None:
-                known.loaded = True
+            if known is not None and known.loaded is None:
+                known.loaded = self._clock()
 
     def committed(self, environment: str, tables: Iterable[TableName]) -> None:
         """Take note of a client's commit, and publish what is ready for its tables; what cannot be is logged."""
@@ -125,8 +141,7 @@ class Tender:
         with self._changed:
             for table in tables:
                 place = (environment, table)
-                known = self._places.get(place)
-                self._places[place] = _Written(1 + (known.commits if known else 0), self._clock())
+                self._places.setdefault(place, _Written()).committed(self._clock())
                 offers += [self._open[place][1]] if place in self._open else []
             self._changed.notify()
         self.start()
@@ -188,7 +203,7 @@ class Tender:
     def _until(self, place: Place, offer: _Offer) -> float:
         """When an offer is published though nobody committed. The lock is held."""
         written = self._places.get(place)
-        return offer.since + (_LONGEST_S if written is not None and written.loaded else _HANDED_S)
+        return offer.since + (_HANDED_S if written is None else written.patience)
 
     def _pause(self) -> float:
         """Seconds until something may be due. The lock is held."""
