@@ -79,9 +79,8 @@ def main(merges: int, rows: int, folder: Path) -> None:
         con.execute("DETACH lake")
     first, last = (statistics.median(part) for part in (taken[: merges // 10 or 1], taken[-(merges // 10 or 1) :]))
     slow = sorted(taken)[int(len(taken) * 0.99)]
-    print(
-        f"  {merges} MERGEs in {sum(taken):.0f} s, the first tenth {first:.3f} s each, the last {last:.3f} s, p99 {slow:.3f} s"
-    )
+    print(f"  {merges} MERGEs in {sum(taken):.0f} s: the first tenth {first:.3f} s each, the last {last:.3f} s")
+    print(f"  the 99th percentile: {slow:.3f} s")
     upkeep = seconds(lambda: millpond(project, "maintain"))
     print(f"  maintain: {upkeep:.1f} s")
     with gateway(project) as endpoint:
