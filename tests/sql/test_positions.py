@@ -43,3 +43,17 @@ def test_as_many_rows_are_found_as_went_and_each_is_the_same(rows: list[tuple[tu
         assert told(con.execute(left).fetchall()) == told([values for values, went in rows if not went])
         count = sum(number for _, number in con.execute(count_places()).fetchall())
         assert count == sum(went for _, went in rows)
+
+
+def test_a_zero_is_found_whatever_its_sign_and_what_is_no_number_too() -> None:
+    """A file with a dictionary of its values has one zero; where both are there, the very same is taken."""
+    with duckdb.connect() as con:
+        con.execute(f"CREATE TABLE there {COLUMNS}; CREATE TABLE gone {COLUMNS}")
+        rows = [(0.0, "a"), (0.0, "a"), (math.nan, "a"), (-0.0, "b"), (0.0, "b"), (0.0, "-0.0"), (0.0, "0.0")]
+        con.executemany("INSERT INTO there VALUES (?, ?, {x: [1], y: NULL})", [list(row) for row in rows])
+        con.execute(
+            "INSERT INTO gone SELECT v::DOUBLE, w, {x: [1], y: NULL} FROM (VALUES ('-0.0', 'a'), ('0.0', 'a'), "
+            "('-nan', 'a'), ('-0.0', 'b'), ('-0.0', '-0.0')) AS t(v, w)"
+        )
+        con.execute(find_places("FROM gone", "SELECT *, 'f', rowid FROM there", 3))
+        assert con.execute("SELECT _mp_place FROM places ORDER BY ALL").fetchall() == [(n,) for n in (0, 1, 2, 3, 5)]

@@ -205,6 +205,20 @@ def test_rows_that_went_meanwhile_are_gone_from_the_new_files(lake: Lake, cluste
     assert {row: count for row, count in came.items() if count} == {(7, "x1"): -1, (5, "same"): -4}
 
 
+def test_zeros_that_went_meanwhile_are_found_though_the_new_file_has_one_for_both_signs(lake: Lake) -> None:
+    """So the engine writes a column that it keeps as a dictionary."""
+    for place in range(4):
+        zeros = "CASE WHEN i % 2 = 0 THEN 0.0 ELSE '-0.0' END::DOUBLE AS b"
+        made = f"SELECT i::BIGINT AS a, {zeros} FROM range({place * 10}, {place * 10 + 10}) t(i)"
+        lake.run(f"INSERT INTO {NAME} {made}" if place else f"CREATE TABLE {NAME} AS {made}")
+    work = late_rewrite(lake)
+    for path in Version(lake.metadata(T).current_snapshot).data():
+        take_out(lake, path, 3)
+    rows = lake.rows(f"SELECT a FROM {NAME}")
+    assert work() == 1
+    assert (lake.rows(f"SELECT a FROM {NAME}"), len(rows), delete_files(lake)) == (rows, 28, 1)
+
+
 def test_files_that_were_replaced_meanwhile_are_left(lake: Lake) -> None:
     """A rewrite takes the place of what it read, and of nothing else."""
     make(lake)

@@ -40,19 +40,25 @@ def find_places(gone: str, there: str, width: int) -> str:
     """Make the relation PLACES: of each row of `gone`, the place of a row of `there` that is the same.
 
     Both give the same columns, `width` of them; `there` gives a file and the row's number in it after them. Of rows
-    that are all the same, as many are found as there are in `gone`.
+    that are all the same, as many are found as there are in `gone`. Zeros of both signs, and what is no number, may
+    stand for each other where no row is left that has the very same.
     """
     values = [f"c{place}" for place in range(width)]
     listed = ", ".join(values)
     # The hash finds the few that may be the same; the text tells values apart that count as equal, as 0.0 and -0.0 do.
+    # DuckDB writes one of these for both where it keeps a column's values in a dictionary.
     same = f"hash({listed}) AS mark, row({listed})::VARCHAR AS said"
     turn = "row_number() OVER (PARTITION BY mark, said) AS turn"
     near = f"SELECT * FROM ({there}) AS t({listed}, {FILE}, {ROW}) SEMI JOIN gone ON hash({listed}) = mark"
+    unsigned = "mark, replace(replace(said, '-0.0', '0.0'), '-nan', 'nan') AS said"
+    left = "ANTI JOIN very USING (mark, said, turn)"
     return f"""CREATE OR REPLACE TEMP TABLE {PLACES} AS
-WITH gone AS MATERIALIZED (SELECT {same} FROM ({gone}) AS g({listed})),
-near AS MATERIALIZED (SELECT {same}, {FILE}, {ROW} FROM ({near}) AS near)
-SELECT {FILE}, {ROW} FROM (SELECT *, {turn} FROM near) AS near JOIN (SELECT *, {turn} FROM gone) AS gone
-USING (mark, said, turn)"""
+WITH gone AS MATERIALIZED (SELECT *, {turn} FROM (SELECT {same} FROM ({gone}) AS g({listed})) AS g),
+near AS MATERIALIZED (SELECT *, {turn} FROM (SELECT {same}, {FILE}, {ROW} FROM ({near}) AS near) AS near),
+very AS MATERIALIZED (SELECT * FROM near JOIN gone USING (mark, said, turn)),
+others AS (SELECT *, {turn} FROM (SELECT {unsigned}, {FILE}, {ROW} FROM near {left}) AS near),
+wanted AS (SELECT *, {turn} FROM (SELECT {unsigned} FROM gone {left}) AS gone)
+SELECT {FILE}, {ROW} FROM very UNION ALL SELECT {FILE}, {ROW} FROM others JOIN wanted USING (mark, said, turn)"""
 
 
 def count_places() -> str:
