@@ -88,3 +88,23 @@ def test_a_column_of_another_id_or_of_a_table_without_rows_may_be_of_any_type() 
     document = table("string")
     dropped = apply(document, [{"action": "remove-snapshot-ref", "ref-name": "main"}], 1)
     assert changed(dropped, "int") == "int"
+
+
+def together(operation: str, parent: int | None, kind: Any = "int") -> Any:
+    """The type of the column after a client changed it and added a snapshot, in one request."""
+    snapshot = {"snapshot-id": 8, "sequence-number": 2, "timestamp-ms": 2, "manifest-list": "n"}
+    snapshot |= {"summary": {"operation": operation}} | ({} if parent is None else {"parent-snapshot-id": parent})
+    updates = [
+        {"action": "add-schema", "schema": schema(kind)},
+        {"action": "set-current-schema", "schema-id": -1},
+        {"action": "add-snapshot", "snapshot": snapshot},
+        {"action": "set-snapshot-ref", "ref-name": "main", "type": "branch", "snapshot-id": 8},
+    ]
+    return apply(table("string"), updates, 2)["schemas"][-1]["fields"][0]["type"]
+
+
+def test_rows_that_are_appended_with_the_change_leave_the_files_that_were_there() -> None:
+    """So it is refused; not where they come in the place of what was there, as CREATE OR REPLACE and overwrite do."""
+    with pytest.raises(CatalogError, match="a: string -> int"):
+        together("append", 7)
+    assert together("append", None) == together("overwrite", 7) == together("append", 8) == "int"
