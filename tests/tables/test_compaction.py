@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from millpond.catalog.manifests import DATA, POSITION_DELETES, DataFile
-from millpond.tables.compaction import Box, Choice, by_level, by_share, everything
+from millpond.tables.compaction import Box, Choice, Live, by_level, by_share, everything, many_deletes
 from millpond.tables.deletes import Deletes
+from millpond.tables.slices import FileSlice
 
 MIB = 1024**2
 _names = count(1)
@@ -102,3 +104,15 @@ def test_a_file_that_lost_many_rows_is_rewritten_alone(choose: Choice) -> None:
 def test_single_small_files_are_left(choose: Choice) -> None:
     """Nothing is gained by writing one anew."""
     assert list(choose(box([file(10_000), file(500 * MIB)]))) == []
+
+
+def test_deletes_from_before_a_data_file_came_back_are_not_put_together_with_those_since() -> None:
+    """A file that went whole and was added again has every row: what was deleted in its first life is there."""
+    path = "/lake/again.parquet"
+    before = [file(10, content=POSITION_DELETES, referenced=path) for _ in range(3)]
+    again = replace(file(MIB), path=path)
+    since = [file(10, content=POSITION_DELETES, referenced=path) for _ in range(2)]
+    wide = file(10, content=POSITION_DELETES)
+    live = Live((again,), (*before, *since, wide), {})
+    assert many_deletes(live, (), 2) == (FileSlice(path, tuple(one.path for one in since)),)
+    assert many_deletes(live, (), 3) == ()

@@ -11,6 +11,7 @@ from pyiceberg.catalog import load_catalog
 
 from millpond.catalog import manifests
 from millpond.catalog.gateway.server import Gateway
+from millpond.catalog.staging import TableChange
 from millpond.core.names import TableName
 from millpond.core.schema import Column, Schema
 from millpond.pipeline.compaction import batches, compact, gathered, merge_manifests, planned
@@ -273,6 +274,20 @@ def test_delete_files_of_a_file_that_was_rewritten_are_left(lake: Lake) -> None:
     assert compacted(lake) == 1
     before = lake.catalog.head()
     assert publish() is None
+    assert lake.catalog.head() == before
+
+
+def test_a_table_that_became_one_of_a_later_format_meanwhile_is_left(lake: Lake) -> None:
+    """It takes no more delete files of this kind, and its snapshots number their rows."""
+    make(lake)
+    small_files(lake, count=1)
+    for gone in range(2):
+        lake.run(f"DELETE FROM {NAME} WHERE a = {gone}")
+    publish = gathered_deletes(lake)
+    with lake.step() as (stage, _):
+        stage.commit((TableChange(T, (), ({"action": "upgrade-format-version", "format-version": 3},)),))
+    before = lake.catalog.head()
+    assert publish() is merge_manifests(lake.bench(), T, "merge") is None
     assert lake.catalog.head() == before
 
 

@@ -16,7 +16,7 @@ from millpond.catalog.commits import Commit
 from millpond.catalog.deleting import DeleteFile
 from millpond.catalog.layout import TARGET_SIZE
 from millpond.catalog.manifests import ADDED
-from millpond.catalog.metadata import TableMetadata
+from millpond.catalog.metadata import FORMAT, TableMetadata
 from millpond.catalog.recording import micros
 from millpond.catalog.rewriting import Replacement, Written, dead, replacement
 from millpond.catalog.staging import Stage, TableChange
@@ -227,7 +227,7 @@ def tidy(bench: Workbench, table: TableName, key: str) -> int | None:
 def _merge(bench: Workbench, table: TableName, key: str) -> int | None:
     stage = bench.catalog.begin(key)
     try:
-        if stage.find(table) is None:
+        if stage.find(table) is None or stage.metadata(table).format_version != FORMAT:
             return None
         _stage(bench, stage, table, Replacement())
         return stage.publish(_commit(bench, table, key)).number
@@ -256,7 +256,7 @@ def _publish_gathered(
         if entry is None or entry.uuid != uuid:
             return None
         live = Live.of(stage.metadata(table))
-        here = {one.path for one in (*live.data, *live.deletes)}
+        here = set() if live.hindrance else {one.path for one in (*live.data, *live.deletes)}
         due = [(part, written) for part, written in ready if here.issuperset((part.path, *part.deletes))]
         if not due:
             return None

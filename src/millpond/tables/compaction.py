@@ -287,10 +287,6 @@ def many_deletes(live: Live, without: Iterable[Group], many: int = _MANY_DELETES
     Files of groups are left out. Each reader opens every delete file: one that names the same rows serves it better.
     """
     rewritten = {path for group in without for path in group.paths}
-    own: dict[str, list[str]] = {}
-    for entry in live.deletes:
-        if (path := manifests.target(entry)) is not None:
-            own.setdefault(path, []).append(entry.path)
-    staying = [entry.path for entry in live.data if entry.path not in rewritten]
-    found = (FileSlice(path, tuple(sorted(own.get(local(path), ())))) for path in staying)
+    index = Deletes(entry for entry in live.deletes if manifests.target(entry) is not None)
+    found = (FileSlice(entry.path, index.of(entry)) for entry in live.data if entry.path not in rewritten)
     return tuple(part for part in found if len(part.deletes) >= many)
