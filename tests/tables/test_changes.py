@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from millpond.catalog import manifests
+from millpond.catalog.staging import TableChange
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
 from millpond.core.schema import Column, Schema
@@ -107,6 +108,23 @@ def test_a_table_made_anew_is_whole(lake: Lake, numbers: int) -> None:
     found = changes(lake.catalog, T, numbers, until)
     assert found.whole
     assert both(lake, found) == (rows((5, "n")), rows())
+
+
+def test_a_table_that_was_replaced_with_a_column_of_another_type_is_whole(lake: Lake, numbers: int) -> None:
+    """As CREATE OR REPLACE TABLE does, by which it stays the same table: what it held cannot be read as numbers."""
+    with lake.step() as (stage, session):
+        schema = stage.metadata(T).schema_document
+        a, b = schema["fields"]
+        updates = (
+            {"action": "remove-snapshot-ref", "ref-name": "main"},
+            {"action": "add-schema", "schema": {**schema, "fields": [a, {**b, "type": "int"}]}},
+            {"action": "set-current-schema", "schema-id": -1},
+        )
+        stage.commit((TableChange(T, (), updates),))
+        session.execute(f"INSERT INTO {NAME} VALUES (7, 70)")
+    found = changes(lake.catalog, T, numbers, lake.catalog.head())
+    assert found.whole
+    assert both(lake, found) == (rows((7, 70)), rows())
 
 
 def test_a_table_that_was_not_there_yet_is_whole(lake: Lake, numbers: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from millpond.catalog import manifests, soundness
+from millpond.catalog import manifests, promotions, soundness
 from millpond.catalog.manifests import EQUALITY_DELETES, DataFile, Manifest
 from millpond.catalog.metadata import TableMetadata
 from millpond.core.errors import CatalogError
@@ -55,13 +55,16 @@ class Changes:
 def changes(catalog: Catalog, name: TableName, since: int | None, until: int) -> Changes:
     """What changed in a table after commit `since`, up to commit `until`; None as `since` means everything.
 
-    Everything is also the answer when at `since` there was no such table, or another of the same name. Commits that
-    only rewrote files are no changes. Raises CatalogError MP-3001 when there is no such table at `until`, MP-3038 for
-    delete files of a kind that the feed cannot follow, MP-3036 when a manifest cannot be read.
+    Everything is also the answer when at `since` there was no such table, or another of the same name, or one with a
+    column whose values cannot be read as what it is now. Commits that only rewrote files are no changes. Raises
+    CatalogError MP-3001 when there is no such table at `until`, MP-3038 for delete files of a kind that the feed cannot
+    follow, MP-3036 when a manifest cannot be read.
     """
     newer = soundness.whole(catalog, catalog.table(name, until))
     entry = None if since is None else catalog.find(name, since)
     older = soundness.whole(catalog, entry) if entry is not None and entry.uuid == newer.uuid else None
+    if older is not None and _retyped(older, newer):
+        older = None
     if older is None or since is None or _current(older) == _current(newer):
         return between(older, newer)
     return between(older, newer, rewrites(catalog, name, (since, until), older, newer))
@@ -93,6 +96,12 @@ def between(older: TableMetadata | None, newer: TableMetadata, rewritten: Sequen
 def whole(metadata: TableMetadata) -> Reading:
     """Every row of a version. Raises CatalogError MP-3038 and MP-3036."""
     return Reading(_whole(Version(metadata.current_snapshot)), Layout.of(metadata))
+
+
+def _retyped(older: TableMetadata, newer: TableMetadata) -> bool:
+    """Whether a column was given a type of another kind: CREATE OR REPLACE TABLE may, and the table stays the same."""
+    before, after, version = older.schema_document, newer.schema_document, newer.format_version
+    return all(promotions.problem(*pair, version) is not None for pair in ((before, after), (after, before)))
 
 
 def _current(metadata: TableMetadata) -> int | None:
