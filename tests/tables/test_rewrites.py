@@ -291,6 +291,24 @@ def test_a_table_that_became_one_of_a_later_format_meanwhile_is_left(lake: Lake)
     assert lake.catalog.head() == before
 
 
+def test_a_table_with_a_renamed_field_inside_a_column_is_left(lake: Lake) -> None:
+    """Its older files cannot be read here, so that no rewrite would ever come to an end."""
+    lake.run(f"CREATE TABLE {NAME} (a BIGINT, s STRUCT(x INTEGER))")
+    for place in range(5):
+        lake.run(f"INSERT INTO {NAME} VALUES ({place}, {{'x': 1}})")
+    with lake.step() as (stage, _):
+        schema = stage.metadata(T).schema_document
+        a, s = schema["fields"]
+        inner = {"type": "struct", "fields": [{**s["type"]["fields"][0], "name": "y"}]}
+        updates = (
+            {"action": "add-schema", "schema": {**schema, "fields": [a, {**s, "type": inner}]}},
+            {"action": "set-current-schema", "schema-id": -1},
+        )
+        stage.commit((TableChange(T, (), updates),))
+    told = "a field inside its column s was renamed, by which older files cannot be read"
+    assert planned(lake.metadata(T), (), ()) == ((), told)
+
+
 def test_parts_of_one_file_that_went_at_different_times_are_read_apart(lake: Lake) -> None:
     """What one part leaves out is not left out of the other."""
     make(lake)

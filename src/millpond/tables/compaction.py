@@ -16,7 +16,7 @@ from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.rewriting import cluster_of
 from millpond.core.records import frozen
 from millpond.tables.deletes import Deletes
-from millpond.tables.slices import FileSlice
+from millpond.tables.slices import FileSlice, Layout
 
 _SMALL = 0.75
 _FEW = 4
@@ -103,6 +103,8 @@ def _hindrance(metadata: TableMetadata, data: Sequence[DataFile], deletes: Seque
         return "it has equality deletes"
     if any(entry.format != "parquet" for entry in (*data, *deletes)):
         return "it holds files that are no Parquet"
+    if renamed := sorted(Layout.of(metadata).renamed):
+        return f"a field inside its column {renamed[0]} was renamed, by which older files cannot be read"
     return ""
 
 
