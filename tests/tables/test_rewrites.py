@@ -309,6 +309,18 @@ def test_a_table_with_a_renamed_field_inside_a_column_is_left(lake: Lake) -> Non
     assert planned(lake.metadata(T), (), ()) == ((), told)
 
 
+def test_what_a_client_said_of_how_long_the_past_is_kept_stays(lake: Lake) -> None:
+    """The branch moves to the snapshot of the rewrite, and is the same otherwise."""
+    make(lake)
+    small_files(lake)
+    with lake.step() as (stage, _):
+        main = {**stage.metadata(T).document["refs"]["main"], "min-snapshots-to-keep": 7}
+        stage.commit((TableChange(T, (), ({**main, "action": "set-snapshot-ref", "ref-name": "main"},)),))
+    assert compacted(lake) == 1
+    number = lake.metadata(T).document["current-snapshot-id"]
+    assert lake.metadata(T).document["refs"]["main"] == {**main, "snapshot-id": number}
+
+
 def test_parts_of_one_file_that_went_at_different_times_are_read_apart(lake: Lake) -> None:
     """What one part leaves out is not left out of the other."""
     make(lake)

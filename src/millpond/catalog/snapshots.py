@@ -94,9 +94,10 @@ def added(
     }
     if parent is not None:
         snapshot["parent-snapshot-id"] = parent
+    main = (metadata.document.get("refs") or {}).get("main") or {}  # it may say how long its past is kept
     return (
         {"action": "add-snapshot", "snapshot": snapshot},
-        {"action": "set-snapshot-ref", "ref-name": "main", "type": "branch", "snapshot-id": number},
+        {**main, "action": "set-snapshot-ref", "ref-name": "main", "type": "branch", "snapshot-id": number},
     )
 
 
