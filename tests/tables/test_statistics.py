@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from millpond.catalog import manifests
+from millpond.catalog.manifests import POSITION_DELETES
+from millpond.catalog.metadata import TableMetadata
 from millpond.core.names import TableName
-from millpond.tables.statistics import row_count, statistics
+from millpond.tables.statistics import count_rows, row_count, statistics
 from millpond.testing import TemporaryLake, temporary_lake
+from tests.tables.test_compaction import file
 
 TABLE = TableName("silver", "t")
 FILES = {
@@ -58,3 +64,24 @@ def test_a_table_of_plain_files_is_counted_without_reading_them(tmp_path: Path) 
         assert row_count(metadata) == 3
         assert known is not None
         assert (known.rows, known.nulls) == (3, {"k": 0, "v": 2, "n": 0})
+
+
+def test_rows_are_not_guessed_where_files_that_a_delete_file_may_name_were_rewritten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It names rows of several files; how many of these are still there, nobody says."""
+    first, second = file(10, records=100), file(10, records=100)
+    both = file(10, records=7, content=POSITION_DELETES)
+    later = file(10, records=50)
+    anew = replace(later, records=97, sequence_number=first.sequence_number)
+    summary = {"total-records": "1", "total-delete-files": "1"}
+    snapshot = {"snapshot-id": 1, "summary": summary}
+    metadata = TableMetadata({"current-snapshot-id": 1, "snapshots": [snapshot]})
+
+    def counted(*files: manifests.DataFile) -> int | None:
+        monkeypatch.setattr(manifests, "of_snapshot", lambda _: [None])
+        monkeypatch.setattr(manifests, "files", lambda _: files)
+        return count_rows(metadata)
+
+    assert counted(first, second, later, both) == 243
+    assert counted(anew, second, both) is None

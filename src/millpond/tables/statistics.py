@@ -32,7 +32,8 @@ def row_count(metadata: TableMetadata) -> int | None:
 def count_rows(metadata: TableMetadata) -> int | None:
     """How many rows a version has; None where its writer does not say. Equality deletes are not seen.
 
-    Where rows were deleted in files, the manifests are asked: a summary counts deletes of files that went, too.
+    Where rows were deleted in files, the manifests are asked: a summary counts deletes of files that went, too. None
+    also where a delete file names rows of several data files and some of these may have been rewritten since.
     Raises CatalogError MP-3036 when one cannot be read.
     """
     summary = (metadata.current_snapshot or {}).get("summary") or {}
@@ -48,6 +49,9 @@ def count_rows(metadata: TableMetadata) -> int | None:
     data = [entry for entry in files if entry.content == manifests.DATA]
     named = {entry.path: index.of(entry) for entry in data}
     shared = {path for paths in named.values() for path in paths if manifests.target(deletes[path]) is None}
+    spans = [(entry.sequence_number, entry.file_sequence_number) for entry in data]
+    if any(old <= deletes[path].sequence_number < rewritten for path in shared for old, rewritten in spans):
+        return None
     alone = sum(
         min(entry.records, sum(deletes[path].records for path in named[entry.path] if path not in shared))
         for entry in data
