@@ -80,8 +80,8 @@ class _Offer:
         self._lock = threading.Lock()
         self.done = False
 
-    def take(self, tries: int) -> None:
-        """Publish it, once; what other commits overtake each time is left for another day."""
+    def take(self, tries: int, last: bool = False) -> None:
+        """Publish it, once; what other commits overtake each time is left for another day, or for good by the last."""
         with self._lock:
             if self.done:
                 return
@@ -93,6 +93,7 @@ class _Offer:
             except MillpondError as failed:
                 LOG.warning("%s", failed)
                 self.done = True
+            self.done = self.done or last
 
 
 class Tender:
@@ -220,7 +221,7 @@ class Tender:
     def _go_on(self, place: Place) -> None:
         """Publish what is offered for a table, where no commit has done it, and do what comes next there."""
         offering, offer = self._open[place]
-        offer.take(tries=8)
+        offer.take(tries=8, last=True)
         with self._changed:
             del self._open[place]
         self._offer_next(place, offering)
