@@ -24,7 +24,7 @@ _FEW = 4
 
 _DELETED_PART = 0.05
 _DELETE_FILES = 3
-_WORN_PART = 0.2
+_WORN_PART = 0.1
 _WORN_FILES = 64
 _MANY_DELETES = 8
 """So many delete files of one data file alone become one, long before there are _WORN_FILES of them."""
