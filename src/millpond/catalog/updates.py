@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from millpond.catalog import fields, partitions, promotions, times
+from millpond.catalog import fields, partitions, times
 from millpond.core.errors import CatalogError, ConflictError
+from millpond.core.plugins import lookup
 
 Json = Mapping[str, Any]
 LAST_ADDED = -1
@@ -107,7 +108,7 @@ def _check_types(before: Json, after: Json) -> None:
     if not _files_stay(before, after):
         return
     old, new = _current_schema(before), _current_schema(after)
-    told = promotions.problem(old, new, after["format-version"])
+    told = lookup("millpond.catalog.promotions:problem")(old, new, after["format-version"])
     if told is not None:
         raise refused(told)
 

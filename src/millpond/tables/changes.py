@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from millpond.catalog import manifests, promotions, soundness
+from millpond.catalog import manifests, soundness
 from millpond.catalog.manifests import EQUALITY_DELETES, DataFile, Manifest
 from millpond.catalog.metadata import TableMetadata
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
+from millpond.core.plugins import lookup
 from millpond.core.records import frozen
 from millpond.core.schema import Schema
 from millpond.tables.deletes import Deletes
@@ -101,7 +102,10 @@ def whole(metadata: TableMetadata) -> Reading:
 def _retyped(older: TableMetadata, newer: TableMetadata) -> bool:
     """Whether a column was given a type of another kind: CREATE OR REPLACE TABLE may, and the table stays the same."""
     before, after, version = older.schema_document, newer.schema_document, newer.format_version
-    return all(promotions.problem(*pair, version) is not None for pair in ((before, after), (after, before)))
+    if before["fields"] == after["fields"]:
+        return False
+    problem = lookup("millpond.catalog.promotions:problem")
+    return all(problem(*pair, version) is not None for pair in ((before, after), (after, before)))
 
 
 def _current(metadata: TableMetadata) -> int | None:
