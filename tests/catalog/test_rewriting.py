@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -10,8 +11,11 @@ import duckdb
 import pytest
 from pyiceberg.catalog import load_catalog
 
-from millpond.catalog import manifests
+from millpond.catalog import avro, manifests
+from millpond.catalog.deleting import DeleteFile, deletion
 from millpond.catalog.gateway.server import Gateway
+from millpond.catalog.rewriting import Replacement, replacement
+from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
 from millpond.engines.duckdb import DuckDBEngine, Limits
 from millpond.pipeline.compaction import batches, compact, planned
@@ -66,6 +70,30 @@ def test_stock_clients_read_and_write_a_compacted_table(lake: Lake) -> None:
     table.delete("a = 2")
     assert rows(stock_duckdb(endpoint), f"SELECT * FROM {NAME} ORDER BY a") == WANTED[2:]
     gateway.stop()
+
+
+def test_manifests_of_the_first_version_are_left(lake: Lake) -> None:
+    """Their entries have no sequence numbers: neither a rewrite nor a delete may copy them."""
+    metadata = lake.metadata(T)
+    (manifest,) = [one for one in manifests.of_snapshot(metadata.current_snapshot) if manifests.files(one)]
+    (entry,) = manifests.files(manifest)
+    found = avro.contents(manifest.path)
+    schema = json.loads(found.schema)
+    schema["fields"] = [one for one in schema["fields"] if "sequence_number" not in one["name"]]
+    avro.write(manifest.path, schema, list(found.records), dict(found.header))
+    deletes = DeleteFile(str(Path(entry.path).with_name("d.parquet")), entry.path, 1, 100)
+    with pytest.raises(CatalogError, match="MP-3181"):
+        deletion(metadata, [deletes], now_ms=0)
+    with pytest.raises(CatalogError, match="MP-3181"):
+        replacement(metadata, Replacement(deletes=(deletes,)), now_ms=0)
+
+
+def test_a_delete_file_of_a_file_that_is_gone_is_refused(lake: Lake) -> None:
+    """Nothing would say what it bears on."""
+    metadata = lake.metadata(T)
+    deletes = DeleteFile("/nowhere/d.parquet", "/nowhere/a.parquet", 1, 100)
+    with pytest.raises(CatalogError, match="MP-3182"):
+        replacement(metadata, Replacement(deletes=(deletes,)), now_ms=0)
 
 
 def test_rows_that_came_together_lie_together(tmp_path: Path) -> None:
