@@ -10,6 +10,7 @@ from millpond.core.names import TableName
 from millpond.lakehouse import open_lakehouse
 from tests.services.printed import ODD, Printed
 from tests.services.trino_server import Trino
+from tests.services.viewed import read_alike
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
 
@@ -102,24 +103,7 @@ def test_trino_renames_registers_and_drops(trino: Trino, table: str) -> None:
     assert trino.lake.lakehouse.catalog.find(TableName("silver", again)) is None
 
 
-VIEW = """/*---
-kind: view
-columns:
-  label: {description: what it is called}
----*/
-SELECT id, upper(word) AS label, price / 2 AS half, ts::DATE AS day FROM SOURCE WHERE id % 10 = 0
-"""
-
-
 def test_trino_reads_a_view_by_its_own_dialect(trino: Trino, table: str) -> None:
     """The same rows as people see through the gate."""
-    folder = trino.lake.folder / "models/gold"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "early.sql").write_text(VIEW.replace("SOURCE", table))
-    with open_lakehouse(trino.lake.folder) as lake:
-        report = lake.runner.run()
-        assert report.ok, report.failures
-    asked = "SELECT id, label, CAST(half AS DOUBLE) AS half, day FROM {}gold.early ORDER BY id"
-    rows = trino.ask(asked.format("lake."))
-    assert rows == [tuple(row.values()) for row in trino.lake.rows(asked.format(""))]
+    rows = read_alike(trino.lake, table, trino.ask)
     assert (len(rows), rows[1][1]) == (100, "W3")

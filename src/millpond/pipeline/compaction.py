@@ -87,8 +87,9 @@ class _Rewrite:
             entry = stage.find(self.table)
             there = entry is not None and entry.uuid == self.metadata.uuid
             live = Live.of(stage.metadata(self.table)) if there else Live((), (), {})
-            gone = [] if live.hindrance else lost(live, (one.group for one in self.fresh))
-            kept = [(one, parts) for one, parts in zip(self.fresh, gone, strict=False) if parts is not None]
+            fresh = () if live.hindrance else self.fresh
+            gone = lost(live, (one.group for one in fresh))
+            kept = [(one, parts) for one, parts in zip(fresh, gone, strict=True) if parts is not None]
             removed = frozenset(path for one, _ in kept for path in one.group.paths)
             left = sum(len(one.group.files) for one in self.fresh) - len(removed)
             if not kept:
