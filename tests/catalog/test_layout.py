@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from millpond.catalog.catalog import Catalog
+from millpond.catalog.gateway.server import Gateway
 from millpond.catalog.layout import DEFAULT_TARGET, OWN_TARGET_SIZE, TARGET_SIZE, resized
 from millpond.project.model import Partition
-from tests.catalog.clients import NAME, SCHEMA, step
+from tests.catalog.clients import NAME, SCHEMA, rows, step, stock_duckdb
 
 BY_WORD = (Partition("word", "identity"),)
 
@@ -49,3 +50,18 @@ def test_an_author_s_size_goes_along(present: dict[str, str], partitioned: bool,
             words.pop(key, None)
         words |= update.get("updates", {})
     assert words == after
+
+
+def test_a_client_may_partition_a_table_of_ours_and_write_it(catalog: Catalog) -> None:
+    """The size that it got when it was made is taken away: DuckDB refuses it there."""
+    stage = catalog.begin("one")
+    stage.create_table(NAME, SCHEMA)
+    stage.publish(step("one"))
+    gateway = Gateway(catalog, open_access=True)
+    try:
+        with stock_duckdb(gateway.start()) as client:
+            client.execute(f"ALTER TABLE lake.{NAME} SET PARTITIONED BY (word)")
+            client.execute(f"INSERT INTO lake.{NAME} VALUES (1, 'a'), (2, 'b')")
+            assert rows(client, f"SELECT count(*) FROM lake.{NAME}") == [(2,)]
+    finally:
+        gateway.stop()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from millpond.catalog import fields, partitions, times
+from millpond.catalog.layout import DEFAULT_TARGET, TARGET_SIZE
 from millpond.core.errors import CatalogError, ConflictError
 from millpond.core.plugins import lookup
 
@@ -231,6 +232,10 @@ def _set_default_spec(draft: Draft, update: Json) -> None:
     if all(row["spec-id"] != wanted for row in draft.document.get("partition-specs") or ()):
         raise refused(f"Cannot set default partition spec to unknown spec: {wanted}")
     draft.document["default-spec-id"] = wanted
+    spec = next(row for row in draft.document["partition-specs"] if row["spec-id"] == wanted)
+    if spec["fields"] and draft.document.get("properties", {}).get(TARGET_SIZE) == str(DEFAULT_TARGET):
+        # It was given by us and not by an author, and DuckDB would not write the table any more.
+        del draft.words("properties")[TARGET_SIZE]
 
 
 def _add_sort_order(draft: Draft, update: Json) -> None:
