@@ -11,6 +11,7 @@ from millpond.catalog.commits import Commit
 from millpond.core.errors import RunError
 from millpond.core.names import TableName
 from millpond.core.schema import Column, Schema
+from millpond.pipeline.validation import validate
 from millpond.testing import TemporaryLake, temporary_lake
 
 BASE = {
@@ -54,6 +55,32 @@ def test_names_of_the_staging_relations_are_refused() -> None:
         lake.deliver("data/a.csv", "id\n1\n")
         failed = lake.run().failures[TableName("silver", "o")]
         assert failed.code == "MP-2006"
+
+
+@pytest.mark.parametrize(
+    ("kind", "sql", "place", "meant"),
+    [
+        ("append", "SELECT id,\n  staus AS s FROM bronze.o", (6, 3), "status"),
+        ("replace", "SELECT id,\n  o.staus FROM bronze.o AS o", (6, 3), "status"),
+        ("aggregate", "SELECT id, summ(1) AS n\nFROM bronze.o GROUP BY id", (5, 12), "sum"),
+        ("append", "SELECT id,\n  trim(staus) AS staus FROM bronze.o", (6, 8), "status"),
+        ("view", "SELECT id,\n  staus AS s FROM bronze.o", (5, 3), "status"),
+        ("replace", "SELECT id, p.status FROM bronze.o AS o", (5, 12), "o"),
+    ],
+)
+def test_a_first_run_tells_where_a_query_is_wrong(kind: str, sql: str, place: tuple[int, int], meant: str) -> None:
+    """Nothing knew the columns before the file was read: the step tells it as `check` does from then on."""
+    key = "" if kind == "view" else "id"
+    with temporary_lake({**BASE, "models/silver/o.sql": model(sql, kind, key)}) as lake:
+        lake.deliver("data/a.csv", "id,status\n1,x\n")
+        told = lake.run().failures[TableName("silver", "o")].finding
+        assert told.where is not None
+        assert (told.code, told.suggestion) == ("MP-2011", meant)
+        assert (told.where.path.name, told.where.line, told.where.column) == ("o.sql", *place)
+        (failed,) = (event for event in lake.events if event.name == "step_failed")
+        assert failed.fields["suggestion"] == meant
+        known = {TableName("bronze", "o"): Schema((Column("id", "VARCHAR"), Column("status", "VARCHAR")))}
+        assert validate(lake.lakehouse.project, lake.lakehouse.engine, known) == (told,)
 
 
 def test_what_stands_on_a_table_made_anew_is_made_anew() -> None:

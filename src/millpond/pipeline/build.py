@@ -30,7 +30,7 @@ from millpond.pipeline.recompute import recompute_groups, recompute_partitions, 
 from millpond.pipeline.roles import table_columns, table_lineage
 from millpond.pipeline.table_checks import judge_table
 from millpond.pipeline.taken import never_taken_in
-from millpond.pipeline.target import evolve, output_schema, prepare
+from millpond.pipeline.target import described, evolve, output_schema, prepare
 from millpond.pipeline.workbench import Workbench
 from millpond.project.model import ModelKind
 from millpond.sql.groups import GroupKey
@@ -111,11 +111,11 @@ def begun(
     """The build of a model, with its table made ready, and where it is a function's, with the rows that this gave."""
     if model.model.function is not None:
         model = cast("CompiledModel", lookup("millpond.pipeline.function:computed")(bench, session, model))
-    described = session.describe(model.query.text())
-    schema = output_schema(described, model)
+    given = described(session, stage, model)
+    schema = output_schema(given, model)
     kept = declared(model.model, table_columns(model.model, schema))
     filled = prepare(bench, session, stage, model, kept, afresh=_afresh(model, step))
-    widened = tuple(now for was, now in zip(described, schema, strict=True) if was.type != now.type)
+    widened = tuple(now for was, now in zip(given, schema, strict=True) if was.type != now.type)
     whole = step.mode not in ("increment", "groups")
     return Building(bench, session, stage, model, news, schema, widened, whole, filled, merging)
 
@@ -136,7 +136,7 @@ def _changed(bench: Workbench, stage: Stage, model: CompiledModel) -> bool:
 
 def _evolve(bench: Workbench, stage: Stage, model: CompiledModel) -> bool:
     with bench.engine.session(bench.endpoint, stage.token) as session:
-        schema = output_schema(session.describe(model.query.text()), model)
+        schema = output_schema(described(session, stage, model), model)
         return evolve(session, stage, model, declared(model.model, table_columns(model.model, schema)))
 
 

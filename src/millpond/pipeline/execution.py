@@ -131,5 +131,6 @@ def _failed(step: Step, failed: MillpondError, seconds: float) -> dict[str, obje
         "message": failed.finding.message,
         "next_step": failed.finding.next_step,
         "where": str(failed.finding.where) if failed.finding.where else None,
+        "suggestion": failed.finding.suggestion,
         "verdict": failed.verdict if isinstance(failed, QualityError) else None,
     }

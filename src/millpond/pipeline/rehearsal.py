@@ -17,6 +17,7 @@ from millpond.pipeline.build import begun, done, reads_changes
 from millpond.pipeline.compiled import CompiledModel
 from millpond.pipeline.graph import Graph
 from millpond.pipeline.plan import BuildStep, InputRange
+from millpond.pipeline.refusal import refused
 from millpond.pipeline.roles import table_columns
 from millpond.pipeline.table_checks import judge_together
 from millpond.pipeline.target import output_schema
@@ -168,12 +169,7 @@ class Rehearsal:
                 return self._session.describe(model.query.text())
             except EngineError as failed:
                 if not self._add_unknown(model, failed.finding.message):
-                    raise ModelError(
-                        "MP-2011",
-                        failed.finding.message.splitlines()[0],
-                        next_step="correct the query; `millpond check` says where",
-                        where=Location(model.model.path),
-                    ) from failed
+                    raise refused(self._session, self._twin.stage, model, failed) from failed
         raise ModelError(
             "MP-2011",
             f"the query of {model.table} names too many columns",

@@ -6,8 +6,9 @@ from millpond.catalog.evolving import updates
 from millpond.catalog.metadata import FORMAT, TableMetadata
 from millpond.catalog.staging import Stage, TableChange
 from millpond.catalog.types import storable
-from millpond.core.errors import CatalogError, ModelError
+from millpond.core.errors import CatalogError, EngineError, ModelError
 from millpond.core.names import RESERVED, TableName, side_table
+from millpond.core.plugins import lookup
 from millpond.core.schema import Column, Schema
 from millpond.engines.engine import Session
 from millpond.ingest.quarantine import open_quarantine
@@ -18,13 +19,26 @@ from millpond.project.model import Model
 from millpond.sql.statements import count_nulls
 from millpond.tables.statistics import statistics
 
+_REFUSALS = ("MP-4001", "MP-4005")
+"""What the engine says of a statement that it does not take."""
 
-def output_schema(described: Schema, model: CompiledModel) -> Schema:
+
+def described(session: Session, stage: Stage, model: CompiledModel) -> Schema:
+    """The columns that a model's query gives. Raises ModelError MP-2011 at its place where the engine refuses it."""
+    try:
+        return session.describe(model.query.text())
+    except EngineError as failed:
+        if failed.code not in _REFUSALS:
+            raise
+        raise lookup("millpond.pipeline.refusal:refused")(session, stage, model, failed) from failed
+
+
+def output_schema(given: Schema, model: CompiledModel) -> Schema:
     """The columns that the model's query gives, with their types as tables hold them.
 
     Raises ModelError MP-2140 or MP-2141 where the query does not give what the author declared.
     """
-    for column in described:
+    for column in given:
         if column.name.lower().startswith(RESERVED):
             raise ModelError(
                 "MP-2006",
@@ -32,9 +46,9 @@ def output_schema(described: Schema, model: CompiledModel) -> Schema:
                 next_step=f"give the column a name that does not begin with {RESERVED}",
                 where=model.model.place(),
             )
-    given = Schema(tuple(Column(column.name, storable(column.type)) for column in described))
-    refuse(breaches(model, given))
-    return given
+    kept = Schema(tuple(Column(column.name, storable(column.type)) for column in given))
+    refuse(breaches(model, kept))
+    return kept
 
 
 def prepare(

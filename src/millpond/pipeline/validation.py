@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,6 @@ from millpond.core.errors import CatalogError, EngineError, Finding, Location, M
 from millpond.core.names import RESERVED, TableName, closest
 from millpond.core.schema import Column, Schema
 from millpond.engines.engine import Engine, Session
-from millpond.governance.guard import allowed_functions
 from millpond.governance.macros import library
 from millpond.ingest.partitioning import unpartitioned
 from millpond.pipeline.check_validation import check_findings
@@ -21,18 +19,15 @@ from millpond.pipeline.compiled import CompiledModel, compile_model
 from millpond.pipeline.contract import Built, contract_findings
 from millpond.pipeline.graph import ordered, unknotted
 from millpond.pipeline.inlining import Views
+from millpond.pipeline.refusal import refusal
 from millpond.pipeline.roles import role_problems, table_columns
 from millpond.project.model import Model, Project
 from millpond.sql.binding import create_empty, create_schema, open_lake, probe
-from millpond.sql.columns import column_place, reading_place, word_place
+from millpond.sql.columns import column_place
 from millpond.sql.groups import GroupKey
 from millpond.sql.lookback import Lookback
 from millpond.sql.marks import mark
-from millpond.sql.references import calling_place, volatile
-
-_NAMED = re.compile(r'^Column "([^"]+)" does not exist on')
-_NO_FUNCTION = re.compile(r"\w+ Function with name (\w+) does not exist")
-_ITS_OWN = re.compile(r'Column "(.+)" referenced that exists in the SELECT clause')
+from millpond.sql.references import volatile
 
 
 def validate(
@@ -115,7 +110,7 @@ def _bind(
         try:
             schema = session.describe(model.query.sql)
         except EngineError as wrong:
-            findings.append(_engine_finding(model, wrong, bound))
+            findings.append(refusal(model, wrong, bound.__getitem__))
             bound.pop(model.table, None)
             continue
         problems = _outputs(model, schema) + _volatile(model) + _lookback(model)
@@ -144,41 +139,6 @@ def _partition_problems(model: Model, columns: Schema) -> list[Finding]:
         except CatalogError as wrong:
             findings.append(replace(wrong.finding, where=model.place(f"partition.{position}")))
     return findings
-
-
-def _engine_finding(model: CompiledModel, wrong: EngineError, bound: Mapping[TableName, Schema]) -> Finding:
-    lines = wrong.finding.message.splitlines()
-    message = lines[0]
-    if own := _ITS_OWN.match(message):
-        return _speaks_of_itself(model, own[1], bound)
-    if wrong.finding.code == "MP-4005":
-        where = calling_place(model.query, message.partition("(")[0]) or Location(model.model.path)
-        return Finding(wrong.finding.code, message, wrong.finding.next_step, where)
-    where = Location(model.model.path)
-    if wrong.position is not None and model.query.written is not None:
-        where = model.query.written.place_of_byte(wrong.position - len("DESCRIBE "))
-    elif named := _NAMED.search(message):
-        where = word_place(model.query, named[1]) or where
-    if where.path != model.model.path:
-        message += f" (in the query of {model.table})"
-    candidates = [line.partition(":")[2].strip() for line in lines[1:] if "andidate" in line]
-    suggestion = candidates[0].split(",")[0].strip(' "') if candidates else None
-    if unknown := _NO_FUNCTION.match(message):
-        suggestion = closest(unknown[1], allowed_functions()["row"])
-    return Finding("MP-2011", message, "correct the query", where, suggestion)
-
-
-def _speaks_of_itself(compiled: CompiledModel, name: str, bound: Mapping[TableName, Schema]) -> Finding:
-    """`trim(city) AS city` where no input has a city: the engine takes the column for the one that is being made."""
-    where = reading_place(compiled.query, name)
-    inputs = ", ".join(map(str, compiled.inputs)) or "what it reads"
-    return Finding(
-        "MP-2011",
-        f'there is no column "{name}" in {inputs}',
-        "correct the name, or see that the source delivers the column",
-        where or Location(compiled.model.path),
-        closest(name, [column for table in compiled.inputs for column in bound[table].names]),
-    )
 
 
 def _outputs(compiled: CompiledModel, schema: Schema) -> list[Finding]:

@@ -21,7 +21,7 @@ from millpond.pipeline.contract import declared, properties
 from millpond.pipeline.outcome import Outcome
 from millpond.pipeline.plan import ViewStep
 from millpond.pipeline.planner import PublishedView
-from millpond.pipeline.target import output_schema
+from millpond.pipeline.target import described, output_schema
 from millpond.sql.engines import in_dialects
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def publish_view(bench: Workbench, model: CompiledModel, step: ViewStep) -> Outc
         if absent is not None:
             return Outcome(None, note=f"waits: {absent} has no table yet")
         with bench.engine.session(bench.endpoint, stage.token) as session:
-            given = output_schema(session.describe(model.query.text()), model)
+            given = output_schema(described(session, stage, model), model)
         if stage.find(step.table) is not None:
             stage.drop_table(step.table)
         _stage(bench, stage, model, declared(model.model, given))
