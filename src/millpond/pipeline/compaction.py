@@ -82,26 +82,24 @@ class _Rewrite:
 
     def publish(self) -> Compacted:
         """Put the new files in the place of the old, on what the table is now."""
-        stage = self.bench.catalog.begin(self.key)
-        try:
-            entry = stage.find(self.table)
-            there = entry is not None and entry.uuid == self.metadata.uuid
-            live = Live.of(stage.metadata(self.table)) if there else Live((), (), {})
+        removed: frozenset[str] = frozenset()
+        written: tuple[Written, ...] = ()
+
+        def change(now: TableMetadata) -> Replacement | None:
+            nonlocal removed, written
+            live = Live.of(now) if now.uuid == self.metadata.uuid else Live((), (), {})
             fresh = () if live.hindrance else self.fresh
             gone = lost(live, (one.group for one in fresh))
             kept = [(one, parts) for one, parts in zip(fresh, gone, strict=True) if parts is not None]
             removed = frozenset(path for one, _ in kept for path in one.group.paths)
-            left = sum(len(one.group.files) for one in self.fresh) - len(removed)
-            if not kept:
-                return Compacted(None, left=left)
             written = tuple(file for one, _ in kept for file in one.written)
             deletes = tuple(moved for one, parts in kept if parts for moved in self._moved(one, parts))
-            change = Replacement(removed, droppable(live, removed), written, ",".join(self.cluster), deletes)
-            _stage(self.bench, stage, self.table, change)
-            number = stage.publish(_commit(self.bench, self.table, self.key)).number
-            return Compacted(number, len(removed), len(written), left)
-        finally:
-            stage.discard()
+            dropped = droppable(live, removed)
+            return Replacement(removed, dropped, written, ",".join(self.cluster), deletes) if kept else None
+
+        number = _publish(self.bench, self.table, self.key, change)
+        left = sum(len(one.group.files) for one in self.fresh) - len(removed)
+        return Compacted(number, len(removed), len(written), left)
 
     def _moved(self, fresh: _Fresh, parts: tuple[FileSlice, ...]) -> tuple[DeleteFile, ...]:
         """The rows that went meanwhile, taken out of the new files. Raises CatalogError MP-3183 where one is not."""
@@ -202,13 +200,22 @@ def gathered(
     with bench.engine.session() as session:
         bench.catalog.soundness.check_now(path for part in worn for path in part.deletes)
         written = tuple(write_gathered(session, metadata.location, part) for part in worn)
-    yield lambda: _publish_gathered(bench, table, metadata.uuid, tuple(zip(worn, written, strict=True)), key)
+    ready = tuple(zip(worn, written, strict=True))
+
+    def change(now: TableMetadata) -> Replacement | None:
+        live = Live.of(now) if now.uuid == metadata.uuid else Live((), (), {})
+        here = set() if live.hindrance else {one.path for one in (*live.data, *live.deletes)}
+        due = [(part, one) for part, one in ready if here.issuperset((part.path, *part.deletes))]
+        dropped = frozenset(path for part, _ in due for path in part.deletes)
+        return Replacement(dropped=dropped, deletes=tuple(one for _, one in due)) if due else None
+
+    yield lambda: _publish(bench, table, key, change)
 
 
 def merge_manifests(bench: Workbench, table: TableName, key: str) -> int | None:
     """Publish the same files under fewer manifests; the commit's number, None where others were always faster."""
     try:
-        return retry(lambda _attempt: _merge(bench, table, key), on=ConflictError, backoff=_BACKOFF)
+        return retry(lambda _attempt: _publish(bench, table, key, _merged), on=ConflictError, backoff=_BACKOFF)
     except ConflictError:
         return None
 
@@ -225,45 +232,29 @@ def tidy(bench: Workbench, table: TableName, key: str) -> int | None:
     return merge_manifests(bench, table, key)
 
 
-def _merge(bench: Workbench, table: TableName, key: str) -> int | None:
-    stage = bench.catalog.begin(key)
-    try:
-        if stage.find(table) is None or stage.metadata(table).format_version != FORMAT:
-            return None
-        _stage(bench, stage, table, Replacement())
-        return stage.publish(_commit(bench, table, key)).number
-    finally:
-        stage.discard()
+def _merged(now: TableMetadata) -> Replacement | None:
+    return Replacement() if now.format_version == FORMAT else None
 
 
-def _commit(bench: Workbench, table: TableName, key: str) -> Commit:
-    return Commit(step_key=key, kind="maintain", principal=bench.principal, run=bench.run, table=table)
-
-
-def _stage(bench: Workbench, stage: Stage, table: TableName, change: Replacement) -> None:
-    metadata = stage.metadata(table)
-    bench.catalog.soundness.check_manifests(metadata)
-    updates = replacement(metadata, change, micros(bench.clock.now()) // 1000)
-    stage.commit((TableChange(table, (), updates),))
-
-
-def _publish_gathered(
-    bench: Workbench, table: TableName, uuid: str, ready: Sequence[tuple[FileSlice, DeleteFile]], key: str
+def _publish(
+    bench: Workbench, table: TableName, key: str, change: Callable[[TableMetadata], Replacement | None]
 ) -> int | None:
-    """Put each delete file in the place of those that it gathers, where all of them are still there."""
+    """Publish what `change` makes of the table as it is now: the commit's number, None where there is nothing to do.
+
+    Raises ConflictError MP-3010 when another commit comes at the same moment.
+    """
     stage = bench.catalog.begin(key)
     try:
-        entry = stage.find(table)
-        if entry is None or entry.uuid != uuid:
+        if stage.find(table) is None:
             return None
-        live = Live.of(stage.metadata(table))
-        here = set() if live.hindrance else {one.path for one in (*live.data, *live.deletes)}
-        due = [(part, written) for part, written in ready if here.issuperset((part.path, *part.deletes))]
-        if not due:
+        metadata = stage.metadata(table)
+        replaced = change(metadata)
+        if replaced is None:
             return None
-        dropped = frozenset(path for part, _ in due for path in part.deletes)
-        _stage(bench, stage, table, Replacement(dropped=dropped, deletes=tuple(written for _, written in due)))
-        return stage.publish(_commit(bench, table, key)).number
+        bench.catalog.soundness.check_manifests(metadata)
+        stage.commit((TableChange(table, (), replacement(metadata, replaced, micros(bench.clock.now()) // 1000)),))
+        commit = Commit(step_key=key, kind="maintain", principal=bench.principal, run=bench.run, table=table)
+        return stage.publish(commit).number
     finally:
         stage.discard()
 
