@@ -22,6 +22,7 @@ from millpond.core.records import frozen
 from millpond.engines.engine import Session
 from millpond.pipeline.workbench import Workbench
 from millpond.sql.append import Append, create_known, hashes_of, staged_hashes
+from millpond.sql.lake import in_lake
 from millpond.tables.changes import changes
 from millpond.tables.keys import KeyRuns
 from millpond.tables.reading import inserted_sql
@@ -92,7 +93,7 @@ class KnownKeys:
             came = None
         if came is None or came.whole:
             self._clear()
-            self.runs.add(_parts(self.session, hashes_of(self.append, f'FROM "lake".{self.append.table.quoted}')))
+            self.runs.add(_parts(self.session, hashes_of(self.append, f"FROM {in_lake(self.append.table)}")))
         elif came.inserted:
             rows = inserted_sql(came, self.append.key)
             self.runs.add(_parts(self.session, hashes_of(self.append, f"FROM ({rows}) AS came")))

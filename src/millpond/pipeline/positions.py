@@ -13,6 +13,7 @@ from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.staging import Stage, TableChange
 from millpond.core.names import TableName
 from millpond.engines.engine import Session
+from millpond.sql.lake import in_lake
 from millpond.sql.positions import (
     ENGINES_OWN,
     count_places,
@@ -31,7 +32,7 @@ def tell_places(session: Session, table: TableName, metadata: TableMetadata, col
     """The query of some columns of a table's rows, and of their places. Raises CatalogError MP-3038 and MP-3036."""
     session.execute(create_files(tuple(_told(metadata))))
     if {name.lower() for name in metadata.schema().names}.isdisjoint(ENGINES_OWN):
-        return placed(columns, f'"lake".{table.quoted}')
+        return placed(columns, in_lake(table))
     return placed(columns, f"({rows_sql(whole(metadata), columns, with_origin=True)}) AS rows", (ORIGIN, POSITION))
 
 

@@ -16,6 +16,7 @@ from millpond.pipeline.graph import Graph
 from millpond.pipeline.inputs import row_view
 from millpond.quality.entries import Entry
 from millpond.sql.casts import soften
+from millpond.sql.lake import in_lake
 from millpond.sql.mending import create_wanted, wanted_inputs, wanted_rows
 from millpond.sql.rewrite import add_columns, replace_inputs
 from millpond.sql.staging import CARRIED, ROW
@@ -121,7 +122,7 @@ def _made_of(session: Session, stage: Stage, model: CompiledModel, rows: Sequenc
     if stage.find(before) is None or stage.find(model.table) is None:
         return []
     _want(session, rows)
-    session.execute(row_view(_READ, before, stage.metadata(before).schema().names, f'FROM "lake".{before.quoted}'))
+    session.execute(row_view(_READ, before, stage.metadata(before).schema().names, f"FROM {in_lake(before)}"))
     query = replace_inputs(add_columns(soften(model.query).query, (*CARRIED, ROW)), {before: _READ}).text()
     given = {name.lower() for name in session.describe(query).names}
     columns = tuple(column for column in stage.metadata(model.table).schema() if column.name.lower() in given)

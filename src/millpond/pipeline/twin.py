@@ -14,6 +14,7 @@ from millpond.pipeline.inputs import InputChanges, row_view
 from millpond.pipeline.workbench import Workbench
 from millpond.project.model import Partition, Project
 from millpond.sql.binding import add_column, create_empty, create_schema, drop_table, empty_table
+from millpond.sql.lake import in_lake
 from millpond.sql.rehearsal import drop_temporary, plain_lake, stopped_clock, temporary
 from millpond.tables.changes import Changes
 from millpond.tables.slices import Layout
@@ -136,7 +137,7 @@ class GivenRows(InputChanges):
         return row_view(name, self.table, self.changes.schema.names, self._rows())
 
     def _rows(self) -> str:
-        return f'FROM "lake".{self.table.quoted}'
+        return f"FROM {in_lake(self.table)}"
 
 
 def given_rows(twin: Twin, table: TableName) -> GivenRows:

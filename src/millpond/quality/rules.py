@@ -13,6 +13,7 @@ from millpond.core.schema import Schema
 from millpond.project.check import Check, CheckSeverity, Target
 from millpond.project.model import Model, ModelKind
 from millpond.sql.casts import SoftCast
+from millpond.sql.lake import in_lake
 from millpond.sql.row_expression import broken
 from millpond.sql.staging import GONE, Rule
 from millpond.sql.values import value
@@ -184,7 +185,7 @@ def _nowhere(column: str, target: Target | None) -> str:
     key = f"other.{quote(target.column)}"
     return (
         f"{column} IS NOT NULL AND {column} NOT IN "
-        f'(SELECT {key} FROM "lake".{target.table.quoted} AS other WHERE {key} IS NOT NULL)'
+        f"(SELECT {key} FROM {in_lake(target.table)} AS other WHERE {key} IS NOT NULL)"
     )
 
 

@@ -12,6 +12,7 @@ from millpond.core.names import TableName, literal, quote
 from millpond.core.records import frozen
 from millpond.core.schema import Schema
 from millpond.project.check import Check, Limit, Target
+from millpond.sql.lake import in_lake
 from millpond.sql.values import value
 
 TIMES = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "VARCHAR")
@@ -55,7 +56,7 @@ def expressions(check: Check, schema: Schema, rows: int | None = None) -> tuple[
 
 def measured(table: TableName, asked: Sequence[str]) -> str:
     """SELECT of aggregates over a table; one row."""
-    return f'SELECT {", ".join(asked)} FROM "lake".{table.quoted}'
+    return f"SELECT {', '.join(asked)} FROM {in_lake(table)}"
 
 
 def recent(check: Check, table: TableName, schema: Schema, now: datetime) -> str:
@@ -66,12 +67,12 @@ def recent(check: Check, table: TableName, schema: Schema, now: datetime) -> str
     bound = f"{quote(name)} >= {_of_type(oldest, _type(schema, name))}"
     if _type(schema, name) == "VARCHAR":
         bound = f"{moment} >= {value(oldest)}"
-    return f'SELECT max({moment}) FROM "lake".{table.quoted} WHERE {bound}'
+    return f"SELECT max({moment}) FROM {in_lake(table)} WHERE {bound}"
 
 
 def total(target: Target) -> str:
     """SELECT of the sum that a check compares with."""
-    return f'SELECT sum({quote(target.column)}) FROM "lake".{target.table.quoted}'
+    return f"SELECT sum({quote(target.column)}) FROM {in_lake(target.table)}"
 
 
 def failures(check: Check) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from millpond.core.names import TableName
 from millpond.core.records import frozen
 from millpond.sql.keys import by_content, names, same
+from millpond.sql.lake import in_lake
 from millpond.sql.staging import HASH, JUDGED, STAGED, good, key_hash, staged_twice
 
 DOUBLED = "doubled"
@@ -133,7 +134,7 @@ def beaten_aside(append: Append) -> str:
 def delete_losers(append: Append) -> str:
     """Take the rows of the table that lost out of it."""
     return (
-        f'MERGE INTO "lake".{append.table.quoted} AS t USING ({replaced(append)}) AS d '
+        f"MERGE INTO {in_lake(append.table)} AS t USING ({replaced(append)}) AS d "
         f"ON {same('t', 'd', append.key)} WHEN MATCHED THEN DELETE"
     )
 
@@ -141,7 +142,7 @@ def delete_losers(append: Append) -> str:
 def insert_new(append: Append, *, contested: bool) -> str:
     """Add the new rows."""
     columns = names(append.outputs)
-    return f'INSERT INTO "lake".{append.table.quoted} ({columns}) {new_rows(append.outputs, contested=contested)}'
+    return f"INSERT INTO {in_lake(append.table)} ({columns}) {new_rows(append.outputs, contested=contested)}"
 
 
 def new_rows(given: Sequence[str], *, contested: bool) -> str:
@@ -161,9 +162,9 @@ def _hashed(append: Append) -> str:
 
 def _history(append: Append) -> str:
     columns = names(append.outputs)
-    known = f'SELECT {columns}, FALSE AS _mp_aside FROM "lake".{append.table.quoted}'
+    known = f"SELECT {columns}, FALSE AS _mp_aside FROM {in_lake(append.table)}"
     if append.history:
         known += f" WHERE {append.history}"
     if append.aside is not None:
-        known += f' UNION ALL SELECT {columns}, TRUE FROM "lake".{append.aside.quoted}'
+        known += f" UNION ALL SELECT {columns}, TRUE FROM {in_lake(append.aside)}"
     return f"({known})"

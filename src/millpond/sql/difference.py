@@ -9,6 +9,7 @@ from millpond.core.records import frozen
 from millpond.sql.groups import GroupKey
 from millpond.sql.joins import JoinKey
 from millpond.sql.keys import names, same
+from millpond.sql.lake import in_lake
 from millpond.sql.staging import STAGED, good
 
 GROUPS = "changed_groups"
@@ -39,7 +40,7 @@ def create_groups(groups: GroupKey, changed: Mapping[TableName, Sequence[str]]) 
     row of a table that is joined to it, the groups of the input's rows that may be joined to that row.
     """
     named = ", ".join(f"{expression} AS _mp_g{index}" for index, expression in enumerate(groups.expressions))
-    table = f'"lake".{groups.input.quoted}'
+    table = in_lake(groups.input)
     parts = [f"SELECT {named} FROM {table} WHERE FALSE"]
     parts += [f"SELECT {named} FROM ({rows}) AS changed_rows" for rows in changed.get(groups.input, ())]
     for join in groups.joins:
@@ -65,7 +66,7 @@ def repeated_key(key: tuple[str, ...]) -> str:
 
 def create_difference(difference: Difference) -> str:
     """Temp table with a row for each key on either side: `_mp_change` is new, gone, other or same."""
-    table = f'"lake".{difference.table.quoted}'
+    table = in_lake(difference.table)
     present = f"SELECT p.* FROM {table} AS p"
     if difference.grouped:
         present = f"{present} SEMI JOIN {GROUPS} AS g ON {_in_groups('p', difference.key)}"
@@ -94,7 +95,7 @@ def difference_counts() -> str:
 def delete_changed(difference: Difference) -> str:
     """Take the rows that are gone or other out of the table."""
     return (
-        f'MERGE INTO "lake".{difference.table.quoted} AS t '
+        f"MERGE INTO {in_lake(difference.table)} AS t "
         f"USING (SELECT * FROM {DIFFERENCE} WHERE _mp_change IN ('gone', 'other')) AS d "
         f"ON {same('t', 'd', difference.key)} WHEN MATCHED THEN DELETE"
     )
@@ -102,7 +103,7 @@ def delete_changed(difference: Difference) -> str:
 
 def insert_rows(table: TableName, outputs: tuple[str, ...], rows: str) -> str:
     """Put the rows of a query into the table."""
-    return f'INSERT INTO "lake".{table.quoted} ({names(outputs)}) {rows}'
+    return f"INSERT INTO {in_lake(table)} ({names(outputs)}) {rows}"
 
 
 def changed_rows(difference: Difference) -> str:
@@ -136,5 +137,5 @@ def _in_groups(left: str, key: tuple[str, ...]) -> str:
 def create_narrowed(name: str, table: TableName, expressions: tuple[str, ...], within: str = "") -> str:
     """Temp view of the input's rows that belong to changed groups; `within` is a condition that all of these meet."""
     pairs = " AND ".join(f"({expression}) IS NOT DISTINCT FROM g._mp_g{i}" for i, expression in enumerate(expressions))
-    rows = f'SELECT * FROM "lake".{table.quoted}{f" WHERE {within}" if within else ""}'
+    rows = f"SELECT * FROM {in_lake(table)}{f' WHERE {within}' if within else ''}"
     return f"CREATE TEMP VIEW {quote(name)} AS SELECT i.* FROM ({rows}) AS i SEMI JOIN {GROUPS} AS g ON {pairs}"

@@ -9,12 +9,10 @@ from sqlglot import exp
 from sqlglot.errors import ErrorLevel, SqlglotError
 
 from millpond.core.schema import Schema
+from millpond.sql.lake import LAKE
 from millpond.sql.parse import Query
 
 OTHERS = ("spark", "trino")
-
-CATALOG = "lake"
-"""What `connect` calls the catalog. Trino looks for a view's tables nowhere else; the others look where the view is."""
 
 _MOMENTS = (exp.DataType.Type.TIMESTAMP, exp.DataType.Type.TIMESTAMPNTZ, exp.DataType.Type.TIMESTAMPTZ)
 
@@ -46,7 +44,7 @@ def _translated(sql: str, columns: Schema, dialect: str) -> str | None:
                 kind.set("expressions", [exp.DataTypeParam(this=exp.Literal.number(6))])
         for table in tree.find_all(exp.Table) if dialect == "trino" else ():
             if table.db:
-                table.set("catalog", exp.to_identifier(CATALOG))
+                table.set("catalog", exp.to_identifier(LAKE))
         return tree.sql(dialect=dialect, comments=False, identify=True, unsupported_level=ErrorLevel.RAISE)
     except (SqlglotError, ValueError, RecursionError):
         return None

@@ -10,6 +10,7 @@ from pathlib import Path
 from millpond.core.names import TableName, literal, quote
 from millpond.core.records import frozen
 from millpond.sql.digits import exact_fields, unusual_numbers
+from millpond.sql.lake import in_lake
 
 ODD = "_odd_json"
 """Inside scans: the text of a JSON value that is no object and so has no fields."""
@@ -331,7 +332,7 @@ def insert_files(table: TableName, landings: Sequence[Landing], load: str, at: d
     names = [filling.name for filling in landings[0].fillings]
     names += ["_origin", "_position", "_load", "_loaded_at", "_rescued"]
     selects = " UNION ALL ".join(landed(landing, load, at, rejects) for landing in landings)
-    return f'INSERT INTO "lake".{table.quoted} ({", ".join(map(quote, names))}) {selects}'
+    return f"INSERT INTO {in_lake(table)} ({', '.join(map(quote, names))}) {selects}"
 
 
 def rescued_counts(rows: str, columns: Sequence[str]) -> str:
@@ -349,13 +350,13 @@ def _pointer(name: str) -> str:
 
 def delete_origins(table: TableName, origins: Sequence[str]) -> str:
     """Take away the rows of some files."""
-    return f'DELETE FROM "lake".{table.quoted} WHERE _origin IN ({", ".join(map(literal, origins))})'
+    return f"DELETE FROM {in_lake(table)} WHERE _origin IN ({', '.join(map(literal, origins))})"
 
 
 def loads_of(table: TableName, origins: Sequence[str]) -> str:
     """SELECT of some files, each with the loads that its rows came by."""
     return (
-        f'SELECT DISTINCT _origin, _load FROM "lake".{table.quoted} '
+        f"SELECT DISTINCT _origin, _load FROM {in_lake(table)} "
         f"WHERE _origin IN ({', '.join(map(literal, origins))}) AND _load IS NOT NULL ORDER BY ALL"
     )
 
@@ -363,7 +364,7 @@ def loads_of(table: TableName, origins: Sequence[str]) -> str:
 def delete_loads(table: TableName, loads: Mapping[str, str]) -> str:
     """Take away the rows of some files that came by one load each."""
     listed = ", ".join(f"({literal(origin)}, {literal(load)})" for origin, load in loads.items())
-    return f'DELETE FROM "lake".{table.quoted} WHERE (_origin, _load) IN ({listed})'
+    return f"DELETE FROM {in_lake(table)} WHERE (_origin, _load) IN ({listed})"
 
 
 def refused_lines(rejects: str) -> str:

@@ -15,6 +15,7 @@ from millpond.sql.difference import GROUPS
 from millpond.sql.functions import called
 from millpond.sql.groups import has_subqueries, keeps_groups, level_parts, partition_of
 from millpond.sql.keys import names
+from millpond.sql.lake import in_lake
 from millpond.sql.levels import Level, levels
 from millpond.sql.parse import Query
 from millpond.sql.references import table_name
@@ -175,7 +176,7 @@ def span(lookback: Lookback, row: Sequence[object]) -> Span:
 
 def create_spanned(name: str, table: TableName, within: Span) -> str:
     """Temp view of the input's rows that are read."""
-    return f'CREATE TEMP VIEW {quote(name)} AS SELECT * FROM "lake".{table.quoted} WHERE {within.read}'
+    return f"CREATE TEMP VIEW {quote(name)} AS SELECT * FROM {in_lake(table)} WHERE {within.read}"
 
 
 def spanned_output(query: str, within: Span) -> str:
@@ -186,6 +187,6 @@ def spanned_output(query: str, within: Span) -> str:
 def create_spanned_groups(table: TableName, key: Sequence[str], within: Span) -> str:
     """Temp table GROUPS of the keys of all rows that are compared, on both sides."""
     named = ", ".join(f"{quote(name)} AS _mp_g{index}" for index, name in enumerate(key))
-    present = f'SELECT {names(key)} FROM "lake".{table.quoted} WHERE {within.compared}'
+    present = f"SELECT {names(key)} FROM {in_lake(table)} WHERE {within.compared}"
     every = f"SELECT {names(key)} FROM {STAGED} UNION ALL {present}"
     return f"CREATE TEMP TABLE {GROUPS} AS SELECT DISTINCT {named} FROM ({every}) AS keys"

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from millpond.core.names import QUARANTINE, TableName, literal, quote
 from millpond.core.schema import ORIGIN_COLUMNS, Column, Schema
+from millpond.sql.lake import in_lake
 from millpond.sql.quarantine import RECORDS, same_row
 from millpond.sql.staging import CARRIED, ROW, as_json, raw_row
 from millpond.sql.values import value
@@ -54,7 +55,7 @@ def create_wanted() -> str:
 def wanted_rows(table: TableName, columns: Sequence[str], origins: Sequence[str]) -> str:
     """SELECT (id, origin, position, load, raw) of the bronze rows that are the wanted records themselves."""
     packed = ", ".join(f"{quote(name)} := {quote(name)}" for name in columns)
-    own = f'SELECT *, {raw_row(f"struct_pack({packed})")} AS _mp_raw FROM "lake".{table.quoted}'
+    own = f"SELECT *, {raw_row(f'struct_pack({packed})')} AS _mp_raw FROM {in_lake(table)}"
     listed = ", ".join(map(literal, origins))
     return (
         f"SELECT w.id, b._origin, b._position, b._load, b._mp_raw FROM ({own} WHERE _origin IN ({listed})) AS b "
@@ -121,8 +122,7 @@ def insert_revisions(principal: str, step: str, at: datetime) -> str:
     lists = ", ".join(f"unnest(?::{column.type}[])" for column in told)
     names = ", ".join(quote(name) for name in REVISION_SCHEMA.names)
     return (
-        f'INSERT INTO "lake".{REVISIONS.quoted} ({names}) '
-        f"SELECT {lists}, {literal(principal)}, {literal(step)}, {value(at)}"
+        f"INSERT INTO {in_lake(REVISIONS)} ({names}) SELECT {lists}, {literal(principal)}, {literal(step)}, {value(at)}"
     )
 
 
@@ -130,7 +130,7 @@ def select_revisions() -> str:
     """SELECT of the newest revisions: it takes a list of ids and one of their revisions."""
     told = ", ".join(f"r.{quote(column.name)}" for column in REVISION_SCHEMA.columns[:-3])
     return (
-        f'SELECT {told} FROM "lake".{REVISIONS.quoted} AS r '
+        f"SELECT {told} FROM {in_lake(REVISIONS)} AS r "
         "JOIN (SELECT unnest(?::VARCHAR[]) AS id, unnest(?::BIGINT[]) AS revision) AS w "
         "ON r.id = w.id AND r.revision = w.revision ORDER BY r.id, r.part"
     )
@@ -146,7 +146,7 @@ def revisions_of(table: TableName, origins: Sequence[str]) -> str:
     return (
         f"SELECT v.id, v.revision, v.origin, v.{quote('position')}, coalesce(v.load, q.load), {unreadable}, "
         f"CASE WHEN {unreadable} THEN q.raw ELSE v.replaced END "
-        f'FROM "lake".{REVISIONS.quoted} AS v JOIN "lake".{RECORDS.quoted} AS q ON v.id = q.id '
+        f"FROM {in_lake(REVISIONS)} AS v JOIN {in_lake(RECORDS)} AS q ON v.id = q.id "
         f"WHERE q.kind <> 'file' AND v.lands_in = {literal(str(table))} AND v.origin IN ({listed})"
     )
 
@@ -154,7 +154,7 @@ def revisions_of(table: TableName, origins: Sequence[str]) -> str:
 def origins_there(table: TableName, origins: Sequence[str]) -> str:
     """SELECT of those of some origins that a bronze table has rows of."""
     listed = ", ".join(map(literal, origins))
-    return f'SELECT DISTINCT _origin FROM "lake".{table.quoted} WHERE _origin IN ({listed})'
+    return f"SELECT DISTINCT _origin FROM {in_lake(table)} WHERE _origin IN ({listed})"
 
 
 def create_mended_places() -> str:
@@ -190,7 +190,7 @@ def mended_places(table: TableName, columns: Sequence[str], load: str) -> str:
     packed = ", ".join(f"{quote(name)} := b.{quote(name)}" for name in columns)
     same = f"{same_row(raw_row(f'struct_pack({packed})'))} = {same_row('p.raw')}"
     return (
-        f'SELECT p.id, b._origin, b._position, b._load FROM "lake".{table.quoted} AS b JOIN {MENDED_PLACES} AS p '
+        f"SELECT p.id, b._origin, b._position, b._load FROM {in_lake(table)} AS b JOIN {MENDED_PLACES} AS p "
         f"ON b._origin = p.origin AND b._position = p.{quote('position')} "
         f"WHERE b._load = {literal(load)} AND (p.raw IS NULL OR CASE WHEN p.unreadable THEN FALSE ELSE {same} END)"
     )
@@ -207,7 +207,7 @@ def create_replaced() -> str:
 def absent_places(table: TableName) -> str:
     """SELECT of the places at which the bronze table has no row any more."""
     return (
-        f'SELECT origin, position FROM replaced AS r ANTI JOIN "lake".{table.quoted} AS b '
+        f"SELECT origin, position FROM replaced AS r ANTI JOIN {in_lake(table)} AS b "
         "ON b._origin = r.origin AND b._position = r.position AND b._load = r.load"
     )
 
@@ -215,7 +215,7 @@ def absent_places(table: TableName) -> str:
 def delete_replaced(table: TableName) -> str:
     """Take the bronze rows at the places away; the count is theirs."""
     return (
-        f'MERGE INTO "lake".{table.quoted} AS t USING replaced AS r '
+        f"MERGE INTO {in_lake(table)} AS t USING replaced AS r "
         "ON t._origin = r.origin AND t._position = r.position AND t._load = r.load WHEN MATCHED THEN DELETE"
     )
 
@@ -227,7 +227,7 @@ def insert_mended(table: TableName, columns: Sequence[Column], load: str, at: da
     lists = [typed(f"unnest(${index}::VARCHAR[])", column.type) for index, column in enumerate(columns, start=4)]
     selected = [*lists, "unnest($1::VARCHAR[])", "unnest($2::BIGINT[])", literal(load), value(at)]
     return (
-        f'INSERT INTO "lake".{table.quoted} ({", ".join(map(quote, names))}) '
+        f"INSERT INTO {in_lake(table)} ({', '.join(map(quote, names))}) "
         f"SELECT {', '.join(selected)}, unnest($3::VARCHAR[])"
     )
 
@@ -241,7 +241,7 @@ def mended_from(origins: Sequence[str], *, revised: bool) -> str:
     files = f"SELECT id, 0, origin FROM \"lake\".{RECORDS.quoted} WHERE kind = 'file' AND origin IN ({listed})"
     if not revised:
         return files
-    return f'{files} UNION SELECT id, revision, origin FROM "lake".{REVISIONS.quoted} WHERE origin IN ({listed})'
+    return f"{files} UNION SELECT id, revision, origin FROM {in_lake(REVISIONS)} WHERE origin IN ({listed})"
 
 
 def typed(text: str, kind: str) -> str:

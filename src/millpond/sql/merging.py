@@ -9,6 +9,7 @@ from millpond.core.names import TableName, quote
 from millpond.core.records import frozen
 from millpond.core.schema import Column, Schema
 from millpond.sql.difference import GROUPS
+from millpond.sql.lake import in_lake
 from millpond.sql.sketch import estimates, place
 from millpond.sql.states import GROUP, MEASURED, Measure, States
 
@@ -99,7 +100,7 @@ def rows_of(states: States, source: str) -> str:
 
 def input_rows(states: States, within: str = "") -> str:
     """The groups and arguments of all rows of the input, or of those within a condition."""
-    table = f'"lake".{states.input.quoted}'
+    table = in_lake(states.input)
     return rows_of(states, f"(SELECT * FROM {table} WHERE {within}) AS within" if within else table)
 
 
@@ -363,7 +364,7 @@ def _same(merging: Merging, left: str, right: str) -> str:
 
 
 def _side(merging: Merging) -> str:
-    return f'"lake".{merging.side.quoted}'
+    return in_lake(merging.side)
 
 
 def _group_side(merging: Merging) -> str:

@@ -12,6 +12,7 @@ from millpond.core.schema import Schema
 from millpond.sql.difference import GROUPS
 from millpond.sql.groups import GroupKey, proven
 from millpond.sql.keys import names, same
+from millpond.sql.lake import in_lake
 from millpond.sql.parse import Query
 from millpond.sql.quarantine import raw_field
 from millpond.sql.references import volatile
@@ -81,19 +82,19 @@ def of_partitions(fields: Sequence[PartitionField], schema: Schema) -> str:
 
 def count_replaced(table: TableName, fields: Sequence[PartitionField]) -> str:
     """SELECT of how many rows of the table are of changed partitions."""
-    return f'SELECT count(*) FROM "lake".{table.quoted} AS p WHERE {changed_partitions(fields, of_row(fields, "p"))}'
+    return f"SELECT count(*) FROM {in_lake(table)} AS p WHERE {changed_partitions(fields, of_row(fields, 'p'))}"
 
 
 def delete_replaced(table: TableName, fields: Sequence[PartitionField]) -> str:
     """Take all rows of changed partitions out of the table."""
     on = _same(fields, of_row(fields, "p"))
-    return f'MERGE INTO "lake".{table.quoted} AS p USING {GROUPS} AS g ON {on} WHEN MATCHED THEN DELETE'
+    return f"MERGE INTO {in_lake(table)} AS p USING {GROUPS} AS g ON {on} WHEN MATCHED THEN DELETE"
 
 
 def key_elsewhere(table: TableName, fields: Sequence[PartitionField], key: Sequence[str]) -> str:
     """SELECT of one key of a staged row that another row has in a partition that did not change."""
     elsewhere = f"NOT {changed_partitions(fields, of_row(fields, 'p'))}"
-    rows = f'SELECT {names(key)} FROM "lake".{table.quoted} AS p WHERE {elsewhere}'
+    rows = f"SELECT {names(key)} FROM {in_lake(table)} AS p WHERE {elsewhere}"
     return (
         f"SELECT {names(key, 's')} FROM {STAGED} AS s SEMI JOIN ({rows}) AS t ON {same('s', 't', key)} "
         f"WHERE {good()} LIMIT 1"

@@ -8,6 +8,7 @@ from datetime import datetime
 from millpond.core.names import QUARANTINE, TableName, literal, quote
 from millpond.core.records import frozen
 from millpond.core.schema import ORIGIN_COLUMNS, Column, Schema
+from millpond.sql.lake import in_lake
 from millpond.sql.values import value
 
 RECORDS = TableName(QUARANTINE, "records")
@@ -84,8 +85,8 @@ def insert_rejected(*, known: bool) -> str:
     With `known`, records that are in quarantine already are left out, so that none is opened twice.
     """
     columns = ", ".join(quote(name) for name in SCHEMA.names)
-    insert = f'INSERT INTO "lake".{RECORDS.quoted} ({columns}) SELECT {columns} FROM {REJECTED}'
-    return f'{insert} AS r ANTI JOIN "lake".{RECORDS.quoted} AS k ON r.id = k.id' if known else insert
+    insert = f"INSERT INTO {in_lake(RECORDS)} ({columns}) SELECT {columns} FROM {REJECTED}"
+    return f"{insert} AS r ANTI JOIN {in_lake(RECORDS)} AS k ON r.id = k.id" if known else insert
 
 
 def create_quarantined() -> str:
@@ -133,7 +134,7 @@ def no_more_rejected(model: TableName, scope: str) -> str:
     limit it further, to records that were opened by some steps, and to some ids.
     """
     return (
-        f'SELECT r.id, r.step FROM "lake".{RECORDS.quoted} AS r ANTI JOIN {QUARANTINED} AS q ON r.id = q.id '
+        f"SELECT r.id, r.step FROM {in_lake(RECORDS)} AS r ANTI JOIN {QUARANTINED} AS q ON r.id = q.id "
         f"WHERE r.model = {literal(str(model))} AND ({scope}) "
         "AND (r.step IN (SELECT unnest(?::VARCHAR[])) OR r.id IN (SELECT unnest(?::VARCHAR[])))"
     )
@@ -142,7 +143,7 @@ def no_more_rejected(model: TableName, scope: str) -> str:
 def rejected_again(step: str) -> str:
     """SELECT (id, step) of the records that the session's step rejects and that other steps had put here before."""
     return (
-        f'SELECT r.id, r.step FROM "lake".{RECORDS.quoted} AS r SEMI JOIN {QUARANTINED} AS q ON r.id = q.id '
+        f"SELECT r.id, r.step FROM {in_lake(RECORDS)} AS r SEMI JOIN {QUARANTINED} AS q ON r.id = q.id "
         f"WHERE r.step <> {literal(step)}"
     )
 
@@ -159,13 +160,13 @@ def of_ids(ids: Sequence[str]) -> str:
 
 def steps_by_id() -> str:
     """SELECT (id, step) of records given by a list of ids."""
-    return f'SELECT id, step FROM "lake".{RECORDS.quoted} WHERE id IN (SELECT unnest(?::VARCHAR[]))'
+    return f"SELECT id, step FROM {in_lake(RECORDS)} WHERE id IN (SELECT unnest(?::VARCHAR[]))"
 
 
 def files_by_id() -> str:
     """SELECT (id, origin, content_path) of files given by a list of ids."""
     return (
-        f'SELECT id, origin, content_path FROM "lake".{RECORDS.quoted} '
+        f"SELECT id, origin, content_path FROM {in_lake(RECORDS)} "
         "WHERE kind = 'file' AND id IN (SELECT unnest(?::VARCHAR[])) ORDER BY id"
     )
 
@@ -173,7 +174,7 @@ def files_by_id() -> str:
 def files_of(table: TableName, origins: Sequence[str]) -> str:
     """SELECT (id, origin, content_path) of the files of some origins that were meant for a table."""
     return (
-        f'SELECT id, origin, content_path FROM "lake".{RECORDS.quoted} '
+        f"SELECT id, origin, content_path FROM {in_lake(RECORDS)} "
         f"WHERE kind = 'file' AND model = {literal(str(table))} AND origin IN ({', '.join(map(literal, origins))})"
     )
 

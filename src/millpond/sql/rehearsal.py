@@ -8,6 +8,7 @@ from datetime import datetime
 from millpond.core.clock import naive_utc
 from millpond.core.names import TableName, literal, quote
 from millpond.core.schema import Column
+from millpond.sql.lake import LAKE, in_lake
 from millpond.sql.mending import typed
 from millpond.sql.quarantine import RECORDS
 from millpond.sql.values import value
@@ -19,7 +20,7 @@ _MOMENT = ("now", "get_current_timestamp", "transaction_timestamp")
 
 def plain_lake(layers: Sequence[str]) -> tuple[str, ...]:
     """An empty lake of plain tables in memory, under the name by which steps know theirs."""
-    schemas = tuple(f'CREATE SCHEMA IF NOT EXISTS "lake".{quote(layer)}' for layer in layers)
+    schemas = tuple(f"CREATE SCHEMA IF NOT EXISTS {quote(LAKE)}.{quote(layer)}" for layer in layers)
     return ("ATTACH ':memory:' AS lake", *schemas, "USE lake.bronze")
 
 
@@ -48,7 +49,7 @@ def drop_temporary(name: str, *, view: bool) -> str:
 def insert_given(table: TableName, columns: Sequence[Column], texts: Sequence[Texts]) -> str:
     """INSERT of rows: a list of texts for each column."""
     names = ", ".join(quote(column.name) for column in columns)
-    return f'INSERT INTO "lake".{table.quoted} ({names}) {meant(columns, texts)}'
+    return f"INSERT INTO {in_lake(table)} ({names}) {meant(columns, texts)}"
 
 
 def fitting(column: Column, texts: Texts) -> str:
@@ -74,19 +75,17 @@ def _listed(texts: Texts) -> str:
 
 def held(table: TableName, columns: Sequence[str]) -> str:
     """SELECT of some columns of every row."""
-    return f'SELECT {", ".join(map(quote, columns))} FROM "lake".{table.quoted} ORDER BY ALL'
+    return f"SELECT {', '.join(map(quote, columns))} FROM {in_lake(table)} ORDER BY ALL"
 
 
 def held_texts(table: TableName, columns: Sequence[Column]) -> str:
     """SELECT of every row as text; nested values as JSON."""
-    return f'SELECT {_texts(columns)} FROM "lake".{table.quoted} ORDER BY ALL'
+    return f"SELECT {_texts(columns)} FROM {in_lake(table)} ORDER BY ALL"
 
 
 def rejected_of(model: TableName) -> str:
     """SELECT (rule, value, reason, raw) of what a model rejected."""
-    return (
-        f'SELECT rule, value, reason, raw FROM "lake".{RECORDS.quoted} WHERE model = {literal(str(model))} ORDER BY ALL'
-    )
+    return f"SELECT rule, value, reason, raw FROM {in_lake(RECORDS)} WHERE model = {literal(str(model))} ORDER BY ALL"
 
 
 def some_rows(table: TableName, columns: Sequence[Column], order: Sequence[str], limit: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from millpond.core.names import TableName, literal, quote
+from millpond.sql.lake import in_lake
 
 _BITS = 10
 """Each column is cut into 2^10 parts of about as many rows: a file holds some hundred parts of the curve."""
@@ -14,7 +15,7 @@ def rewrite(table: TableName, columns: Sequence[str], rows: str, cluster: Sequen
     """INSERT of the rows that the query `rows` gives, sorted by `cluster`; when that is empty, as they come."""
     names = ", ".join(quote(name) for name in columns)
     ordered = _ordered(names, rows, cluster) if cluster else f"SELECT {names} FROM ({rows}) AS r"
-    return f'INSERT INTO "lake".{table.quoted} ({names}) {ordered}'
+    return f"INSERT INTO {in_lake(table)} ({names}) {ordered}"
 
 
 def count_threads() -> str:

@@ -14,6 +14,7 @@ from millpond.core.names import TableName, quote
 from millpond.core.records import frozen
 from millpond.core.schema import Column, Schema
 from millpond.sql.keys import names, same
+from millpond.sql.lake import in_lake
 from millpond.sql.redo import REDO
 from millpond.sql.staging import GONE, HASH, JUDGED, STAGED, good, staged_twice
 
@@ -102,8 +103,8 @@ def create_versions(scd2: Scd2) -> str:
             f"FROM ({nothing}) AS n WHERE FALSE"
         )
     where = f" WHERE {scd2.history}" if scd2.history else ""
-    rows = f'SELECT {_renamed(scd2)}, {_row(scd2)} AS _mp_row, {FROM} AS _mp_from, {TO} AS _mp_to FROM "lake".'
-    touched = _touched(scd2, f"{rows}{scd2.table.quoted}{where}", "(t._mp_to IS NULL OR t._mp_to >= k._mp_since)")
+    rows = f"SELECT {_renamed(scd2)}, {_row(scd2)} AS _mp_row, {FROM} AS _mp_from, {TO} AS _mp_to FROM "
+    touched = _touched(scd2, f"{rows}{in_lake(scd2.table)}{where}", "(t._mp_to IS NULL OR t._mp_to >= k._mp_since)")
     return f"CREATE TEMP TABLE {VERSIONS} AS {touched}"
 
 
@@ -113,7 +114,7 @@ def create_remembered(scd2: Scd2) -> str:
     if not scd2.filled:
         nothing = f"SELECT {columns}, _mp_from AS at_time, FALSE AS deleted, FALSE AS _mp_redo FROM {VERSIONS}"
         return f"CREATE TEMP TABLE {REMEMBERED} AS {nothing}"
-    rows = f'SELECT {columns}, at_time, deleted FROM "lake".{scd2.state.quoted}'
+    rows = f"SELECT {columns}, at_time, deleted FROM {in_lake(scd2.state)}"
     return f"CREATE TEMP TABLE {REMEMBERED} AS {_touched(scd2, rows, 't.at_time >= k._mp_since')}"
 
 
@@ -248,7 +249,7 @@ def delete_going(scd2: Scd2) -> str:
     pairs = zip(scd2.key, scd2.inner, strict=True)
     on = " AND ".join(f"t.{quote(name)} IS NOT DISTINCT FROM d.{inner}" for name, inner in pairs)
     return (
-        f'MERGE INTO "lake".{scd2.table.quoted} AS t USING going AS d ON {on} AND t.{FROM} = d._mp_from '
+        f"MERGE INTO {in_lake(scd2.table)} AS t USING going AS d ON {on} AND t.{FROM} = d._mp_from "
         "WHEN MATCHED THEN DELETE"
     )
 
@@ -258,8 +259,7 @@ def insert_coming(scd2: Scd2) -> str:
     columns = ", ".join((names(scd2.outputs), *VERSION_COLUMNS))
     values = ", ".join(f"_mp_row.{quote(name)}" for name in scd2.outputs)
     return (
-        f'INSERT INTO "lake".{scd2.table.quoted} ({columns}) '
-        f"SELECT {values}, _mp_from, _mp_to, _mp_to IS NULL FROM coming"
+        f"INSERT INTO {in_lake(scd2.table)} ({columns}) SELECT {values}, _mp_from, _mp_to, _mp_to IS NULL FROM coming"
     )
 
 
@@ -267,14 +267,14 @@ def forget(scd2: Scd2) -> str:
     """Take out of the side table what is not to be remembered any more."""
     on = f"{same('t', 'd', scd2.inner)} AND t.at_time = d.at_time AND t.deleted = d.deleted"
     old = f"{_was_remembered(scd2)} EXCEPT {_to_remember(scd2)}"
-    return f'MERGE INTO "lake".{scd2.state.quoted} AS t USING ({old}) AS d ON {on} WHEN MATCHED THEN DELETE'
+    return f"MERGE INTO {in_lake(scd2.state)} AS t USING ({old}) AS d ON {on} WHEN MATCHED THEN DELETE"
 
 
 def remember(scd2: Scd2) -> str:
     """Put into the side table what was not remembered before."""
     columns = ", ".join((*scd2.inner, "at_time", "deleted"))
     return (
-        f'INSERT INTO "lake".{scd2.state.quoted} ({columns}) '
+        f"INSERT INTO {in_lake(scd2.state)} ({columns}) "
         f"SELECT {columns} FROM ({_to_remember(scd2)} EXCEPT {_was_remembered(scd2)}) AS r"
     )
 

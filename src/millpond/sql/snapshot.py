@@ -9,6 +9,7 @@ from millpond.core.records import frozen
 from millpond.sql.append import CONTESTED, DOUBLED
 from millpond.sql.difference import DIFFERENCE, Difference
 from millpond.sql.keys import names, same
+from millpond.sql.lake import in_lake
 from millpond.sql.scd2 import CURRENT, FROM, TO, VERSION_COLUMNS
 from millpond.sql.staging import BAD, HASH, JUDGED, STAGED, good
 from millpond.sql.values import value
@@ -34,7 +35,7 @@ class Snapshot:
 
 def newest_time(table: TableName) -> str:
     """SELECT of the newest time that any version begins or ends at."""
-    return f'SELECT greatest(max({FROM}), max({TO})) FROM "lake".{table.quoted}'
+    return f"SELECT greatest(max({FROM}), max({TO})) FROM {in_lake(table)}"
 
 
 def create_state(outputs: tuple[str, ...], *, contested: bool) -> str:
@@ -58,7 +59,7 @@ def create_closing(snapshot: Snapshot) -> str:
     ended = f"SELECT * FROM {DIFFERENCE} WHERE _mp_change IN ('gone', 'other')"
     return (
         f"CREATE TEMP TABLE {CLOSING} AS SELECT {names(snapshot.outputs, 't')}, t.{FROM} "
-        f'FROM "lake".{snapshot.table.quoted} AS t SEMI JOIN ({ended}) AS d '
+        f"FROM {in_lake(snapshot.table)} AS t SEMI JOIN ({ended}) AS d "
         f"ON {same('t', 'd', snapshot.key)} AND t.{CURRENT}"
     )
 
@@ -66,7 +67,7 @@ def create_closing(snapshot: Snapshot) -> str:
 def delete_closing(snapshot: Snapshot) -> str:
     """Take these out of the table as they were."""
     return (
-        f'MERGE INTO "lake".{snapshot.table.quoted} AS t USING {CLOSING} AS d '
+        f"MERGE INTO {in_lake(snapshot.table)} AS t USING {CLOSING} AS d "
         f"ON {same('t', 'd', snapshot.key)} AND t.{CURRENT} WHEN MATCHED THEN DELETE"
     )
 
@@ -82,4 +83,4 @@ def insert_versions(snapshot: Snapshot, *, closing: bool) -> str:
     if closing:
         rows += f" UNION ALL SELECT {columns}, {FROM}, {at}, FALSE FROM {CLOSING}"
     every = ", ".join((columns, *map(quote, VERSION_COLUMNS)))
-    return f'INSERT INTO "lake".{snapshot.table.quoted} ({every}) {rows}'
+    return f"INSERT INTO {in_lake(snapshot.table)} ({every}) {rows}"

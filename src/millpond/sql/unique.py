@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from millpond.core.names import TableName, literal, quote
 from millpond.core.records import frozen
 from millpond.sql.keys import by_content, names, same
+from millpond.sql.lake import in_lake
 from millpond.sql.scd2 import CURRENT
 from millpond.sql.staging import STAGED, good
 
@@ -62,7 +63,7 @@ def repeated(table: TableName, columns: tuple[str, ...], *, staged: bool = False
     """
     listed = names(columns)
     known = " AND ".join([Unique("", columns).known] + [CURRENT] * current)
-    rows = f'"lake".{table.quoted} AS t'
+    rows = f"{in_lake(table)} AS t"
     if staged:
         rows += f" SEMI JOIN (SELECT {listed} FROM {STAGED} WHERE {good()}) AS s ON {same('t', 's', columns)}"
     return (
@@ -78,7 +79,7 @@ def create_arriving(contest: Contest) -> str:
 
 def contested(contest: Contest) -> str:
     """SELECT of whether there is anything to contest: a row stands aside, or an arriving one shares a value."""
-    asked = [f'EXISTS (SELECT 1 FROM "lake".{contest.aside.quoted})']
+    asked = [f"EXISTS (SELECT 1 FROM {in_lake(contest.aside)})"]
     for check in contest.checks:
         here = f"SELECT {names(check.columns)} FROM {ARRIVING} WHERE {check.known}"
         asked.append(f"EXISTS ({here} GROUP BY {names(check.columns)} HAVING count(*) > 1)")
@@ -92,7 +93,7 @@ def create_weighed(contest: Contest) -> str:
     carried = "".join(f", {name}" for name in contest.carried)
     nothing = "".join(f", NULL AS {name}" for name in contest.carried)
     arriving = f"SELECT {columns} FROM {ARRIVING}"
-    aside = f'SELECT {columns} FROM "lake".{contest.aside.quoted}'
+    aside = f"SELECT {columns} FROM {in_lake(contest.aside)}"
     sharing = " UNION ".join(
         f"SELECT {names(contest.outputs, 't')} "
         + _sharing(contest, check, f"SELECT * FROM ({arriving} UNION ALL {aside}) AS a WHERE {check.known}")
@@ -161,15 +162,13 @@ def insert_aside(contest: Contest) -> str:
 
 def forget_aside(aside: TableName, key: Sequence[str], gone: str) -> str:
     """Take rows of some keys, given by a query, out of the side table: they are replaced, or there no more."""
-    return (
-        f'MERGE INTO "lake".{aside.quoted} AS t USING ({gone}) AS d ON {same("t", "d", key)} WHEN MATCHED THEN DELETE'
-    )
+    return f"MERGE INTO {in_lake(aside)} AS t USING ({gone}) AS d ON {same('t', 'd', key)} WHEN MATCHED THEN DELETE"
 
 
 def _sharing(contest: Contest, check: Unique, others: str) -> str:
     """FROM the table's rows `t` that share the check's value with one of the others."""
     on = same("t", "o", check.columns)
-    return f'FROM "lake".{contest.table.quoted} AS t SEMI JOIN ({others}) AS o ON {on}'
+    return f"FROM {in_lake(contest.table)} AS t SEMI JOIN ({others}) AS o ON {on}"
 
 
 def _delete(table: TableName, key: Sequence[str], condition: str) -> str:
@@ -178,4 +177,4 @@ def _delete(table: TableName, key: Sequence[str], condition: str) -> str:
 
 def _insert(table: TableName, outputs: Sequence[str], condition: str) -> str:
     columns = names(outputs)
-    return f'INSERT INTO "lake".{table.quoted} ({columns}) SELECT {columns} FROM {WEIGHED} WHERE {condition}'
+    return f"INSERT INTO {in_lake(table)} ({columns}) SELECT {columns} FROM {WEIGHED} WHERE {condition}"

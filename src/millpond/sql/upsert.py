@@ -15,6 +15,7 @@ from typing import Literal
 from millpond.core.names import TableName, literal, quote
 from millpond.core.records import frozen
 from millpond.sql.keys import after, by_content, equal, names, same
+from millpond.sql.lake import in_lake
 from millpond.sql.positions import FILE, PLACE, PLACES
 from millpond.sql.redo import CAME, REDO
 from millpond.sql.staging import GONE, HASH, JUDGED, STAGED, good, staged_twice
@@ -132,7 +133,7 @@ def create_remembered(upsert: Upsert, state: TableName) -> str:
     """Temp table of key and order of the remembered deletes of staged or redone keys, and whether they are redone."""
     pairs = zip(state_columns(upsert.key, upsert.order), upsert.ranked, strict=True)
     columns = ", ".join(f"{inner} AS {quote(name)}" for inner, name in pairs)
-    rows = f'SELECT {columns} FROM "lake".{state.quoted}'
+    rows = f"SELECT {columns} FROM {in_lake(state)}"
     return f"CREATE TEMP TABLE {REMEMBERED} AS {_of_staged_keys(upsert, rows)}"
 
 
@@ -182,7 +183,7 @@ def create_contested(upsert: Upsert, *, tied: bool) -> str:
         held = f"SELECT DISTINCT {names(upsert.key)}, _mp_redo FROM {TIED}"
         rows += (
             f" UNION ALL SELECT {names(upsert.outputs, 't')}, FALSE, FALSE, h._mp_redo "
-            f'FROM "lake".{upsert.table.quoted} AS t JOIN ({held}) AS h ON {same("t", "h", upsert.key)}'
+            f"FROM {in_lake(upsert.table)} AS t JOIN ({held}) AS h ON {same('t', 'h', upsert.key)}"
         )
     order = ", ".join(f"{quote(name)} DESC" for name in upsert.order)
     content = f", {by_content(upsert.payload)}" if upsert.payload else ""
@@ -315,7 +316,7 @@ def insert_winners(upsert: Upsert, *, contested: bool, unlucky: bool) -> str:
         into = f"SELECT {names(upsert.key)} FROM {FATES} WHERE {HASH} IS NULL AND _mp_fate IN ('new', 'other')"
         won = f"SELECT * FROM {CONTESTED} WHERE _mp_rank = 1 AND _mp_staged"
         rows += f" UNION ALL SELECT {columns} FROM ({won}) AS c SEMI JOIN ({into}) AS d ON {same('c', 'd', upsert.key)}"
-    return f'INSERT INTO "lake".{upsert.table.quoted} ({columns}) {rows}'
+    return f"INSERT INTO {in_lake(upsert.table)} ({columns}) {rows}"
 
 
 def forget(upsert: Upsert, state: TableName) -> str:
@@ -324,21 +325,21 @@ def forget(upsert: Upsert, state: TableName) -> str:
     pairs = zip(inner, upsert.key, strict=True)
     on = " AND ".join(f"t.{column} IS NOT DISTINCT FROM d.{quote(name)}" for column, name in pairs)
     old = f"SELECT {names(upsert.key)} FROM {FATES} WHERE _mp_known AND _mp_fate IN ('new', 'absent', 'forgotten')"
-    return f'MERGE INTO "lake".{state.quoted} AS t USING ({old}) AS d ON {on} WHEN MATCHED THEN DELETE'
+    return f"MERGE INTO {in_lake(state)} AS t USING ({old}) AS d ON {on} WHEN MATCHED THEN DELETE"
 
 
 def remember(upsert: Upsert, state: TableName) -> str:
     """Put the newest deletes into the side table."""
     columns = ", ".join(state_columns(upsert.key, upsert.order))
     gone = f"SELECT {names(upsert.ranked)} FROM {FATES} WHERE _mp_fate IN ('gone', 'absent')"
-    return f'INSERT INTO "lake".{state.quoted} ({columns}) {gone}'
+    return f"INSERT INTO {in_lake(state)} ({columns}) {gone}"
 
 
 def newer(upsert: Upsert) -> tuple[str, ...]:
     """Queries over a row `w` of the input: one that gives a row says that a newer row or delete of its key is there."""
-    pairs = [(f'"lake".{upsert.table.quoted}', upsert.ranked)]
+    pairs = [(in_lake(upsert.table), upsert.ranked)]
     if upsert.state is not None:
-        pairs.append((f'"lake".{upsert.state.quoted}', state_columns(upsert.key, upsert.order)))
+        pairs.append((in_lake(upsert.state), state_columns(upsert.key, upsert.order)))
     queries = []
     for relation, columns in (*pairs, (CAME, upsert.ranked)):
         named = ", ".join(f"{quote(own)} AS {quote(name)}" for own, name in zip(columns, upsert.ranked, strict=True))
