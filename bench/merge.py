@@ -2,9 +2,10 @@
 
     python bench/merge.py [ROUNDS]
 
-A stock DuckDB merges through `millpond serve`; beside it, in turn and from the same rows in memory, deltalake merges
-into a Delta table, and the same DuckDB into DuckLake with its catalog in SQLite. Every side begins with a table that
-it has just written itself, compressed by zstd. The sums over the merged tables are compared.
+A stock DuckDB, set as `millpond connect duckdb` prints it, merges through `millpond serve`; beside it, in turn and from
+the same rows in memory, deltalake merges into a Delta table, and the same DuckDB into DuckLake with its catalog in
+SQLite. Every side begins with a table that it has just written itself, compressed by zstd. The sums over the merged
+tables are compared.
 
 A commit of Millpond is on the disk when it is acknowledged: its files and their folders are synced (fsync), the
 pointer store runs SQLite with `synchronous = FULL`. The others sync no data files, so their new files and folders are
@@ -59,6 +60,7 @@ class Sides:
         self._delta = folder / "delta"
         self._ducklake = folder / "ducklake"
         self._con = con
+        self._made, self._changes = (con.execute(f"FROM {name}").to_arrow_table() for name in ("made", "changes"))
         self._ducklake.mkdir()
         con.execute(f"ATTACH 'ducklake:sqlite:{folder}/ducklake.db' AS duck (DATA_PATH '{self._ducklake}')")
         con.execute("CALL duck.set_option('parquet_compression', 'zstd')")
@@ -70,7 +72,7 @@ class Sides:
             self._con.execute(f"CREATE TABLE {table} ({COLUMNS})")
             self._con.execute(f"INSERT INTO {table} FROM made")
         shutil.rmtree(self._delta, ignore_errors=True)
-        write_deltalake(str(self._delta), self._con.execute("FROM made").to_arrow_table(), writer_properties=ZSTD)
+        write_deltalake(str(self._delta), self._made, writer_properties=ZSTD)
 
     def millpond(self) -> None:
         """Merge through the gateway."""
@@ -82,9 +84,8 @@ class Sides:
 
     def deltalake(self) -> None:
         """Merge into a Delta table."""
-        source = self._con.execute("FROM changes").to_arrow_table()
         merger = DeltaTable(str(self._delta)).merge(
-            source, "t.id = s.id", source_alias="s", target_alias="t", writer_properties=ZSTD
+            self._changes, "t.id = s.id", source_alias="s", target_alias="t", writer_properties=ZSTD
         )
         whole = merger.when_matched_update_all().when_not_matched_insert_all()
         synced(self._delta, whole.execute)
@@ -110,8 +111,8 @@ def one_size(folder: Path, rows: int, changes: int, rounds: int) -> None:
     con.execute(f"CREATE TABLE changes AS {ROWS.format(add=1, ids=ids)}")
     taken: dict[str, list[float]] = {"millpond": [], "DuckLake": [], "deltalake": []}
     with gateway(folder / "lake", "--no-upkeep") as endpoint:
-        attached(con, endpoint)
         sides = Sides(folder, con)
+        attached(con, endpoint)
         for _ in range(rounds):
             sides.make()
             for name, work in (
