@@ -179,6 +179,25 @@ def test_the_past_is_kept_by_the_rule_and_then_forgotten(shop: Shop) -> None:
     assert len(data) == 1
 
 
+@pytest.mark.parametrize("dropped", [False, True])
+def test_what_went_back_names_nothing_that_was_forgotten(shop: Shop, dropped: bool) -> None:
+    """The version that a tag kept also named snapshots that no rule kept, and whose files went meanwhile."""
+    for _ in range(3):
+        shop.day()
+    then, number = shop.rows("SELECT * FROM silver.orders"), shop.lake.catalog.head()
+    shop.lake.tags.add("three", number, "tester")
+    shop.day()
+    for name in ("gold/days", "silver/orders") if dropped else ():
+        (shop.folder / f"models/{name}.sql").unlink()
+    shop.forgetful()
+    assert shop.lake.runner.run(Request(drop=("gold.days", "silver.orders") if dropped else ())).ok
+    assert shop.lake.upkeep.run().ok
+    shop.lake.restore(number, "silver.orders")
+    assert shop.rows("SELECT * FROM silver.orders") == then
+    assert diagnose(shop.lake.project, shop.lake.catalog, shop.lake.engine).findings == ()
+    assert shop.lake.upkeep.run(("bronze.orders",)).ok
+
+
 def test_a_consumer_that_is_behind_keeps_what_it_needs(shop: Shop) -> None:
     """Many compactions later, with nothing else kept, it still gets exactly what came."""
     shop.day()

@@ -19,7 +19,7 @@ from millpond.catalog import checksums, manifests, reserving
 from millpond.catalog.commits import Commit
 from millpond.catalog.files import local
 from millpond.catalog.metadata import TableMetadata
-from millpond.catalog.reachability import Keep, needed_snapshots, reachable_files
+from millpond.catalog.reachability import Keep, named_by_refs, needed_snapshots, reachable_files
 from millpond.catalog.relations import commit_tables, pointers
 from millpond.catalog.staging import TableChange
 from millpond.catalog.upkeep import KIND
@@ -51,8 +51,7 @@ def expired(catalog: Catalog, table: TableName, keep: Keep) -> tuple[int, ...]:
 
 
 def _referred(metadata: TableMetadata) -> frozenset[int]:
-    refs: set[int] = {ref["snapshot-id"] for ref in (metadata.document.get("refs") or {}).values()}
-    return frozenset(refs | {metadata.document.get("current-snapshot-id", -1)})
+    return frozenset(row["snapshot-id"] for row in named_by_refs(metadata))
 
 
 def expire(catalog: Catalog, table: TableName, keep: Keep, commit: Commit) -> tuple[int | None, int]:
@@ -81,8 +80,9 @@ def strays(catalog: Catalog, keep: Keep, age: timedelta, tables: Iterable[str] |
     found: list[Stray] = []
     candidates = [one for location in tables or locations(catalog) for one in _older(location, before.timestamp())]
     if candidates:
-        needed = _needed(catalog, keep)
-        found = [one for one in candidates if one.path not in needed]
+        places = _Places()
+        needed = _needed(catalog, keep, places)
+        found = [one for one in candidates if places.of(one.path) not in needed]
     return tuple(sorted(found, key=lambda one: (_rank(one.path), one.path)))
 
 
@@ -102,10 +102,11 @@ def remove(
         number = stage.publish(commit).number
     finally:
         stage.discard()
-    needed = _needed(catalog, keep)
+    places = _Places()
+    needed = _needed(catalog, keep, places)
     gone = []
     for stray in wanted:
-        if stray.path in needed:
+        if places.of(stray.path) in needed:
             continue
         if at is not None:
             at(stray)
@@ -131,13 +132,26 @@ def locations(catalog: Catalog) -> tuple[str, ...]:
         return tuple(sorted({*map(local, published), *reserving.unpublished(connection)}))
 
 
-def _needed(catalog: Catalog, keep: Keep) -> frozenset[str]:
+class _Places:
+    """Where files really lie: a client may name a folder by a link that leads there, and walks give its plain name."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, str] = {}
+
+    def of(self, path: str) -> str:
+        folder, _, name = os.path.normpath(path).rpartition("/")
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        return f"{self._folders[folder]}/{name}"
+
+
+def _needed(catalog: Catalog, keep: Keep, places: _Places) -> frozenset[str]:
     stages = [grant.stage for grant in catalog.tokens.grants()]
     tables = (draft.now for stage in stages for draft in stage.drafts())
     views = (view.now for stage in stages for view in stage.views.drafts())
     staged = {path for now in tables if now is not None for path in _files(now)}
     staged |= {view.path for view in views if view is not None and view.path is not None}
-    return frozenset(os.path.normpath(path) for path in (*reachable_files(catalog, None, keep), *staged))
+    return frozenset(places.of(path) for path in (*reachable_files(catalog, None, keep), *staged))
 
 
 def _files(metadata: TableMetadata) -> Iterator[str]:

@@ -159,12 +159,13 @@ def reachable_files(
         with catalog.store.read() as connection:
             related = frozenset(one for table_uuid in table_uuids for one in family(connection, table_uuid))
     found: set[str] = set()
-    snapshots: dict[int, tuple[Version, Mapping[str, Any]]] = {}
+    # Not by their ids: a table that was copied with its paths rewritten has those of the table that it was copied from.
+    snapshots: dict[str, tuple[Version, Mapping[str, Any]]] = {}
     for version, metadata in _loaded(catalog, needed_versions(catalog, related, keep)):
         found.add(local(version.metadata_location))
         found.update(_statistics(metadata))
         for row in read_by(version, metadata, named=True):
-            snapshots.setdefault(int(row["snapshot-id"]), (version, row))
+            snapshots.setdefault(row["manifest-list"], (version, row))
     read: set[tuple[str, int]] = set()
     for version, row in snapshots.values():
         with _damage_of(version):
@@ -283,6 +284,11 @@ def read_by(version: Version, metadata: TableMetadata, *, named: bool) -> list[M
     """The snapshots that a version reads; with `named`, all that it names where it is pointed at now."""
     if named and version.until is None:
         return list(metadata.snapshots)
+    return named_by_refs(metadata)
+
+
+def named_by_refs(metadata: TableMetadata) -> list[Mapping[str, Any]]:
+    """The snapshots that a version's readers see: the current one, and those of its branches and tags."""
     wanted = {ref["snapshot-id"] for ref in (metadata.document.get("refs") or {}).values()}
     wanted.add(metadata.document.get("current-snapshot-id"))
     return [row for row in metadata.snapshots if row["snapshot-id"] in wanted]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from millpond.catalog import reachability, updates
 from millpond.catalog.commits import Commit, Published, Restored, TableEntry
-from millpond.catalog.metadata import METADATA_LOG, TableMetadata
+from millpond.catalog.metadata import METADATA_LOG, TableMetadata, trim
 from millpond.catalog.recording import micros
 from millpond.catalog.staging import Stage, no_such_table
 from millpond.core.errors import CatalogError, ConflictError
@@ -133,7 +133,9 @@ def rolled_back(current: TableMetadata, old: TableMetadata, now_ms: int) -> Tabl
     What must never fall stays: column ids, sequence numbers and the snapshots since then, so that nothing that is
     written later is taken for something that was.
     """
-    new, before = current.document, old.document
+    new = current.document
+    # Files of its earlier past may be gone: what it kept of that counts only where the present version names it too.
+    before = trim(old, {row["snapshot-id"] for row in current.snapshots}, recent=0).document
     document = dict(before)
     for member, key in (("schemas", "schema-id"), ("partition-specs", "spec-id"), ("sort-orders", "order-id")):
         document[member] = _united(new[member], before[member], key)
@@ -152,8 +154,8 @@ def rolled_back(current: TableMetadata, old: TableMetadata, now_ms: int) -> Tabl
 
 
 def returned(old: TableMetadata, now_ms: int) -> TableMetadata:
-    """An earlier version of a table that is there no more, as its next version."""
-    document = {**old.document, "last-updated-ms": max(now_ms, old.document["last-updated-ms"])}
+    """An earlier version of a table that is there no more, as its next version, without the past that it named."""
+    document = {**trim(old, recent=0).document, "last-updated-ms": max(now_ms, old.document["last-updated-ms"])}
     return TableMetadata({**document, "metadata-log": _earlier(old)})
 
 
@@ -196,10 +198,10 @@ def _sources(catalog: Catalog, planned: Restore) -> Iterator[TableEntry]:
 
 
 def check_there(catalog: Catalog, number: int, entry: TableEntry) -> None:
-    """Pass when every file of a version is there. Raises CatalogError MP-3070 otherwise."""
+    """Pass when every file of a version, its branches and its tags is there. Raises CatalogError MP-3070 otherwise."""
     try:
-        snapshot = catalog.metadata(entry).current_snapshot
-        paths = reachability.snapshot_files(catalog, () if snapshot is None else (snapshot,))
+        snapshots = reachability.named_by_refs(catalog.metadata(entry))
+        paths = reachability.snapshot_files(catalog, snapshots)
         gone = next((path for path in paths if not Path(path).exists()), None)
     except CatalogError as unreadable:
         raise _gone(number, entry.name, unreadable.finding.message) from unreadable
