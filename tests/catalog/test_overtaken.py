@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 from pyiceberg.catalog import load_catalog
 from pyiceberg.exceptions import ValidationException
 
+from millpond.catalog import avro, manifests
+from millpond.catalog.commits import Commit
+from millpond.catalog.deleting import DeleteFile, delete_entry, delete_header
 from millpond.catalog.gateway.server import Gateway
+from millpond.catalog.manifests import EQUALITY_DELETES
+from millpond.catalog.metadata import TableMetadata
+from millpond.catalog.sheets import Sheet
+from millpond.catalog.snapshots import added, new_id
 from millpond.catalog.staging import TableChange
+from millpond.core.errors import ConflictError
 from millpond.core.names import TableName
 from millpond.engines.duckdb import DuckDBEngine, Limits
 from millpond.pipeline.compaction import batches, compact, merge_manifests, planned
@@ -126,6 +135,49 @@ def test_other_changes_are_no_rewrites(lake: Lake, endpoint: str) -> None:
     rewrite(lake)
     with pytest.raises(duckdb.Error, match="branch main has changed"):
         client.execute("COMMIT")
+
+
+def deleted_by_value(lake: Lake, base: TableMetadata, value: int) -> tuple[Mapping[str, Any], ...]:
+    """The updates that delete from a version the rows whose `a` is a value, as Flink does."""
+    data, *_ = listed = manifests.of_snapshot(base.current_snapshot)
+    path = f"{base.location}/data/by-value.parquet"
+    with lake.engine.session() as session:
+        session.execute(f"COPY (SELECT {value}::BIGINT AS a) TO '{path}' (FORMAT parquet, FIELD_IDS {{a: 1}})")
+    found, number = avro.contents(data.path), new_id()
+    deletes = DeleteFile(path, "", 1, Path(path).stat().st_size)
+    entry = dict(delete_entry(found.schema, found.records[0]["data_file"], deletes, number))
+    by_value = {"content": EQUALITY_DELETES, "equality_ids": [1], "lower_bounds": None, "upper_bounds": None}
+    entry["data_file"] |= by_value | {"referenced_data_file": None}
+    sheet = Sheet(found.schema, delete_header(found), 1, data.partition_spec_id, [entry])
+    record = sheet.write(f"{base.location}/metadata", number, base.sequence_number + 1)
+    rows = [*(dict(one.record) for one in listed), record]
+    return added(base, number, rows, {"operation": "delete"}, 0, base.document["current-schema-id"])
+
+
+@pytest.mark.parametrize("overtaken", [False, True])
+def test_deletes_by_value_bear_on_the_snapshot_before_them(lake: Lake, overtaken: bool) -> None:
+    """A row that one snapshot of a commit added and the next one deleted is gone, or the commit is refused."""
+    base = lake.metadata(T)
+    stage = lake.begin()
+    with lake.engine.session(lake.endpoint, stage.token) as session:
+        session.execute(f"INSERT INTO {NAME} VALUES (100, 'own'), (101, 'own')")
+    appended = stage.metadata(T)
+    stage.discard()
+    updates = (
+        {"action": "add-snapshot", "snapshot": appended.current_snapshot},
+        *deleted_by_value(lake, appended, 100),
+    )
+    demand = {"type": "assert-ref-snapshot-id", "ref": "main", "snapshot-id": base.document["current-snapshot-id"]}
+    if overtaken:
+        rewrite(lake)
+    stage = lake.begin()
+    if overtaken:
+        with pytest.raises(ConflictError, match="branch main has changed"):
+            stage.commit((TableChange(T, (demand,), updates),))
+    else:
+        stage.commit((TableChange(T, (demand,), updates),))
+        stage.publish(Commit(stage.step_key, "test", "tester"))
+    assert list(lake.rows(f"SELECT a FROM {NAME} WHERE a >= 100")) == ([] if overtaken else [(101,)])
 
 
 def test_a_moved_commit_that_is_asked_again_is_acknowledged(lake: Lake, endpoint: str) -> None:

@@ -125,6 +125,22 @@ def test_a_blind_append_is_moved_onto_the_newest_state(steps: Steps) -> None:
     assert sorted(entry.sequence_number for entry in entries) == [1, 2, 3, 4, 4]
 
 
+def test_rows_of_the_third_version_keep_their_ids(steps: Steps) -> None:
+    """An append that is moved gets ids that no row has, and takes none from those before it; so do later writers."""
+    steps.run("DROP TABLE lake.bronze.t", "CREATE TABLE lake.bronze.t (id BIGINT) WITH ('format-version' = '3')")
+    steps.run("INSERT INTO lake.bronze.t VALUES (1), (2)")
+    stage = steps.stage("INSERT INTO lake.bronze.t VALUES (3), (4)")
+    steps.run("INSERT INTO lake.bronze.t VALUES (5), (6)")
+    steps.publish(stage, blind=True)
+    after = steps.run("INSERT INTO lake.bronze.t VALUES (7)")
+    found = steps.duck(steps.endpoint, steps.catalog.read_token()).execute(f"SELECT id, _row_id FROM {NAME}").fetchall()
+    assert dict(found) == {1: 0, 2: 1, 5: 2, 6: 3, 3: 4, 4: 5, 7: 6}
+    told = [(row["first-row-id"], row["added-rows"]) for row in after.snapshots]
+    assert told == [(0, 2), (2, 2), (4, 2), (6, 1)]
+    emptied = truncate(after, 0)
+    assert (emptied.current_snapshot or {})["first-row-id"] == emptied.document["next-row-id"] == 7
+
+
 def test_a_moved_append_brings_its_new_columns(steps: Steps) -> None:
     """A load that evolves bronze and only adds rows may be moved too."""
     ours = steps.stage(f"ALTER TABLE {NAME} ADD COLUMN c INTEGER", f"INSERT INTO {NAME} VALUES (3, 'ours', 30)")

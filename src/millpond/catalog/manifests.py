@@ -10,7 +10,7 @@ from typing import Any, Literal
 from millpond.catalog import avro
 from millpond.catalog.avro import Kept, Record
 from millpond.catalog.files import fsync_files, local, missing_file
-from millpond.catalog.metadata import TableMetadata
+from millpond.catalog.metadata import FORMAT, TableMetadata
 from millpond.core.errors import CatalogError
 from millpond.core.records import frozen
 
@@ -254,25 +254,36 @@ _LIST_SCHEMA: dict[str, Any] = {
 }
 
 
+_NUMBERED_LIST_SCHEMA = {**_LIST_SCHEMA, "fields": [*_LIST_SCHEMA["fields"], _optional("long", "first_row_id", 520)]}
+"""From version 3 on the rows of a table have ids."""
+
+
 def write_list(
-    path: str, listed: Sequence[Record], *, snapshot_id: int, parent_id: int | None, sequence_number: int
+    path: str,
+    listed: Sequence[Record],
+    *,
+    snapshot_id: int,
+    parent_id: int | None,
+    sequence_number: int,
+    version: int = FORMAT,
 ) -> None:
-    """Write a version 2 manifest list; it is on the disk on return. An empty one is an empty table.
+    """Write a manifest list of version 2 or 3; it is on the disk on return. An empty one is an empty table.
 
     Raises CatalogError MP-3039 when the disk does not take it.
     """
+    schema = _LIST_SCHEMA if version == FORMAT else _NUMBERED_LIST_SCHEMA
     header = {
         "snapshot-id": str(snapshot_id),
         "parent-snapshot-id": "null" if parent_id is None else str(parent_id),
         "sequence-number": str(sequence_number),
-        "format-version": "2",
+        "format-version": str(version),
     }
-    avro.write(path, _LIST_SCHEMA, [_row(record) for record in listed], header)
+    avro.write(path, schema, [_row(record, schema) for record in listed], header)
 
 
-def _row(record: Record) -> Record:
-    """A list's row with everything that version 2 demands, whatever version and writer it came from."""
-    row = {member["name"]: record.get(member["name"]) for member in _LIST_SCHEMA["fields"]}
+def _row(record: Record, schema: Mapping[str, Any]) -> Record:
+    """A list's row with everything that its version demands, whatever version and writer it came from."""
+    row = {member["name"]: record.get(member["name"]) for member in schema["fields"]}
     for kind in ("added", "existing", "deleted"):
         count = record.get(f"{kind}_files_count")
         row[f"{kind}_files_count"] = record.get(f"{kind}_data_files_count") if count is None else count

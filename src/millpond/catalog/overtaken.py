@@ -11,7 +11,7 @@ from typing import Any
 
 from millpond.catalog import manifests, snapshots
 from millpond.catalog.files import local
-from millpond.catalog.manifests import ADDED, DATA, POSITION_DELETES, DataFile, Manifest, target
+from millpond.catalog.manifests import ADDED, DATA, EQUALITY_DELETES, POSITION_DELETES, DataFile, Manifest, target
 from millpond.catalog.metadata import TableMetadata
 
 Json = Mapping[str, Any]
@@ -53,7 +53,7 @@ def moved(current: TableMetadata, base: TableMetadata, asked: TableMetadata, now
     """What a commit made of `base`, moved onto `current`, the same rows in other files.
 
     The new snapshot has the id of the commit's last one. Raises ConflictError MP-3010 when the commit took files away,
-    or deletes rows of a file that was rewritten.
+    deletes rows of a file that was rewritten, or by their values what an earlier one of its snapshots added.
     """
     added = [row for row in asked.snapshots if base.snapshot(row["snapshot-id"]) is None]
     known = {manifest.path for manifest in manifests.of_snapshot(base.current_snapshot)}
@@ -63,6 +63,9 @@ def moved(current: TableMetadata, base: TableMetadata, asked: TableMetadata, now
     ours = tuple(manifest for manifest in listed if manifest.path not in known)
     there = manifests.of_snapshot(current.current_snapshot)
     _check(ours, there)
+    by_value = any(entry.content == EQUALITY_DELETES for manifest in ours for entry in manifests.entries(manifest))
+    if by_value and len(added) > 1:  # in one snapshot they would spare what came before them
+        raise snapshots.impossible("it deleted rows by their values in one of several snapshots")
     return snapshots.onto(current, ours, added, now_ms)
 
 

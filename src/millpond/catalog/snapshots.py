@@ -10,7 +10,7 @@ from typing import Any
 from millpond.catalog import manifests
 from millpond.catalog.avro import Record
 from millpond.catalog.manifests import DataFile, Manifest
-from millpond.catalog.metadata import TableMetadata, apply, trim
+from millpond.catalog.metadata import FORMAT, TableMetadata, apply, trim
 from millpond.core.errors import ConflictError
 
 Json = Mapping[str, Any]
@@ -83,7 +83,13 @@ def added(
     parent = None if parent == -1 else parent
     sequence = metadata.sequence_number + 1
     path = f"{metadata.location}/metadata/snap-{number}-0-{uuid.uuid4()}.avro"
-    manifests.write_list(path, rows, snapshot_id=number, parent_id=parent, sequence_number=sequence)
+    version = max(metadata.format_version, FORMAT)
+    told = {}
+    if version > FORMAT:
+        first = int(metadata.document.get("next-row-id") or 0)
+        rows, given = _numbered(rows, first)
+        told = {"first-row-id": first, "added-rows": given}
+    manifests.write_list(path, rows, snapshot_id=number, parent_id=parent, sequence_number=sequence, version=version)
     snapshot = {
         "snapshot-id": number,
         "sequence-number": sequence,
@@ -91,6 +97,7 @@ def added(
         "manifest-list": path,
         "summary": dict(summary),
         "schema-id": schema_id,
+        **told,
     }
     if parent is not None:
         snapshot["parent-snapshot-id"] = parent
@@ -99,6 +106,21 @@ def added(
         {"action": "add-snapshot", "snapshot": snapshot},
         {**main, "action": "set-snapshot-ref", "ref-name": "main", "type": "branch", "snapshot-id": number},
     )
+
+
+def _numbered(rows: Sequence[Record], first: int) -> tuple[list[Record], int]:
+    """Rows of a manifest list, ids from `first` on given to the rows of data that have none; how many these are.
+
+    Iceberg spec v3, "Row Lineage".
+    """
+    found, due = [], first
+    for row in rows:
+        if row.get("content") or row.get("first_row_id") is not None:
+            found.append(row)
+        else:
+            found.append({**row, "first_row_id": due})
+            due += (row.get("existing_rows_count") or 0) + (row.get("added_rows_count") or 0)
+    return found, due - first
 
 
 def summary_of(
@@ -166,7 +188,8 @@ def onto(
 
 
 def _moved(manifest: Manifest, sequence: int) -> Manifest:
-    record = {**manifest.record, "sequence_number": sequence, "min_sequence_number": sequence}
+    places = {"sequence_number": sequence, "min_sequence_number": sequence, "first_row_id": None}
+    record = {**manifest.record, **places}
     return Manifest(
         manifest.path,
         manifest.content,
