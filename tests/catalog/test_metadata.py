@@ -194,6 +194,17 @@ def test_trimming_keeps_what_is_read() -> None:
     TableMetadataUtil.parse_raw(json.dumps(kept.document))
 
 
+def test_trimming_keeps_what_a_client_staged_for_as_long_as_iceberg_does() -> None:
+    """What never was current, and is not on the way to what is, may still be published; not what an append passed."""
+    staged, passed, newest = snapshot(90, 10, 3), snapshot(91, 11, 9), snapshot(92, 12, 91)
+    updates = [{"action": "add-snapshot", "snapshot": row} for row in (staged, passed, newest)]
+    made = {"action": "set-snapshot-ref", "ref-name": "main", "type": "branch", "snapshot-id": 92}
+    found = apply(grown(9), [*updates, made], 5000)
+    assert [row["snapshot-id"] for row in trim(found, recent=0).snapshots] == [90, 92]
+    late = apply(found, [], 5000 + tables.STAGED_MS)
+    assert [row["snapshot-id"] for row in trim(late, recent=0).snapshots] == [92]
+
+
 def test_trimming_what_is_short_changes_nothing() -> None:
     """The same value comes back."""
     found = grown(3)

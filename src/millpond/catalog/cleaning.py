@@ -19,7 +19,7 @@ from millpond.catalog import checksums, manifests, reserving
 from millpond.catalog.commits import Commit
 from millpond.catalog.files import local
 from millpond.catalog.metadata import TableMetadata
-from millpond.catalog.reachability import Keep, named_by_refs, needed_snapshots, reachable_files
+from millpond.catalog.reachability import Keep, needed_snapshots, reachable_files
 from millpond.catalog.relations import commit_tables, pointers
 from millpond.catalog.staging import TableChange
 from millpond.catalog.upkeep import KIND
@@ -46,12 +46,9 @@ def expired(catalog: Catalog, table: TableName, keep: Keep) -> tuple[int, ...]:
     metadata = catalog.metadata(entry)
     if len(metadata.snapshots) < 2:
         return ()
-    needed = needed_snapshots(catalog, entry.uuid, keep) | _referred(metadata)
-    return tuple(row["snapshot-id"] for row in metadata.snapshots if row["snapshot-id"] not in needed)
-
-
-def _referred(metadata: TableMetadata) -> frozenset[int]:
-    return frozenset(row["snapshot-id"] for row in named_by_refs(metadata))
+    needed = needed_snapshots(catalog, entry.uuid, keep)
+    stay = {row["snapshot-id"] for row in metadata.read} | needed
+    return tuple(row["snapshot-id"] for row in metadata.snapshots if row["snapshot-id"] not in stay)
 
 
 def expire(catalog: Catalog, table: TableName, keep: Keep, commit: Commit) -> tuple[int | None, int]:

@@ -25,6 +25,9 @@ METADATA_LOG = 20
 RECENT = 10
 """How many snapshots of the past a document keeps for clients that travel in time on their own."""
 
+STAGED_MS = 5 * 86_400_000
+"""How long a snapshot stays that a client staged and no branch took in: as long as by Iceberg's own expiry."""
+
 _UNSORTED = {"order-id": 0, "fields": []}
 
 
@@ -74,6 +77,15 @@ class TableMetadata:
         """The snapshot with that id, None when this version does not name it."""
         rows = self.document.get("snapshots") or ()
         return next((row for row in reversed(rows) if row["snapshot-id"] == number), None)
+
+    @property
+    def read(self) -> tuple[Json, ...]:
+        """The snapshots that readers come to: the current one, those of branches and tags, and what is staged.
+
+        That is what a client added lately without making it current: it may look at it first, and publish it then.
+        """
+        wanted = _heads(self.document) | _staged(self.document)
+        return tuple(row for row in self.snapshots if row["snapshot-id"] in wanted)
 
     @property
     def schema_document(self) -> Json:
@@ -231,16 +243,34 @@ def already_in(current: TableMetadata, changes: Sequence[Json]) -> bool:
     return bool(wanted) and all(current.snapshot(number) is not None for number in wanted)
 
 
+def _heads(document: Json) -> set[int | None]:
+    return {ref["snapshot-id"] for ref in (document.get("refs") or {}).values()} | {document.get("current-snapshot-id")}
+
+
+def _staged(document: Json) -> set[int]:
+    """Snapshots of the last time that never were current, and that no branch or tag grew from."""
+    rows = {row["snapshot-id"]: row for row in document.get("snapshots") or ()}
+    if document.get("current-snapshot-id") not in rows:
+        return set()
+    known: set[int] = set()
+    for head in _heads(document):
+        number = head
+        while number in rows and number not in known:
+            known.add(number)
+            number = rows[number].get("parent-snapshot-id")
+    known.update(row["snapshot-id"] for row in document.get("snapshot-log") or ())
+    since = document["last-updated-ms"] - STAGED_MS
+    return {number for number, row in rows.items() if number not in known and row["timestamp-ms"] > since}
+
+
 def trim(metadata: TableMetadata, keep: Collection[int] = (), recent: int = RECENT) -> TableMetadata:
     """The metadata without the snapshots that nobody reads through this version.
 
-    Stay: what refs name, `keep`, and the newest `recent`. Older ones live on in the earlier metadata files, which
-    the pointer store names by commit number.
+    Stay: those of `TableMetadata.read`, `keep`, and the newest `recent`. Older ones live on in the earlier metadata
+    files, which the pointer store names by commit number.
     """
     rows = metadata.snapshots
-    stay = {ref["snapshot-id"] for ref in (metadata.document.get("refs") or {}).values()} | set(keep)
-    stay.update(row["snapshot-id"] for row in rows[max(0, len(rows) - recent) :])
-    stay.add(metadata.document.get("current-snapshot-id"))
+    stay = {row["snapshot-id"] for row in (*metadata.read, *rows[max(0, len(rows) - recent) :])} | set(keep)
     gone = {row["snapshot-id"] for row in rows} - stay
     if not gone:
         return metadata

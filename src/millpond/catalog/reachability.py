@@ -282,16 +282,7 @@ def _loaded(catalog: Catalog, versions: Iterable[Version]) -> Iterator[tuple[Ver
 
 def read_by(version: Version, metadata: TableMetadata, *, named: bool) -> list[Mapping[str, Any]]:
     """The snapshots that a version reads; with `named`, all that it names where it is pointed at now."""
-    if named and version.until is None:
-        return list(metadata.snapshots)
-    return named_by_refs(metadata)
-
-
-def named_by_refs(metadata: TableMetadata) -> list[Mapping[str, Any]]:
-    """The snapshots that a version's readers see: the current one, and those of its branches and tags."""
-    wanted = {ref["snapshot-id"] for ref in (metadata.document.get("refs") or {}).values()}
-    wanted.add(metadata.document.get("current-snapshot-id"))
-    return [row for row in metadata.snapshots if row["snapshot-id"] in wanted]
+    return list(metadata.snapshots if named and version.until is None else metadata.read)
 
 
 def _statistics(metadata: TableMetadata) -> Iterator[str]:

@@ -200,8 +200,7 @@ def _sources(catalog: Catalog, planned: Restore) -> Iterator[TableEntry]:
 def check_there(catalog: Catalog, number: int, entry: TableEntry) -> None:
     """Pass when every file of a version, its branches and its tags is there. Raises CatalogError MP-3070 otherwise."""
     try:
-        snapshots = reachability.named_by_refs(catalog.metadata(entry))
-        paths = reachability.snapshot_files(catalog, snapshots)
+        paths = reachability.snapshot_files(catalog, catalog.metadata(entry).read)
         gone = next((path for path in paths if not Path(path).exists()), None)
     except CatalogError as unreadable:
         raise _gone(number, entry.name, unreadable.finding.message) from unreadable

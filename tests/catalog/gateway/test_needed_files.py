@@ -17,7 +17,8 @@ from pyiceberg.catalog import load_catalog
 
 from millpond.catalog import avro
 from millpond.catalog.catalog import Catalog
-from millpond.catalog.cleaning import maintenance, remove, strays
+from millpond.catalog.cleaning import expire, expired, maintenance, remove, strays
+from millpond.core.names import TableName
 from tests.catalog.clients import rows
 from tests.catalog.test_reachability import nothing
 
@@ -83,3 +84,19 @@ def test_a_file_that_is_named_by_a_link_to_its_folder_stays(
     left.write_bytes(b"x")
     found = [one.path for one in strays(catalog, nothing, timedelta())]
     assert [path for path in found if path.endswith(".parquet")] == [str(left)]
+
+
+def test_what_a_client_staged_stays_until_it_is_published(web: httpx.Client, open_door: str, catalog: Catalog) -> None:
+    """A snapshot that no branch names, to be looked at first: upkeep neither forgets it nor takes its files."""
+    made(web)
+    table = load_catalog("x", type="rest", uri=open_door, warehouse="prod").load_table("s.t")
+    table.append(pa.table({"id": [1]}))
+    table.append(pa.table({"id": [2]}), branch=None)
+    table.append(pa.table({"id": [3]}))
+    old, staged, _ = (snapshot.snapshot_id for snapshot in table.snapshots())
+    assert expired(catalog, TableName("s", "t"), nothing) == (old,)
+    expire(catalog, TableName("s", "t"), nothing, maintenance("expire", "owner", None))
+    found = [one.path for one in strays(catalog, nothing, timedelta())]
+    assert [path for path in found if path.endswith(".parquet")] == []
+    table.refresh().manage_snapshots().set_current_snapshot(staged).commit()
+    assert sorted(table.refresh().scan().to_arrow()["id"].to_pylist()) == [1, 2]
