@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 from pyiceberg.catalog import load_catalog
 from pyiceberg.exceptions import ValidationException
+from pyiceberg.table.snapshots import ancestors_of
 
-from millpond.catalog import avro, manifests
+from millpond.catalog import avro, manifests, publishing
+from millpond.catalog.cleaning import expire, maintenance
 from millpond.catalog.commits import Commit
 from millpond.catalog.deleting import DeleteFile, delete_entry, delete_header
 from millpond.catalog.gateway.server import Gateway
@@ -26,6 +29,7 @@ from millpond.core.names import TableName
 from millpond.engines.duckdb import DuckDBEngine, Limits
 from millpond.pipeline.compaction import batches, compact, merge_manifests, planned
 from tests.catalog.clients import rows, stock_duckdb
+from tests.catalog.test_reachability import nothing
 from tests.tables.lake import Lake
 
 T = TableName("silver", "t")
@@ -196,3 +200,26 @@ def test_a_moved_commit_that_is_asked_again_is_acknowledged(lake: Lake, endpoint
     stage = lake.catalog.begin("again")
     assert not stage.commit((TableChange(T, (), tuple(asked)),))
     stage.discard()
+
+
+def test_a_branch_that_is_ahead_can_still_become_main(
+    lake: Lake, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Write, audit, publish: until main is moved on to it no rewrite comes between, and no commit is forgotten."""
+    monkeypatch.setattr(publishing, "KEPT_SNAPSHOTS", 2)
+    table = load_catalog("lake", type="rest", uri=endpoint, warehouse="prod").load_table("silver.t")
+    before = lake.metadata(T)
+    found, _ = planned(before, (), ())
+    table.manage_snapshots().create_branch(table.metadata.current_snapshot_id or 0, "audit").commit()
+    assert planned(lake.metadata(T), (), ())[1] == ""
+    for number in range(100, 104):
+        table.append(pa.table({"a": [number], "b": ["audited"]}), branch="audit")
+    assert planned(lake.metadata(T), (), ()) == ((), "its branch audit is ahead, and could not become main any more")
+    assert compact(lake.bench(), T, next(batches(found)), before, (), "late").number is None
+    assert merge_manifests(lake.bench(), T, "merge") is None
+    expire(lake.catalog, T, nothing, maintenance("expire", "owner", None))
+    audited = table.refresh().snapshot_by_name("audit")
+    assert table.current_snapshot() in ancestors_of(audited, table.metadata)
+    table.manage_snapshots().set_current_snapshot(ref_name="audit").commit()
+    rewrite(lake)
+    assert table.refresh().scan().to_arrow().num_rows == 54

@@ -28,6 +28,9 @@ RECENT = 10
 STAGED_MS = 5 * 86_400_000
 """How long a snapshot stays that a client staged and no branch took in: as long as by Iceberg's own expiry."""
 
+AHEAD = 1000
+"""How many snapshots of a branch are kept so that main may be moved on to it: clients go from one to the other."""
+
 _UNSORTED = {"order-id": 0, "fields": []}
 
 
@@ -80,12 +83,25 @@ class TableMetadata:
 
     @property
     def read(self) -> tuple[Json, ...]:
-        """The snapshots that readers come to: the current one, those of branches and tags, and what is staged.
+        """The snapshots that clients come to: the current one, those of branches and tags, and what may become current.
 
-        That is what a client added lately without making it current: it may look at it first, and publish it then.
+        That is what a client added lately without making it current, and what `ahead` tells: it may look at it first,
+        and publish it then.
         """
         wanted = _heads(self.document) | _staged(self.document)
+        wanted.update(number for numbers in self.ahead.values() for number in numbers)
         return tuple(row for row in self.snapshots if row["snapshot-id"] in wanted)
+
+    @property
+    def ahead(self) -> Mapping[str, tuple[int, ...]]:
+        """The branches that grew from what is current, each with its snapshots since then: main may be moved on to it.
+
+        Clients do so (Spark's `fast_forward`) only where main has not gone on, be it by a snapshot of the same rows.
+        """
+        refs = (self.document.get("refs") or {}).items()
+        branches = {name: ref["snapshot-id"] for name, ref in refs if ref.get("type") != "tag"}
+        found = {name: _since(self.document, head) for name, head in branches.items()}
+        return {name: numbers for name, numbers in found.items() if numbers}
 
     @property
     def schema_document(self) -> Json:
@@ -247,12 +263,23 @@ def _heads(document: Json) -> set[int | None]:
     return {ref["snapshot-id"] for ref in (document.get("refs") or {}).values()} | {document.get("current-snapshot-id")}
 
 
+def _since(document: Json, head: int) -> tuple[int, ...]:
+    """The snapshots from a head back to the one after the current; none where it does not stem from that."""
+    rows = {row["snapshot-id"]: row for row in document.get("snapshots") or ()}
+    current, number = document.get("current-snapshot-id"), head
+    found: list[int] = []
+    while number != current and number in rows and len(found) < AHEAD:
+        found.append(number)
+        number = rows[number].get("parent-snapshot-id")
+    return tuple(found) if number == current and current in rows else ()
+
+
 def _staged(document: Json) -> set[int]:
     """Snapshots of the last time that never were current, and that no branch or tag grew from."""
     rows = {row["snapshot-id"]: row for row in document.get("snapshots") or ()}
     if document.get("current-snapshot-id") not in rows:
         return set()
-    known: set[int] = set()
+    known: set[int | None] = set()
     for head in _heads(document):
         number = head
         while number in rows and number not in known:

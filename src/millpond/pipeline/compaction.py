@@ -233,7 +233,7 @@ def tidy(bench: Workbench, table: TableName, key: str) -> int | None:
 
 
 def _merged(now: TableMetadata) -> Replacement | None:
-    return Replacement() if now.format_version == FORMAT else None
+    return Replacement() if now.format_version == FORMAT and not now.ahead else None
 
 
 def _publish(

@@ -99,6 +99,8 @@ def _hindrance(metadata: TableMetadata, data: Sequence[DataFile], deletes: Seque
         return f"it has format version {metadata.format_version}"
     if "schema.name-mapping.default" in metadata.properties:
         return "it holds files without column ids"
+    if ahead := sorted(metadata.ahead):
+        return f"its branch {ahead[0]} is ahead, and could not become main any more"
     if any(entry.content == EQUALITY_DELETES for entry in deletes):
         return "it has equality deletes"
     if any(entry.format != "parquet" for entry in (*data, *deletes)):
