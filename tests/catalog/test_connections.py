@@ -16,7 +16,7 @@ from pyiceberg.catalog import load_catalog
 
 from millpond.catalog.catalog import Catalog
 from millpond.catalog.client_tokens import WRITE, ClientTokens
-from millpond.catalog.connections import CLIENTS, Door, configuration
+from millpond.catalog.connections import CLIENTS, Door, configuration, endpoint
 from millpond.catalog.gateway.server import Gateway
 from millpond.core.errors import ProjectError
 from millpond.core.names import TableName
@@ -114,3 +114,9 @@ def test_an_unknown_client_is_refused_with_what_it_would_need() -> None:
         configuration("sparc", Door("http://x/iceberg", "prod", ODD, token=False))
     assert refused.value.code == "MP-1054"
     assert refused.value.finding.suggestion == "spark"
+
+
+def test_an_address_of_ipv6_stands_in_brackets() -> None:
+    """Else its last part would be taken for a port."""
+    assert endpoint("::1", 8787) == "http://[::1]:8787/iceberg"
+    assert endpoint("127.0.0.1", 8787) == "http://127.0.0.1:8787/iceberg"

@@ -512,3 +512,10 @@ def test_a_taken_port_is_an_error_with_a_next_step(catalog: Catalog) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(HostError) as refusal:
         serve(catalog, "127.0.0.1", taken.getsockname()[1], False, print)
     assert refusal.value.code == "MP-9023"
+
+
+def test_an_empty_address_is_not_every_address(catalog: Catalog) -> None:
+    """Such as that of a variable which is not set: the system would listen to all networks."""
+    with pytest.raises(HostError) as refusal:
+        serve(catalog, "", 0, False, print)
+    assert refusal.value.code == "MP-9023"

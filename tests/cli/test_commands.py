@@ -37,7 +37,16 @@ def test_what_was_asked_wrongly_ends_with_two(
     assert (said.code, finding["code"], finding["suggestion"]) == (2, code, suggestion)
     assert finding["message"]
     assert finding["next_step"]
+    assert "millpond ruin" not in finding["next_step"]
     assert type_(*words).code == 2
+
+
+@pytest.mark.parametrize("port", ["-1", "70000"])
+def test_a_port_is_one_that_there_is(port: str, shop: Path, type_: Type) -> None:
+    """Else it is told as a matter of usage, by `serve` and by `connect`."""
+    for words in (("serve",), ("connect", "duckdb")):
+        refused = type_(*words, "--port", port)
+        assert (refused.code, "--port" in refused.err) == (2, True)
 
 
 def test_an_interrupted_run_is_called_so(shop: Path, type_: Type, monkeypatch: pytest.MonkeyPatch) -> None:

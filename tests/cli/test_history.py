@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 from pyiceberg.catalog import load_catalog
 
 from millpond.catalog.gateway.server import Gateway
@@ -119,3 +120,52 @@ def test_restore_asks_shows_and_goes_back(shop: Path, type_: Type) -> None:
     assert json.loads(type_("history", "--limit", "1", "--json").out)["kind"] == "restore"
     assert type_("run").code == 0
     assert type_("query", "FROM gold.revenue_by_country ORDER BY ALL", "--json").out == after
+
+
+def test_a_tables_past_is_told_after_it_was_dropped_or_renamed(shop: Path, type_: Type) -> None:
+    """By its whole name; other programs' tables may have capitals in theirs."""
+    with open_lakehouse(shop) as lake:
+        gateway = Gateway(lake.catalog, open_access=True)
+        try:
+            other = load_catalog("lake", type="rest", uri=gateway.start(), warehouse="prod")
+            other.create_namespace("s")
+            rows = pa.table({"id": [1, 2, 3]})
+            other.create_table("s.Orders", rows.schema).append(rows)
+            other.rename_table("s.Orders", "s.Sold")
+            other.drop_table("gold.revenue_by_country")
+        finally:
+            gateway.stop()
+    dropped, built = type_("history", "gold.revenue_by_country", "--json").objects()
+    assert (built["kind"], dropped["kind"], dropped["tables"]) == ("replace", "external", ["gold.revenue_by_country"])
+    renamed, *_ = type_("history", "s.Orders", "--json").objects()
+    assert renamed["tables"] == ["s.Orders", "s.Sold"]
+    assert (renamed["rows_in"], renamed["rows_out"], renamed["rows_gone"]) == (None, None, None)
+    for name in ("s.Sold", "s.sold", "Sold"):
+        assert type_("history", name, "--json").objects() == [renamed]
+    assert "MP-8011" in type_("history", "gold.nothing").err
+
+
+def test_a_tag_needs_a_commit_and_one_wish_at_a_time(shop: Path, type_: Type) -> None:
+    """Commit 0 is the empty lake, also when a time says it; nothing that was typed is passed over."""
+    for at in ("0", "1999-01-01"):
+        assert "MP-3077" in type_("tag", "start", "--at", at).err
+    type_("tag", "old")
+    for words in (("new", "--delete", "old"), ("new", "--list"), ("--list", "--delete", "old"), ("--at", "1")):
+        refused = type_("tag", *words)
+        assert (refused.code, "MP-1097" in refused.err) == (2, True)
+    assert [tag["name"] for tag in type_("tag", "--json").objects()] == ["old"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("history", "--limit", "9223372036854775808"),
+        ("diff", "silver.orders", "--at", "1", "--limit", "9223372036854775808"),
+        ("runs", "--limit", "0"),
+        ("show", "silver.orders", "--limit", "-1"),
+    ],
+)
+def test_how_many_is_a_number_that_makes_sense(words: tuple[str, ...], shop: Path, type_: Type) -> None:
+    """Else it is told as a matter of usage, before anything is asked."""
+    refused = type_(*words)
+    assert (refused.code, "--limit" in refused.err) == (2, True)

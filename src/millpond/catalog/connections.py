@@ -26,6 +26,11 @@ class Door:
     token: bool
 
 
+def endpoint(host: str, port: int) -> str:
+    """The URL of a gateway on a port of a host. An address of IPv6 stands in brackets."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/iceberg"
+
+
 def configuration(client: str, door: Door) -> str:
     """What a client needs, as text to save or to paste. Raises ProjectError MP-1054 for a client that is not known."""
     if client not in _CLIENTS:

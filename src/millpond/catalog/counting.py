@@ -33,7 +33,7 @@ def counted(catalog: Catalog, commit: CommitRecord) -> Counts | None:
     told = False
     for name in commit.tables:
         try:
-            for summary in _summaries(catalog, name, commit.number):
+            for summary in _summaries(catalog, name, commit):
                 if summary.get("operation") != "replace":
                     told = True
                     added += _number(summary, "added-records")
@@ -43,13 +43,17 @@ def counted(catalog: Catalog, commit: CommitRecord) -> Counts | None:
     return Counts(added, deleted) if told else None
 
 
-def _summaries(catalog: Catalog, name: TableName, number: int) -> Iterator[Mapping[str, Any]]:
-    """Those of the snapshots that a commit put between what a table was and what it became."""
-    now = _version(catalog, name, number)
+def _summaries(catalog: Catalog, name: TableName, commit: CommitRecord) -> Iterator[Mapping[str, Any]]:
+    """Those of the snapshots that a commit put between what a table was, under another name perhaps, and became."""
+    now = _version(catalog, name, commit.number)
     if now is None:
         return
-    before = _version(catalog, name, number - 1)
-    known = {row["snapshot-id"] for row in before.snapshots} if before and before.uuid == now.uuid else set()
+    known: set[int] = set()
+    for earlier in (name, *commit.tables):
+        before = _version(catalog, earlier, commit.number - 1)
+        if before is not None and before.uuid == now.uuid:
+            known.update(row["snapshot-id"] for row in before.snapshots)
+            break
     row = now.current_snapshot
     while row is not None and row["snapshot-id"] not in known:
         yield row.get("summary") or {}

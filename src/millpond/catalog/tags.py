@@ -49,13 +49,20 @@ class Tags:
     def add(self, name: str, number: int, principal: str) -> Tag:
         """Name a commit. Raises CatalogError MP-3071 for a name that a tag cannot have, MP-3072 when it is taken.
 
-        Naming the same commit again by the same name changes nothing. `number` must be that of a commit.
+        Naming the same commit again by the same name changes nothing. `number` must be that of a commit: raises
+        CatalogError MP-3077 for 0, the empty lake.
         """
         if not _NAME.match(name):
             raise CatalogError(
                 "MP-3071",
                 f"{name!r} is no name for a tag",
                 next_step="begin with a letter, then letters, digits, `_`, `-` and `.`, at most 100",
+            )
+        if number == 0:
+            raise CatalogError(
+                "MP-3077",
+                f"there is no commit for the tag {name}: then the lake was empty",
+                next_step="`millpond history` lists the commits; `millpond run` makes the first",
             )
         made = Tag(name, number, self._catalog.clock.now(), principal)
         with self._catalog.store.write() as connection:

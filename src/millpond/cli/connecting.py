@@ -18,9 +18,8 @@ def connect(context: Context, client: str, host: str, port: int, open_access: bo
         names = [entry.name for entry in lake.catalog.tables() if entry.name.layer != STATE]
         models = [model.table for model in lake.project.models if model.table in names]
         table = next(iter([*reversed(models), *names]), TableName("silver", "name_of_a_table"))
-        door = lookup("millpond.catalog.connections:Door")(
-            f"http://{host}:{port}/iceberg", lake.project.environment, table, not open_access
-        )
+        endpoint = lookup("millpond.catalog.connections:endpoint")(host, port)
+        door = lookup("millpond.catalog.connections:Door")(endpoint, lake.project.environment, table, not open_access)
     text = lookup("millpond.catalog.connections:configuration")(client, door)
     if context.json:
         json_line({"client": client, "configuration": text})

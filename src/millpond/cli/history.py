@@ -16,7 +16,7 @@ from millpond.cli.output import counted, json_line, line, said, table
 from millpond.cli.reading import named
 from millpond.core.encoding import shown
 from millpond.core.errors import ProjectError
-from millpond.core.names import STATE
+from millpond.core.names import STATE, TableName
 from millpond.governance.moments import commit_number
 
 if TYPE_CHECKING:
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from millpond.catalog.catalog import Catalog
     from millpond.catalog.commits import CommitRecord
     from millpond.cli.options import Context
+    from millpond.lakehouse import Lakehouse
 
 
 def history(context: Context, name: str | None, limit: int) -> int:
     """Print the newest commits."""
     with context.open(settings_only=True) as lake:
-        wanted = named(lake, name, views=True) if name is not None else None
+        wanted = _moved(lake, name) if name is not None else None
         commits = lake.catalog.history(wanted, limit)
         tags: dict[int, list[str]] = {}
         for tag in lake.tags.all():
@@ -45,6 +46,14 @@ def history(context: Context, name: str | None, limit: int) -> int:
         heads = ("commit", "time (UTC)", "who", "what", "tables", "in", "out", "gone", "")
         table(heads, [_row(commit, tags.get(commit.number, []), rows[commit.number]) for commit in commits])
     return 0
+
+
+def _moved(lake: Lakehouse, name: str) -> TableName:
+    """The table or view that a name means. A whole name may be that of one which was dropped or renamed since."""
+    parts = name.split(".")
+    whole = (TableName(".".join(parts[:n]), ".".join(parts[n:])) for n in range(1, len(parts)))
+    known = next((one for one in whole if lake.catalog.history(one, 1)), None)
+    return named(lake, name, views=True) if known is None else known
 
 
 _Rows = tuple[int | None, int | None, int | None]
@@ -147,6 +156,12 @@ def _confirm(context: Context, told: str) -> None:
 
 def tag(context: Context, name: str | None, at: str | None, *, listed: bool, delete: str | None) -> int:
     """Name a commit, list the names, or take one away."""
+    if sum((name is not None, listed, delete is not None)) > 1 or (at is not None and name is None):
+        raise ProjectError(
+            "MP-1097",
+            "tags are given, listed and taken away one at a time",
+            next_step="say one: `millpond tag NAME --at 12`, `millpond tag --list` or `millpond tag --delete NAME`",
+        )
     with context.open(settings_only=True) as lake:
         if delete is not None:
             lake.tags.delete(delete)

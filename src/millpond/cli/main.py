@@ -39,6 +39,9 @@ Select = Annotated[
 ]
 Retry = Annotated[list[str] | None, typer.Option("--retry", help="Model with an open circuit to try at once.")]
 At = Annotated[str | None, typer.Option("--at", help="A commit number, a time or a tag.")]
+_MOST = 2**31 - 1
+"""More rows, commits or runs than anyone asks for; every store takes the number."""
+_PORTS = 2**16 - 1
 
 
 @app.callback(invoke_without_command=True)
@@ -127,7 +130,7 @@ def run(
 def runs(
     context: Context,
     run_id: Annotated[str | None, typer.Argument(help="Show what happened in this run.")] = None,
-    limit: Annotated[int, typer.Option("--limit", help="How many runs.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=_MOST, help="How many runs.")] = 20,
 ) -> int | None:
     """Show past runs, or the log of one."""
     return int(lookup("millpond.cli.running:runs")(context, run_id, limit))
@@ -150,7 +153,7 @@ def show(
     context: Context,
     table: Annotated[str, typer.Argument(help="A table.")],
     at: At = None,
-    limit: Annotated[int, typer.Option("--limit", help="How many rows.")] = 5,
+    limit: Annotated[int, typer.Option("--limit", min=0, max=_MOST, help="How many rows.")] = 5,
 ) -> int | None:
     """Show a table's columns and first rows."""
     return int(lookup("millpond.cli.reading:show")(context, table, at, limit))
@@ -170,7 +173,7 @@ def ls(
 def history(
     context: Context,
     table: Annotated[str | None, typer.Argument(help="Only commits that changed this table.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="How many commits, the newest first.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=_MOST, help="How many commits, the newest first.")] = 20,
 ) -> int | None:
     """List commits: when, who, what, and how many rows."""
     return int(lookup("millpond.cli.history:history")(context, table, limit))
@@ -183,7 +186,7 @@ def diff(
     at: Annotated[str, typer.Option("--at", help="Before: a commit number, a time or a tag.")],
     to: Annotated[str | None, typer.Option("--to", help="After; else now.")] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=0, help="How many rows; else 20, and with --json all.")
+        int | None, typer.Option("--limit", min=0, max=_MOST, help="How many rows; else 20, and with --json all.")
     ] = None,
 ) -> int | None:
     """Show which rows of a table came, went and changed between two moments."""
@@ -347,7 +350,7 @@ def doctor(
 def serve(
     context: Context,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", help="Port; 0 takes a free one.")] = 8787,
+    port: Annotated[int, typer.Option("--port", min=0, max=_PORTS, help="Port; 0 takes a free one.")] = 8787,
     open_access: Annotated[bool, typer.Option("--open", help="Without tokens, on loopback only.")] = False,
     upkeep: Annotated[bool, typer.Option("--upkeep/--no-upkeep", help="Keep written tables small.")] = True,
 ) -> int | None:
@@ -383,7 +386,7 @@ def connect(
     context: Context,
     client: Annotated[str, typer.Argument(help="spark, trino, pyiceberg, duckdb, sail, polars or pandas.")],
     host: Annotated[str, typer.Option("--host", help="Where `millpond serve` listens.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", help="On which port.")] = 8787,
+    port: Annotated[int, typer.Option("--port", min=1, max=_PORTS, help="On which port.")] = 8787,
     open_access: Annotated[bool, typer.Option("--open", help="It was started with --open.")] = False,
 ) -> int | None:
     """Print the configuration of another engine for this lake."""

@@ -119,7 +119,7 @@ class Commands(TyperGroup):
             code = work(standalone_mode=False)
         except _USAGE as wrong:
             message = str(cast("Any", wrong).format_message()).rstrip(".")
-            asked = " ".join(word for word in words[:1] if not word.startswith("-"))
+            asked = next((word for word in words[:1] if word in self.commands), None)
             step = f"`millpond {asked} --help` tells what it takes" if asked else "`millpond --help` lists the commands"
             show_findings((Finding("MP-1096", message, step),), as_json=True)
             code = 2

@@ -182,10 +182,12 @@ def named(lake: Lakehouse, name: str, at: int | None = None, *, views: bool = Fa
     known = [entry.name for when in (at, None) for kind in kinds for entry in lake.catalog.tables(when, kind)]
     known = list(dict.fromkeys(known))
     others = () if views else (entry.name for when in (at, None) for entry in lake.catalog.tables(when, VIEW))
-    if any(str(view) == name.lower() for view in others):
+    if any(str(view).lower() == name.lower() for view in others):
         step = "name a table that the view reads"
         raise ModelError("MP-2111", f"{name} is a view, which keeps no rows of its own", next_step=step)
-    matching = [table for table in known if str(table) == name.lower() or table.name == name.lower()]
+    matching = [table for table in known if name in (str(table), table.name)]
+    if not matching:
+        matching = [table for table in known if name.lower() in (str(table).lower(), table.name.lower())]
     if len(matching) == 1:
         return matching[0]
     raise AccessError(

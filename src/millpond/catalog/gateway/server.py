@@ -12,6 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from millpond.catalog.catalog import Catalog, keeper_of
+from millpond.catalog.connections import endpoint
 from millpond.catalog.gateway.app import ROOT, application
 from millpond.catalog.gateway.commits import Watcher
 from millpond.catalog.keeper import Keeper
@@ -98,11 +99,16 @@ def serve(
             f"an open gateway on {host} would let other machines change every table",
             next_step="serve on 127.0.0.1, or without --open",
         )
+    if not host:
+        raise HostError(
+            "MP-9023",
+            "the gateway cannot listen on an empty address: that would be every address of this machine",
+            next_step="say --host 127.0.0.1, or --host 0.0.0.0 for other machines too",
+        )
     listener = _listen(host, port)
-    shown = f"[{host}]" if ":" in host else host
-    endpoint = f"http://{shown}:{listener.getsockname()[1]}{ROOT}"
+    at = endpoint(host, listener.getsockname()[1])
     keeper = keeper_of(catalog)
-    server = _Announcing(_config(application(catalog, keeper, open_access, watcher, rule)), lambda: ready(endpoint))
+    server = _Announcing(_config(application(catalog, keeper, open_access, watcher, rule)), lambda: ready(at))
     keeper.inherit()
     keeper.sweep()
     try:
