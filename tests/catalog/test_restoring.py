@@ -100,6 +100,21 @@ def test_dropped_and_remade_tables_are_again_what_they_were(lake: duckdb.DuckDBP
     assert refused.value.code == "MP-3001"
 
 
+def test_a_renamed_table_comes_back_once(lake: duckdb.DuckDBPyConnection, catalog: Catalog, open_door: str) -> None:
+    """Alone it would be there twice, in one folder and with one identity; with everything, its new name goes."""
+    lake.execute("CREATE TABLE lake.silver.positions AS SELECT 1::BIGINT AS id")
+    first = catalog.table(NAME)
+    client = RestCatalog("lake", uri=open_door)
+    client.rename_table(("silver", "positions"), ("silver", "places"))
+    with pytest.raises(CatalogError) as refused:
+        restore(catalog, first.commit, NAME, "owner")
+    assert refused.value.code == "MP-3078"
+    assert "silver.places" in str(refused.value)
+    restore(catalog, first.commit, None, "owner")
+    assert [(entry.name, entry.uuid) for entry in catalog.tables()] == [(NAME, first.uuid)]
+    assert rows(lake, "FROM lake.silver.positions") == [(1,)]
+
+
 def test_what_went_back_can_be_read_at_every_number(lake: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
     """History stays whole: what was stepped over is still there, and its files are needed as long as it is kept."""
     lake.execute("CREATE TABLE lake.silver.positions AS SELECT 1::BIGINT AS id")

@@ -59,6 +59,7 @@ def plan_restore(catalog: Catalog, number: int, table: TableName | None = None) 
     """What a restore to a commit would do, to one table or to all.
 
     Raises CatalogError MP-3001 when the table is neither there now nor was then, MP-3070 when files of then are gone,
+    MP-3078 for one that has another name now: two tables would lie in one folder and be told apart by nobody,
     MP-3074 for the quarantine alone: the rows that were rejected since would be nowhere, MP-3101 for a side table,
     which goes back with its table.
     """
@@ -86,9 +87,24 @@ def plan_restore(catalog: Catalog, number: int, table: TableName | None = None) 
     for item in planned.tables:
         if item.then is not None and item.work != "keep":
             check_there(catalog, number, item.then)
+            _check_alone(planned, item, now)
     for source in _sources(catalog, planned):
         check_there(catalog, number, source)
     return planned
+
+
+def _check_alone(planned: Restore, item: TableRestore, now: Mapping[TableName, TableEntry]) -> None:
+    """Pass when the table of then is not there under a name that stays."""
+    if item.then is None or (item.now is not None and item.now.uuid == item.then.uuid):
+        return
+    moving = {other.table for other in planned.tables}
+    found = next((one.name for one in now.values() if one.uuid == item.then.uuid and one.name not in moving), None)
+    if found is not None:
+        raise CatalogError(
+            "MP-3078",
+            f"{item.table} is called {found} now, and would be there twice",
+            next_step=f"rename {found} back first, or restore everything with --all; nothing was changed",
+        )
 
 
 def restore(catalog: Catalog, number: int, table: TableName | None, principal: str) -> Published:
