@@ -12,6 +12,10 @@ from millpond.core.errors import CatalogError
 
 Json = Mapping[str, Any]
 
+_SIZED = re.compile(r"decimal\b|fixed\b")
+_DECIMAL = re.compile(r"decimal\(\s*(\d{1,2})\s*,\s*(\d{1,2})\s*\)\Z", re.ASCII)
+_FIXED = re.compile(r"fixed\[[1-9]\d{0,9}\]\Z", re.ASCII)
+_MOST_DIGITS = 38
 _NEWEST = 3
 _TYPES_OF_NEWEST = frozenset({"timestamp_ns", "timestamptz_ns", "variant", "unknown", "geometry", "geography"})
 
@@ -64,11 +68,20 @@ def validate(schema: Json) -> None:
     if len(numbers) != len(set(numbers)):
         raise _twice(next(number for number, count in Counter(numbers).items() if count > 1))
     _check_identifiers(schema, numbers)
+    for name, field in _named(schema["fields"], ""):
+        if isinstance(field["type"], str) and _SIZED.match(field["type"]) and not _fits(field["type"]):
+            raise _invalid(f"{name} cannot be {field['type']}", "use decimal(P,S) with S <= P <= 38, or fixed[L]")
     for struct in _structs(schema):
         names = Counter(field["name"] for field in struct["fields"])
         twice = sorted(name for name, count in names.items() if count > 1)
         if twice:
             raise _invalid(f"multiple fields for name {', '.join(twice)}", "give every column a name of its own")
+
+
+def _fits(kind: str) -> bool:
+    """Whether readers know the type with its digits or length. Spec v2, "Primitive Types"."""
+    decimal, fixed = _DECIMAL.match(kind), _FIXED.match(kind)
+    return bool(fixed) if decimal is None else int(decimal[2]) <= int(decimal[1]) in range(1, _MOST_DIGITS + 1)
 
 
 def check_version(schema: Json, version: int) -> None:

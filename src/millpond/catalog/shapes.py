@@ -183,9 +183,17 @@ _REQUIREMENTS: Mapping[str, Check] = {
     "assert-default-spec-id": _record({"default-spec-id": _INT}),
     "assert-default-sort-order-id": _record({"default-sort-order-id": _INT}),
 }
+_TYPED, _SQL = _record({"type": _text}, {"sql": _text, "dialect": _text}), _record({"sql": _text, "dialect": _text})
+
+
+def _representation(value: Any, at: str) -> str | None:
+    """A text of a view in one dialect; of other kinds than SQL nothing is asked."""
+    return _TYPED(value, at) or (_SQL(value, at) if value["type"] == "sql" else None)
+
+
 VERSION = _record(
     {
-        "representations": _rows(_record({"type": _text}, {"sql": _text, "dialect": _text})),
+        "representations": _rows(_representation),
         "default-namespace": _rows(_maybe_empty),
     },
     {
@@ -197,6 +205,17 @@ VERSION = _record(
     },
 )
 """A version of a view."""
+
+_VIEW_UPDATES: Mapping[str, Check] = {
+    "assign-uuid": _record({"uuid": _text}),
+    "upgrade-format-version": _record({"format-version": _INT}),
+    "add-schema": _record({"schema": SCHEMA}),
+    "set-location": _record({"location": _text}),
+    "set-properties": _record({"updates": _words}),
+    "remove-properties": _record({"removals": _rows(_maybe_empty)}),
+    "add-view-version": _record({"view-version": _record({})}),
+    "set-current-view-version": _record({"view-version-id": _LONG}),
+}
 
 _WIDE = _number(72, -(2**71))
 """Some writers give ids that 64 bits with a sign do not hold, and readers take them."""
@@ -258,6 +277,11 @@ _CURRENT = (("schemas", "schema-id", "current-schema-id"), ("partition-specs", "
 def update(value: Mapping[str, Any], at: str) -> str | None:
     """What is wrong with an update of a table. Of a kind that is not known nothing is said here."""
     return _known(_UPDATES, value, "action", at)
+
+
+def view_update(value: Mapping[str, Any], at: str) -> str | None:
+    """What is wrong with an update of a view. Of a kind that is not known nothing is said here."""
+    return _known(_VIEW_UPDATES, value, "action", at)
 
 
 def requirement(value: Mapping[str, Any], at: str) -> str | None:

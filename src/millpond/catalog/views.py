@@ -23,6 +23,7 @@ LAST_ADDED = -1
 KEPT = "version.history.num-entries"
 DROP_DIALECT = "replace.drop-dialect.allowed"
 _KEPT_VERSIONS = 10
+_MOST_DIGITS = 10
 _METADATA_PATH = "write.metadata.path"
 
 
@@ -116,6 +117,10 @@ def apply(current: ViewMetadata, changes: Sequence[Json], now_ms: int) -> ViewMe
 
     Raises CatalogError MP-3009 for an update that cannot be made, MP-3031 for one that is not known.
     """
+    for place, change in enumerate(changes):
+        told = shapes.view_update(change, f"updates[{place}]")
+        if told is not None:
+            raise invalid(f"Invalid view: {told}")
     document = _applied(current.document, changes, now_ms)
     return current if document == current.document else ViewMetadata(document)
 
@@ -262,19 +267,17 @@ def _sound(version: Json, now_ms: int) -> dict[str, Any]:
     texts = whole.get("representations")
     if not isinstance(texts, list) or not texts:
         raise invalid("Invalid view version: no representations")
+    told = shapes.VERSION(whole, "version")
+    if told is not None:
+        raise invalid(f"Invalid view version: {told}")
     seen: set[str] = set()
     for text in texts:
         if text["type"] != "sql":
             continue
-        if not isinstance(text["sql"], str):
-            raise invalid("Invalid view version: the SQL of a representation is no text")
         dialect = text["dialect"].lower()
         if dialect in seen:
             raise invalid(f"Invalid view version: Cannot add multiple queries for dialect {dialect}")
         seen.add(dialect)
-    told = shapes.VERSION(whole, "version")
-    if told is not None:
-        raise invalid(f"Invalid view version: {told}")
     return whole
 
 
@@ -327,9 +330,9 @@ def _dialects(version: Json) -> set[str]:
 def _trim(draft: _Draft) -> None:
     """Keep the newest versions: as many as a property says, those of this request and the current one in any case."""
     text = draft.document["properties"].get(KEPT, str(_KEPT_VERSIONS))
-    kept = int(text) if text.isascii() and text.removeprefix("-").isdigit() else 0
+    kept = int(text[:_MOST_DIGITS]) if text.isascii() and text.removeprefix("-").isdigit() else 0
     if kept < 1:
-        raise invalid(f"{KEPT} must be positive but was {text}")
+        raise invalid(f"{KEPT} must be positive but was {text[:20]}")
     current = draft.document.get("current-version-id")
     stay = draft.added | {current}
     others = sorted({row["version-id"] for row in draft.document["versions"]} - {current}, reverse=True)

@@ -195,3 +195,46 @@ def test_a_commit_that_changes_nothing_is_no_commit(web: httpx.Client, catalog: 
     wrong = [{"type": "assert-current-schema-id", "current-schema-id": 7}]
     assert web.post("/namespaces/s/tables/t", json={"requirements": wrong, "updates": []}).status_code == 409
     assert web.post("/namespaces/s/tables/nowhere", json=body).status_code == 404
+
+
+UNREADABLE = ("decimal(39,2)", "decimal(99,200)", "decimal(5,6)", "decimal(0,0)", "fixed[0]", "fixed[-1]", "fixed[x]")
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_a_type_that_nobody_could_read_is_refused(web: httpx.Client, kind: str) -> None:
+    """When the table is made, and when a schema is added; nested or not."""
+    made(web)
+    for name, typed in (("c1", kind), ("c1.element", listed(kind))):
+        schema = {"type": "struct", "fields": [column(1, typed)]}
+        for answer in (
+            web.post("/namespaces/s/tables", json={"name": "x", "schema": schema}),
+            commit(web, {"action": "add-schema", "schema": schema}),
+        ):
+            assert answer.status_code == 400
+            assert answer.json()["error"]["message"] == f"Invalid schema: {name} cannot be {kind}"
+
+
+@pytest.mark.parametrize("kind", ["decimal(38,38)", "decimal(1, 0)", "decimal( 10 , 2 )", "fixed[16]"])
+def test_types_with_their_digits_are_taken_as_before(web: httpx.Client, kind: str) -> None:
+    """With spaces too, as some writers have them."""
+    schema = {"type": "struct", "fields": [column(1, kind)]}
+    assert web.post("/namespaces/s/tables", json={"name": "x", "schema": schema}).status_code == 200
+
+
+@pytest.mark.parametrize("version", ["²", "9" * 5000, "٣"])
+def test_a_format_version_is_a_number_of_plain_digits(
+    web: httpx.Client, version: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What only looks like one is refused with the reason, and is no defect for the log."""
+    body = {"name": "x", "schema": COLUMNS, "properties": {"format-version": version}}
+    answer = web.post("/namespaces/s/tables", json=body)
+    assert (answer.status_code, "format-version must be" in answer.json()["error"]["message"]) == (400, True)
+    assert "failed" not in caplog.text
+
+
+@pytest.mark.parametrize("path", ["/namespaces/s/tables/", "/namespaces/s/views/", "/namespaces/", "/namespaces/s/"])
+def test_an_empty_name_is_no_list_of_all(web: httpx.Client, path: str) -> None:
+    """A client that follows redirects would take the list for what it asked after."""
+    answer = web.get(path)
+    assert (answer.status_code, answer.json()["error"]["type"]) == (404, "NotFoundException")
+    assert web.head(path).status_code == 404

@@ -230,6 +230,12 @@ def test_old_versions_are_trimmed(web: httpx.Client) -> None:
         refused(replaced(web, wanted), 400, "IllegalArgumentException", f"must be positive but was {text}")
 
 
+def test_a_number_of_versions_too_long_to_be_one_keeps_them_all(web: httpx.Client) -> None:
+    """It is more than there will ever be."""
+    seen(web, properties={"version.history.num-entries": "9" * 5000})
+    assert len(replaced(web, *added(representations=[sql("SELECT 2")])).json()["metadata"]["versions"]) == 2
+
+
 def test_the_current_version_is_never_trimmed(web: httpx.Client) -> None:
     """Also when it is an old one."""
     seen(web, properties={"version.history.num-entries": "1"})
@@ -281,19 +287,26 @@ def senseless() -> list[tuple[dict[str, Any], str]]:
     return [
         ({"action": "set-current-view-version", "view-version-id": 9}, "unknown version: 9"),
         ({"action": "set-current-view-version", "view-version-id": -1}, "no current version id has been set"),
-        ({"action": "set-current-view-version"}, "Invalid view"),
+        ({"action": "set-current-view-version"}, "Invalid view: updates[0].view-version-id must be a whole number"),
         (added(**{"schema-id": 9})[0], "unknown schema: 9"),
         (added(**{"schema-id": -1})[0], "no schema has been added"),
         (added(**{"schema-id": "x"})[0], "whole numbers"),
         (added(representations=[])[0], "no representations"),
-        (added(representations=[{"type": "sql"}])[0], "Invalid view"),
+        (added(representations=[{"type": "sql"}])[0], "version.representations[0].sql must be a text"),
+        (added(representations=[{"type": "sql", "sql": "x"}])[0], "version.representations[0].dialect must be a text"),
+        (added(representations=[None])[0], "version.representations[0] must be an object"),
         (added(**{"default-namespace": "s"})[0], "default-namespace"),
-        ({"action": "add-view-version"}, "Invalid view"),
-        ({"action": "add-schema", "schema": {"fields": 7}}, "Invalid view"),
+        ({"action": "add-view-version"}, "Invalid view: updates[0].view-version must be an object"),
+        ({"action": "add-schema", "schema": {"fields": 7}}, "Invalid view: updates[0].schema.fields must be a list"),
         ({"action": "assign-uuid", "uuid": "other"}, "Cannot reassign uuid"),
         ({"action": "upgrade-format-version", "format-version": 0}, "Cannot downgrade v1 view to v0"),
         ({"action": "upgrade-format-version", "format-version": 2}, "format version"),
-        ({"action": "remove-properties"}, "Invalid view"),
+        (
+            {"action": "upgrade-format-version", "format-version": "x"},
+            "updates[0].format-version must be a whole number",
+        ),
+        ({"action": "assign-uuid"}, "Invalid view: updates[0].uuid must be a text"),
+        ({"action": "remove-properties"}, "Invalid view: updates[0].removals must be a list"),
     ]
 
 

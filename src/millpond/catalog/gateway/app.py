@@ -134,7 +134,9 @@ def application(
             points = {point.method: point for point in offered if point.path == path}
             routes.append(Route(start + path, _endpoint(door, points), methods=list(points)))
     handlers = {HTTPException: _unknown}
-    return Starlette(routes=routes, exception_handlers=handlers, middleware=[Middleware(_Spaces)])
+    made = Starlette(routes=routes, exception_handlers=handlers, middleware=[Middleware(_Spaces)])
+    made.router.redirect_slashes = False  # a table without a name would be the list of all
+    return made
 
 
 class _Spaces:

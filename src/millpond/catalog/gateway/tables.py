@@ -28,6 +28,7 @@ from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
 
 _LONGEST_REPORT = 1024 * 1024
+_MOST_DIGITS = 10
 
 
 def listed(seat: Seat, call: Call) -> Response:
@@ -149,8 +150,8 @@ def _first(seat: Seat, name: TableName, body: Json) -> TableMetadata:
     words = requests.properties(body)
     warehouse.check_properties(words, location)
     version = words.pop("format-version", "2")
-    if not version.isdigit():
-        raise malformed(f"format-version must be a number, not {version!r}")
+    if not (version.isascii() and version.isdigit() and len(version) < _MOST_DIGITS):
+        raise malformed(f"format-version must be a number, not {version[:20]!r}")
     return documents.create(
         requests.shaped(body, "schema", shapes.SCHEMA),
         location=location,
