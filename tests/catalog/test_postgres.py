@@ -296,6 +296,7 @@ SECRET = "hunter2/x"
         ("postgresql://keeper:hunter2%2Fx@no.such.host.invalid/lake", "MP-3080"),
         ("postgresql://keeper:hunter2/x@127.0.0.1:{port}/lake", "MP-3081"),
         ("postgresql://keeper:hunter2%2Fx@127.0.0.1:port/lake", "MP-3083"),
+        ("postgresql://keeper@127.0.0.1:{port}/lake", "MP-3081"),
         ("postgresql://postgres:hunter2%2Fx@127.0.0.1:{port}/lake?hunter2=x", "MP-3083"),
         ("postgresql://postgres:hunter2%2Fx@127.0.0.1:{port}/lake?options=-csearch_path%3Dnowhere", "MP-3018"),
         ("mysql://keeper:hunter2%2Fx@127.0.0.1/lake", "MP-3056"),
@@ -309,6 +310,15 @@ def test_a_store_that_cannot_be_opened_says_why_and_not_the_password(url: str, c
     told = "".join(traceback.format_exception(refused.value))
     assert SECRET not in told
     assert "hunter2%2Fx" not in told
+
+
+@pytest.mark.parametrize("password", ["x@hunter2", "x@hunter2/y", "x@y/hunter2", "x:@hunter2"])
+def test_a_password_with_an_at_is_no_host(password: str) -> None:
+    """What follows it would be looked for in the network, and told as the place of the catalog."""
+    with pytest.raises(CatalogError) as refused:
+        Store.open(f"postgresql://keeper:{password}@127.0.0.1:1/lake")
+    assert refused.value.code == "MP-3083"
+    assert "hunter2" not in "".join(traceback.format_exception(refused.value))
 
 
 def test_a_database_that_was_emptied_beneath_its_tables_is_not_begun_anew(

@@ -109,3 +109,19 @@ def test_object_stores_are_refused(place: dict[str, Any], tmp_path: Path) -> Non
     with pytest.raises(CatalogError) as refused:
         Warehouse.of(Project(tmp_path, settings, "prod", {}, (), ()))
     assert refused.value.code == "MP-3055"
+
+
+@pytest.mark.parametrize(
+    ("catalog", "step"),
+    [
+        ("/home/ada/copy/.millpond/catalog.db", "or remove the folder .millpond here, and"),
+        ("postgresql://db.example:5432/lake", "or name a catalog of its own in catalog.url"),
+    ],
+)
+def test_a_copy_is_told_what_helps_where_its_catalog_is(catalog: str, step: str) -> None:
+    """Nothing in the project's folder is to blame for a catalog that lies elsewhere."""
+    warehouse = Warehouse("/home/ada/copy/lake", folder="/home/ada/copy", inside=["lake"])
+    with pytest.raises(CatalogError) as refused:
+        warehouse.check_home("/home/ada/shop/lake/silver/t-1", catalog)
+    assert refused.value.code == "MP-3058"
+    assert step in refused.value.finding.next_step

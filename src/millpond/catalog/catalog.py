@@ -79,7 +79,7 @@ class Catalog:
         store = Store.open(url, lambda: not place.holds_tables())
         location = store.ask(records.newest_location)
         if location is not None:
-            place.check_home(location)
+            place.check_home(location, store.place)
         return cls(store, place, environment, clock, Tokens(), MetadataCache())
 
     def close(self) -> None:

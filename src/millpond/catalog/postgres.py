@@ -36,6 +36,8 @@ _KEEPALIVE: Mapping[str, Any] = {
 }
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('millpond'), hashtext(coalesce(current_schema(), '')))"
 _LOCK_WAITED = "55P03"
+_UNASKED = "no password supplied"
+"""What the driver says when the server asks for a password and there is none."""
 _ENDED = ("08", "25P03", "57P")
 """SQLSTATEs of a session that is over: connection exceptions, an idle transaction, a server that shuts down."""
 
@@ -106,7 +108,7 @@ class Postgres:
 
     def _unreached(self, failed: DBAPIError) -> CatalogError:
         reason = self._reason(failed)
-        if "FATAL" in reason:
+        if "FATAL" in reason or _UNASKED in reason:
             return CatalogError(
                 "MP-3081",
                 f"the Postgres server of the catalog {self.place} refuses: {reason}",
@@ -154,6 +156,9 @@ def _parsed(url: str) -> URL:
     except (ArgumentError, ValueError):
         # Neither reason nor cause is passed on: both may hold the password.
         raise _unreadable("a part of it is missing or not encoded") from None
+    if parsed.password is not None and "@" in f"{parsed.host}{parsed.database}":
+        # What follows the first @ would be shown as host and database, and be asked of the network.
+        raise _unreadable("the letter @ stands in its password, user or database and is not encoded")
     return parsed
 
 

@@ -67,10 +67,11 @@ class Warehouse:
         around = [root for root in self.roots if path.startswith(root + "/")]
         return max(around, key=len, default=self.root)
 
-    def check_home(self, location: str) -> None:
+    def check_home(self, location: str, catalog: str) -> None:
         """Pass when a table's location is not that of this project in another folder: tables name their files there.
 
         A copy would write into the original, and upkeep of each delete the other's files. Raises CatalogError MP-3058.
+        `catalog` is where the pointer store is, as messages name it.
         """
         if any(location.startswith(root + "/") for root in self.roots):
             return
@@ -78,10 +79,13 @@ class Warehouse:
             folder, found, _ = location.partition(f"/{inside}/")
             if found and folder != self._folder:
                 back = "work there" if Path(folder).exists() else "move the project back"
+                anew = "remove the folder .millpond here, and `millpond run` builds a lake anew"
+                if not catalog.startswith(f"{self._folder}/.millpond/"):
+                    anew = "name a catalog of its own in catalog.url: another file, database or schema"
                 raise CatalogError(
                     "MP-3058",
                     f"the lake was made in {folder}, where its tables name their files, and not in {self._folder}",
-                    next_step=f"{back}; or remove the folder .millpond here, and `millpond run` builds a lake anew",
+                    next_step=f"{back}; or {anew}",
                 )
 
     def namespace(self, layer: str) -> str:

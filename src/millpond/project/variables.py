@@ -135,7 +135,8 @@ class Variables:
             self._findings.add(
                 "MP-1010",
                 f"the variable {name} has no value",
-                next_step=f"declare it under `variables:` in millpond.yaml, or give it: --var {name}=VALUE",
+                next_step=f"set it in the environment (a secret always), or say --var {name}=VALUE, or declare it "
+                "under `variables:` in millpond.yaml",
                 where=where,
                 suggestion=f"${{{near}}}" if near else None,
             )
