@@ -71,6 +71,9 @@ def test_every_reader_takes_a_number_a_time_and_a_tag(shop: Path, type_: Type) -
     refused = type_("query", "SELECT 1", "--at", "befor")
     assert (refused.code, "MP-8010" in refused.err, "before" in refused.err) == (1, True, True)
     assert "MP-8016" in type_("ls", "--at", "999").err
+    early = type_("query", "FROM silver.orders", "--at", "1").err
+    assert "there is no table silver.orders as of commit 1" in early
+    assert "millpond ls --at 1" in early
 
 
 def test_tags_are_given_listed_and_taken_away(shop: Path, type_: Type) -> None:

@@ -47,8 +47,9 @@ if TYPE_CHECKING:
 class Request:
     """A read on its way through the gate; each step fills in its part.
 
-    `commit` is the number that every table is read at; `known` the tables there are at that commit, `views` the
-    views; `written` the statement with macros and views expanded, where it names any; `text` the SQL that will run.
+    `commit` is the number that every table is read at, `past` the same where it is not the newest; `known` the tables
+    there are at that commit, `views` the views; `written` the statement with macros and views expanded, where it names
+    any; `text` the SQL that will run.
     """
 
     sql: str
@@ -62,6 +63,7 @@ class Request:
     guarded: Guarded | None = None
     decisions: tuple[Decision, ...] = ()
     text: str = ""
+    past: int | None = None
 
     @property
     def plain(self) -> str:
@@ -113,7 +115,7 @@ Step = Callable[[Request, Policy], Request]
 
 def check(request: Request, policy: Policy) -> Request:  # noqa: ARG001 - all steps are called alike
     """Guard: refuse all but one SELECT over known tables."""
-    return replace(request, guarded=guard(request.plain, request.known, request.views))
+    return replace(request, guarded=guard(request.plain, request.known, request.views, request.past))
 
 
 def decide(request: Request, policy: Policy) -> Request:
@@ -289,7 +291,7 @@ class Gate:
         """The request with its commit, and the tables that there are at it. Raises AccessError MP-8010 and MP-8016."""
         number = request.commit if at is None else commit_number(self._catalog, at)
         known = frozenset(entry.name for entry in self._catalog.tables(number))
-        return replace(request, commit=number, known=known)
+        return replace(request, commit=number, known=known, past=None if number == request.commit else number)
 
     def _expanded(self, request: Request) -> Request:
         """The request without macros and views."""

@@ -53,9 +53,11 @@ class Guarded:
     feeds: tuple[Feed, ...] = field(default=(), compare=False)
 
 
-def guard(sql: str, known: Collection[TableName] | None = None, views: Collection[TableName] = ()) -> Guarded:
+def guard(
+    sql: str, known: Collection[TableName] | None = None, views: Collection[TableName] = (), past: int | None = None
+) -> Guarded:
     """Let one SELECT pass, or refuse it. With `known`, every table must be among them; `views` are names of views that
-    did not give way to a query.
+    did not give way to a query. `past` is the earlier commit that is read, None for the newest.
 
     Raises AccessError MP-8001 (no SQL), MP-8002 (not a SELECT), MP-8003 (not one statement), MP-8004 (not layer.name),
     MP-8005 (no such table), MP-8006 (function), MP-8007 (not understood), MP-8008 (too large or too deep), MP-8009
@@ -66,17 +68,20 @@ def guard(sql: str, known: Collection[TableName] | None = None, views: Collectio
     if known is not None:
         for table, where in walk.tables.items():
             if table not in known:
-                raise _unread_view(table, where) if table in views else unknown_table(table, known, where)
+                raise _unread_view(table, where) if table in views else unknown_table(table, known, where, past)
     return Guarded(sql, tuple(walk.tables), walk.tables, tuple(walk.feeds))
 
 
-def unknown_table(table: TableName, known: Collection[TableName], where: Location | None = None) -> AccessError:
-    """The refusal of a table that is not there, with the one that was likely meant."""
+def unknown_table(
+    table: TableName, known: Collection[TableName], where: Location | None = None, past: int | None = None
+) -> AccessError:
+    """The refusal of a table that is not there, or was not as of a past commit, with the one that was likely meant."""
     names = [str(name) for name in known]
+    told, option = ("", "") if past is None else (f" as of commit {past}", f" --at {past}")
     return AccessError(
         "MP-8005",
-        f"there is no table {table}",
-        next_step="list the tables with: millpond ls",
+        f"there is no table {table}{told}",
+        next_step=f"list the tables with: millpond ls{option}",
         where=where,
         suggestion=closest(str(table), names),
     )
