@@ -14,6 +14,11 @@ class Listed:
     moments: Sequence[tuple[int, datetime]]
     now: datetime
 
+    @property
+    def first(self) -> datetime:
+        """The time of the first commit."""
+        return self.moments[0][1] if self.moments else self.now
+
     def after(self, moment: datetime) -> frozenset[int]:
         """The commits later than a moment."""
         return frozenset(number for number, at in self.moments if at > moment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -40,6 +41,34 @@ def test_one_state_stays_for_each_hour_and_then_each_day() -> None:
     assert sum(NOW - timedelta(days=7) <= at < NOW - timedelta(hours=24) for at in times) == 6 * 24
     assert sum(NOW - timedelta(days=30) <= at < NOW - timedelta(days=7) for at in times) == 23
     assert sum(at < NOW - timedelta(days=30) for at in times) == 0
+
+
+class Counting(Listed):
+    """A history that knows for how many moments it was asked."""
+
+    asked = 0
+
+    def states(self, moments: Sequence[datetime]) -> frozenset[int]:
+        """As `Listed`, counted."""
+        Counting.asked += len(moments)
+        return super().states(moments)
+
+
+def test_a_rule_may_mean_for_ever() -> None:
+    """Longer than the calendar: then all stays, and no more is asked than the lake is old."""
+    ever = timedelta(days=999_999)
+    commits = moments(*(timedelta(minutes=30 * place) for place in range(10)))
+    every = {number for number, _ in commits}
+    assert Retention(all=ever, hourly=ever, daily=ever).keep(Listed(commits, NOW)) == every
+    kept = Retention(all=timedelta(), hourly=ever, daily=ever).keep(Counting(commits, NOW))
+    assert kept == {number for number, at in commits if at.minute == 0} | {max(every)}
+    assert Counting.asked < len(commits)
+
+
+def test_commits_of_the_first_moment_all_stay_for_ever() -> None:
+    """They share one time while a clock catches up."""
+    commits = moments(timedelta(hours=1), timedelta(hours=1), timedelta())
+    assert Retention(all=timedelta(days=999_999)).keep(Listed(commits, NOW)) == {1, 2, 3}
 
 
 @given(st.lists(st.integers(0, 60 * 24 * 60), max_size=60), st.integers(0, 60 * 24 * 29))

@@ -21,7 +21,7 @@ from millpond.catalog import files, manifests, records
 from millpond.catalog.commits import TABLE, VIEW, TableEntry
 from millpond.catalog.files import local
 from millpond.catalog.metadata import TableMetadata
-from millpond.catalog.recording import micros
+from millpond.catalog.recording import ASKED_AT_ONCE, from_micros, micros
 from millpond.catalog.relations import commit_tables, commits, cursors, forks, pointers, restores, tags
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
@@ -40,6 +40,11 @@ class History(Protocol):
     @property
     def now(self) -> datetime:
         """The time that the rule judges by."""
+        ...
+
+    @property
+    def first(self) -> datetime:
+        """The time of the first commit; that of `now` where there is none."""
         ...
 
     def after(self, moment: datetime) -> frozenset[int]:
@@ -69,14 +74,22 @@ class _Recorded:
     connection: Connection
     now: datetime
 
+    @property
+    def first(self) -> datetime:
+        at: int | None = self.connection.scalar(select(commits.c.at).order_by(commits.c.number).limit(1))
+        return self.now if at is None else min(from_micros(at), self.now)
+
     def after(self, moment: datetime) -> frozenset[int]:
         return frozenset(self.connection.scalars(select(commits.c.number).where(commits.c.at > micros(moment))))
 
     def states(self, moments: Sequence[datetime]) -> frozenset[int]:
-        asked = values(column("moment", BigInteger)).data([(micros(moment),) for moment in moments]).cte("asked")
-        newest = (commits.c.at.desc(), commits.c.number.desc())
-        made = select(commits.c.number).where(commits.c.at <= asked.c.moment).order_by(*newest).limit(1)
-        found = self.connection.scalars(select(made.correlate(asked).scalar_subquery()).select_from(asked))
+        found: set[int | None] = set()
+        for start in range(0, len(moments), ASKED_AT_ONCE):
+            part = [(micros(moment),) for moment in moments[start : start + ASKED_AT_ONCE]]
+            asked = values(column("moment", BigInteger)).data(part).cte("asked")
+            newest = (commits.c.at.desc(), commits.c.number.desc())
+            made = select(commits.c.number).where(commits.c.at <= asked.c.moment).order_by(*newest).limit(1)
+            found.update(self.connection.scalars(select(made.correlate(asked).scalar_subquery()).select_from(asked)))
         return frozenset(number for number in found if number is not None)
 
 

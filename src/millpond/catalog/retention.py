@@ -30,10 +30,12 @@ class Retention:
     def keep(self, history: History) -> frozenset[int]:
         """The commits at which the lake must stay readable.
 
-        The state with which a span begins belongs to it, and so does the newest of all.
+        The state with which a span begins belongs to it, and so does the newest of all. A span may be longer than the
+        lake is old, as one that means for ever is.
         """
-        since = history.now - self.all
-        spans = ((self.hourly, timedelta(hours=1)), (self.daily, timedelta(days=1)))
+        age = history.now - history.first + timedelta(microseconds=1)
+        since = history.now - min(self.all, age)
+        spans = ((min(self.hourly, age), timedelta(hours=1)), (min(self.daily, age), timedelta(days=1)))
         boundaries = {boundary for span in spans for boundary in _boundaries(history.now, *span) if boundary < since}
         return history.after(since) | history.states([since, *sorted(boundaries)])
 

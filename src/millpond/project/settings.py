@@ -113,9 +113,13 @@ class QuarantineSettings(Declared):
     )
 
 
+_EVER = 200 * 365 * 86400
+"""No lake is that old, and every calendar goes back so far."""
+
+
 def seconds(duration: str) -> int:
-    """A duration such as 30m, 24h or 7d in seconds."""
-    return int(duration[:-1]) * {"m": 60, "h": 3600, "d": 86400}[duration[-1]]
+    """A duration such as 30m, 24h or 7d in seconds. A longer one than two hundred years is taken for that: for ever."""
+    return min(int(duration[:-1]) * {"m": 60, "h": 3600, "d": 86400}[duration[-1]], _EVER)
 
 
 class EnvironmentSettings(Declared):
