@@ -425,6 +425,7 @@ def test_a_step_cannot_drop_namespaces(open_door: str, web: httpx.Client, catalo
         ("MP-3015", 500, "CommitStateUnknownException"),
         ("MP-3018", 503, "ServiceUnavailableException"),
         ("MP-3039", 503, "ServiceUnavailableException"),
+        ("MP-3059", 503, "ServiceUnavailableException"),
     ],
 )
 def test_only_an_unknown_outcome_is_a_500(

@@ -183,6 +183,25 @@ def test_a_failed_block_writes_nothing(path: Path) -> None:
     store.close()
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_file_that_was_taken_away_is_written_no_more(path: Path, replaced: bool) -> None:
+    """SQLite would go on with it, and all that it said is in would end with the process."""
+    store = Store.open(path)
+    copy = shutil.copy(path, path.with_name("backup.db"))
+    path.unlink()
+    if replaced:
+        Path(copy).rename(path)
+    for use in (store.read, store.write):
+        with pytest.raises(CatalogError) as refused, use():
+            pytest.fail("it was let in")
+        assert refused.value.code == "MP-3059"
+    assert not store.ready()
+    store.close()
+    again = Store.open(path)
+    assert again.ready()
+    again.close()
+
+
 def test_a_reader_sees_one_state(path: Path) -> None:
     """What another connection commits meanwhile is not seen inside a read."""
     store = Store.open(path)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +99,32 @@ def _engine(path: Path) -> Engine:
         connect_args={"check_same_thread": False, "timeout": WAIT_S},
     )
     event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _Same(path).check)
     event.listen(engine, "begin", _begin)
     event.listen(engine, "handle_error", _undecoded)
     return engine
+
+
+class _Same:
+    """Whether the path leads to the file that was opened: SQLite would go on with one that nobody finds any more."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._opened: tuple[int, int] | None = None
+
+    def check(self, _connection: Connection) -> None:
+        """Before each transaction. Raises CatalogError MP-3059 where the file was removed or another took its place."""
+        there = None
+        with suppress(FileNotFoundError):
+            told = self._path.stat()
+            there = (told.st_dev, told.st_ino)
+        self._opened = self._opened or there
+        if there is None or there != self._opened:
+            raise CatalogError(
+                "MP-3059",
+                f"the catalog {self._path} was removed, or another file was put in its place, after it was opened",
+                next_step="end this process and start it again: nothing was committed since",
+            )
 
 
 def _prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:

@@ -28,6 +28,7 @@ _STATUS: dict[str, tuple[int, str]] = {
     "MP-3032": (404, "NotFoundException"),
     "MP-3039": (503, "ServiceUnavailableException"),
     "MP-3054": (503, "ServiceUnavailableException"),
+    "MP-3059": (503, "ServiceUnavailableException"),
     "MP-3080": (503, "ServiceUnavailableException"),
     "MP-3081": (503, "ServiceUnavailableException"),
     "MP-3082": (503, "ServiceUnavailableException"),
