@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from millpond.catalog.layout import DEFAULT_TARGET, TARGET_SIZE
 from millpond.catalog.manifests import DATA, POSITION_DELETES, DataFile
-from millpond.tables.compaction import Box, Choice, Live, by_level, by_share, everything, many_deletes
+from millpond.catalog.metadata import TableMetadata
+from millpond.tables.compaction import Box, Choice, Live, by_level, by_share, everything, many_deletes, target_size
 from millpond.tables.deletes import Deletes
 from millpond.tables.slices import FileSlice
 
@@ -116,3 +118,10 @@ def test_deletes_from_before_a_data_file_came_back_are_not_put_together_with_tho
     live = Live((again,), (*before, *since, wide), {})
     assert many_deletes(live, (), 2) == (FileSlice(path, tuple(one.path for one in since)),)
     assert many_deletes(live, (), 3) == ()
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "many", "²", "٣", "9" * 5000])
+def test_a_size_that_is_none_leaves_the_usual_one(text: str) -> None:
+    """A client may set anything: upkeep of the other tables goes on."""
+    assert target_size(TableMetadata({"properties": {TARGET_SIZE: text}})) == DEFAULT_TARGET
+    assert target_size(TableMetadata({"properties": {TARGET_SIZE: "1048576"}})) == 1048576

@@ -33,6 +33,7 @@ _FIRST, _MORE = 32, 8
 _SHARE = 4
 _LEVEL_BYTES = 256 * 1024
 _LEVEL_FACTOR = 8
+_MOST_DIGITS = 18
 _ROW_GROUP = 122_880
 """The rows of a row group of DuckDB: what a thread writes at a time. Fewer unsorted ones are not worth sorting."""
 
@@ -114,7 +115,7 @@ def target_size(metadata: TableMetadata) -> int:
     """How large the table's files should be, in bytes."""
     for word in (TARGET_SIZE, OWN_TARGET_SIZE):
         text = metadata.properties.get(word, "")
-        if text.isdigit() and int(text) > 0:
+        if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and int(text) > 0:
             return int(text)
     return DEFAULT_TARGET
 
