@@ -25,7 +25,7 @@ def file(size: int, records: int = 1000, content: int = DATA, referenced: str | 
     """A file as a manifest tells of it; newer ones have higher sequence numbers."""
     number = next(_names)
     return DataFile(
-        path=f"/lake/{number}.parquet",
+        path=f"/lake/{number:09}.parquet",
         content=content,
         format="parquet",
         sequence_number=number,
