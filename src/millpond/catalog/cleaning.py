@@ -7,20 +7,20 @@ writing it. What a file belonged to does not matter: an expired version, a refus
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select, union
 
 from millpond.catalog import checksums, manifests, reserving
 from millpond.catalog.commits import Commit
 from millpond.catalog.files import local
 from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.reachability import Keep, needed_snapshots, reachable_files
-from millpond.catalog.relations import commit_tables, pointers
+from millpond.catalog.relations import commit_tables, pointers, restores
 from millpond.catalog.staging import TableChange
 from millpond.catalog.upkeep import KIND
 from millpond.core.names import TableName
@@ -28,6 +28,9 @@ from millpond.core.records import frozen
 
 if TYPE_CHECKING:
     from millpond.catalog.catalog import Catalog
+
+_AT_ONCE = 50
+"""Files that are deleted while no other commit is made."""
 
 
 @frozen
@@ -88,8 +91,9 @@ def remove(
 ) -> tuple[int | None, tuple[Stray, ...]]:
     """Delete strays, after a commit that says so; the commit's number, and what was deleted.
 
-    What is needed is asked again after the commit. `at` is called before each deletion. Metadata files go first, then
-    manifest lists and manifests: a version whose metadata is gone counts as given up.
+    What is needed is asked again after the commit, and when a table may have taken one of them: see `_taken`. `at` is
+    called before each deletion. Metadata files go first, then manifest lists and manifests: a version whose metadata is
+    gone counts as given up.
     """
     wanted = tuple(found)
     if not wanted:
@@ -99,22 +103,44 @@ def remove(
         number = stage.publish(commit).number
     finally:
         stage.discard()
+    gone: list[Stray] = []
     places = _Places()
-    needed = _needed(catalog, keep, places)
-    gone = []
-    for stray in wanted:
-        if places.of(stray.path) in needed:
-            continue
-        if at is not None:
-            at(stray)
-        with suppress(FileNotFoundError):
-            Path(stray.path).unlink()
-            gone.append(stray)
-        catalog.cache.forget(stray.path)
-    with catalog.store.write() as connection:
-        checksums.forget(connection, [stray.path for stray in gone])
+    while wanted:
+        since = catalog.head()
+        needed = _needed(catalog, keep, places)
+        done, wanted = _unlink(catalog, [one for one in wanted if places.of(one.path) not in needed], since, at)
+        gone += done
     _clear(catalog, gone)
     return number, tuple(gone)
+
+
+def _unlink(
+    catalog: Catalog, found: Sequence[Stray], since: int, at: Callable[[Stray], None] | None
+) -> tuple[Sequence[Stray], tuple[Stray, ...]]:
+    """Delete strays until a commit after `since` may have taken one: what was deleted, and what is left."""
+    gone: list[Stray] = []
+    for first in range(0, len(found), _AT_ONCE):
+        with catalog.store.write() as connection:  # so that none is taken before the last of them is gone
+            if _taken(connection, since):
+                return gone, tuple(found[first:])
+            some = []
+            for stray in found[first : first + _AT_ONCE]:
+                if at is not None:
+                    at(stray)
+                with suppress(FileNotFoundError):
+                    Path(stray.path).unlink()
+                    some.append(stray)
+                catalog.cache.forget(stray.path)
+            checksums.forget(connection, [stray.path for stray in some])
+            gone += some
+    return gone, ()
+
+
+def _taken(connection: Connection, since: int) -> bool:
+    """Whether a table went back after a commit, or a name was given to one: it may be made of files of the past."""
+    back = select(restores.c.commit).where(restores.c.commit > since)
+    named = select(commit_tables.c.commit).where(commit_tables.c.commit > since, commit_tables.c.previous.is_(None))
+    return connection.scalar(union(back, named).limit(1)) is not None
 
 
 def maintenance(step_key: str, principal: str, run: str | None, table: TableName | None = None) -> Commit:

@@ -84,9 +84,9 @@ def plan_restore(catalog: Catalog, number: int, table: TableName | None = None) 
     if table is not None and table not in now and table not in then:
         raise no_such_table(table, now)
     planned = Restore(number, head, table, tuple(TableRestore(name, now.get(name), then.get(name)) for name in names))
+    _check(catalog, planned)
     for item in planned.tables:
         if item.then is not None and item.work != "keep":
-            check_there(catalog, number, item.then)
             _check_alone(planned, item, now)
     for source in _sources(catalog, planned):
         check_there(catalog, number, source)
@@ -112,20 +112,38 @@ def restore(catalog: Catalog, number: int, table: TableName | None, principal: s
 
     Raises as `plan_restore` does, and ConflictError MP-3010 when other commits keep coming first.
     """
+    published, planned = _go(catalog, number, table, principal)
+    try:
+        _check(catalog, planned)
+    except CatalogError:
+        # Upkeep took files after the look at them and before the commit; from then on it takes none of them.
+        _go(catalog, planned.head, table, principal)
+        raise
+    return published
+
+
+def _go(catalog: Catalog, number: int, table: TableName | None, principal: str) -> tuple[Published, Restore]:
     key = f"{KIND}/{uuid.uuid4()}"
 
-    def once(_attempt: int) -> Published:
+    def once(_attempt: int) -> tuple[Published, Restore]:
         planned = plan_restore(catalog, number, table)
         stage = catalog.begin(key, planned.head)
         try:
             for item in planned.tables:
                 _stage(catalog, stage, item)
             told = Restored(table, number)
-            return stage.publish(Commit(key, KIND, principal, table=table, restores=(told,)))
+            return stage.publish(Commit(key, KIND, principal, table=table, restores=(told,))), planned
         finally:
             stage.discard()
 
     return retry(once, on=ConflictError, backoff=Backoff())
+
+
+def _check(catalog: Catalog, planned: Restore) -> None:
+    """Pass when the files are there that the tables are to be made of. Raises CatalogError MP-3070 otherwise."""
+    for item in planned.tables:
+        if item.then is not None and item.work != "keep":
+            check_there(catalog, planned.number, item.then)
 
 
 def _stage(catalog: Catalog, stage: Stage, item: TableRestore) -> None:
