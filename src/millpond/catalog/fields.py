@@ -139,6 +139,13 @@ def _check_identifiers(schema: Json, known: Collection[int]) -> None:
             raise _invalid(f"Cannot add fieldId {number} as an identifier field: {told}")
 
 
+def partitionable(schema: Json) -> Iterator[int]:
+    """The ids of fields by whose values a table may be partitioned: plain ones, in no list or map."""
+    for number, (kind, _) in _in_structs(schema, required=False):
+        if not isinstance(kind, Mapping):
+            yield number
+
+
 def _in_structs(kind: Json, *, required: bool) -> Iterator[tuple[int, tuple[Any, bool]]]:
     """The fields of a struct and of the structs in it: the type, and whether each on the way is required."""
     for field in kind["fields"]:

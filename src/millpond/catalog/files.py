@@ -52,6 +52,8 @@ def document(path: str) -> dict[str, Any]:
         parsed = json.loads(content)
     except ValueError as wrong:
         raise tables.damaged(path, f"it is no JSON ({wrong})") from wrong
+    except RecursionError as deep:
+        raise tables.damaged(path, "it is nested too deeply") from deep
     if not isinstance(parsed, dict):
         raise tables.damaged(path, "it is no JSON object")
     return parsed

@@ -6,6 +6,7 @@ import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
+from millpond.catalog.fields import ids, partitionable
 from millpond.core.errors import CatalogError
 from millpond.core.names import closest
 from millpond.project.model import Partition
@@ -96,6 +97,8 @@ def problem(spec: Mapping[str, Any], schema: Mapping[str, Any]) -> str | None:
     As Java's catalogs see it: the name of a column may only be that of its own values.
     """
     columns = {field["id"]: field for field in schema["fields"]}
+    plain = set(partitionable(schema))
+    every = set(ids(schema))
     known = {field["name"]: field["id"] for field in schema["fields"]}
     names: set[str] = set()
     for field in spec.get("fields", ()):
@@ -105,6 +108,8 @@ def problem(spec: Mapping[str, Any], schema: Mapping[str, Any]) -> str | None:
         names.add(name)
         if name in known and (word not in ("identity", "void") or known[name] != field["source-id"]):
             return f"Cannot create partition from name that exists in schema: {name}"
+        if word != "void" and field["source-id"] in every - plain:
+            return f"Cannot partition by non-primitive source field, or inside a list or map: {name}"
         if source is not None and word in _SOURCES and _plain(source["type"]) not in (*_SOURCES[word], *_NEWER):
             return f"Cannot partition {source['name']} by {word}: its type is {_plain(source['type'])}"
     return None

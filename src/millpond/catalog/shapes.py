@@ -15,7 +15,7 @@ Check = Callable[[Any, str], str | None]
 _MOST_LEVELS = 100
 _WORD = re.compile(r"[a-z][a-z0-9_]*(\([^()]*\)|\[[^\[\]]*\])?\Z")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
-_TRANSFORM = re.compile(r"(identity|void|year|month|day|hour|bucket\[[1-9]\d{0,9}\]|truncate\[[1-9]\d{0,9}\])\Z")
+_TRANSFORM = re.compile(r"(identity|void|year|month|day|hour|(bucket|truncate)\[(?P<number>[1-9]\d{0,9})\])\Z")
 
 
 def _text(value: Any, at: str) -> str | None:
@@ -111,8 +111,12 @@ SCHEMA = _record({"fields": _rows(_FIELD)}, {"schema-id": _INT, "identifier-fiel
 
 
 def _transform(value: Any, at: str) -> str | None:
-    known = isinstance(value, str) and _TRANSFORM.match(value)
-    return None if known else f"{at} must be a transform such as identity, day or bucket[16]"
+    known = _TRANSFORM.match(value) if isinstance(value, str) else None
+    return (
+        None
+        if known and int(known["number"] or 1) < 2**31
+        else f"{at} must be a transform such as identity, day or bucket[16]"
+    )
 
 
 SPEC = _record(

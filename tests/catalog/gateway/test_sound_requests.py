@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -238,3 +239,60 @@ def test_an_empty_name_is_no_list_of_all(web: httpx.Client, path: str) -> None:
     answer = web.get(path)
     assert (answer.status_code, answer.json()["error"]["type"]) == (404, "NotFoundException")
     assert web.head(path).status_code == 404
+
+
+PARTED = {
+    "type": "struct",
+    "fields": [
+        column(1, "long"),
+        column(2, listed("long")),
+        column(3, {"type": "struct", "fields": [column(4, "string"), column(5, "long")]}),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "transform", "told"),
+    [
+        (1, "bucket[2147483648]", "must be a transform"),
+        (1, "truncate[9999999999]", "must be a transform"),
+        (2, "identity", "Cannot partition by non-primitive source field"),
+        (9, "identity", "Cannot partition by non-primitive source field"),
+        (3, "bucket[4]", "Cannot partition by non-primitive source field"),
+    ],
+)
+def test_a_partition_that_nobody_could_write_is_refused(
+    web: httpx.Client, source: int, transform: str, told: str
+) -> None:
+    """Numbers beyond 32 bits, which Java cannot read, and values that are no plain ones."""
+    spec = {"fields": [{"source-id": source, "name": "p", "transform": transform}]}
+    answer = web.post("/namespaces/s/tables", json={"name": "x", "schema": PARTED, "partition-spec": spec})
+    assert (answer.status_code, told in answer.json()["error"]["message"]) == (400, True)
+
+
+def test_a_partition_by_a_field_of_a_struct_is_taken(web: httpx.Client) -> None:
+    """The specification allows it, and so it does emptied fields and the largest numbers."""
+    parts = [(4, "identity"), (5, "bucket[2147483647]"), (2, "void")]
+    spec = {"fields": [{"source-id": at, "name": f"p{at}", "transform": word} for at, word in parts]}
+    body = {"name": "x", "schema": PARTED, "partition-spec": spec}
+    assert web.post("/namespaces/s/tables", json=body).status_code == 200
+
+
+def test_a_wish_that_is_neither_true_nor_false_is_refused(web: httpx.Client, catalog: Catalog) -> None:
+    """A table would be made that was only to be staged."""
+    before = catalog.head()
+    for path, body in (
+        ("tables", {"name": "x", "schema": COLUMNS, "stage-create": "true"}),
+        ("register", {"name": "x", "metadata-location": "/x", "overwrite": 1}),
+    ):
+        answer = web.post(f"/namespaces/s/{path}", json=body)
+        assert (answer.status_code, "must be true or false" in answer.json()["error"]["message"]) == (400, True)
+    assert catalog.head() == before
+
+
+def test_metadata_that_is_nested_without_end_is_damaged(web: httpx.Client) -> None:
+    """It is told so, and is no defect for the log."""
+    place = Path(made(web)["metadata-location"]).with_name("deep.metadata.json")
+    place.write_text("[" * 100_000)
+    answer = web.post("/namespaces/s/register", json={"name": "x", "metadata-location": str(place)})
+    assert (answer.status_code, "nested too deeply" in answer.json()["error"]["message"]) == (400, True)

@@ -118,6 +118,14 @@ def properties(body: Json, member: str = "properties") -> dict[str, str]:
     return dict(words)
 
 
+def optional_flag(body: Json, member: str) -> bool:
+    """A member that may be absent or null, which is false, and else is true or false. Raises CatalogError MP-3020."""
+    value = body.get(member)
+    if value is not None and not isinstance(value, bool):
+        raise malformed(f"{member} must be true or false")
+    return bool(value)
+
+
 def rows(body: Json, member: str) -> tuple[Json, ...]:
     """A member that lists objects; absent or null is empty. Raises CatalogError MP-3020."""
     value = body.get(member)

@@ -133,8 +133,9 @@ def create(seat: Seat, call: Call) -> Response:
     if not seat.may_hold(layer):
         raise no_such_namespace(layer)
     check_free(seat.stage, name, TABLE)
+    staged = requests.optional_flag(body, "stage-create")
     created = _first(seat, name, body)
-    if body.get("stage-create") is True:
+    if staged:
         prepare(seat.catalog.store, seat.catalog.warehouse, created.location)
         return document({"metadata": created.document, "config": {}})
     seat.change(lambda stage: stage.create(name, created))
@@ -169,7 +170,7 @@ def register(seat: Seat, call: Call) -> Response:
     seat.check_writes()
     layer, body = call.namespace(), call.body()
     name = TableName(layer, requests.new_name(requests.text(body, "name"), "table"))
-    overwrite = body.get("overwrite") is True
+    overwrite = requests.optional_flag(body, "overwrite")
     if not seat.may_hold(layer):
         raise no_such_namespace(layer)
     if overwrite:
