@@ -197,6 +197,21 @@ def test_a_flipped_bit_in_the_pointer_store_is_found(readers: Nursery, lake: Lak
     assert seen >= 3
 
 
+@pytest.mark.parametrize(
+    ("words", "skip"),
+    [("tablepointers", 0), ("tablepointers", 5), ("tablealembic_version", 8), ("environment VARCHAR", 13)],
+)
+def test_a_flipped_bit_in_the_stores_list_of_its_tables_is_found(words: str, skip: int, lake: Lake) -> None:
+    """SQLite reads small letters as large ones there, and rows as before: the kind of an entry, its name, a type."""
+    (store,) = lake.files[STORE]
+    place = store.read_bytes().index(words.encode()) + skip
+    with flipped(store, place, 5), open_lakehouse(lake.folder) as opened:
+        found = diagnose(opened.project, opened.catalog, opened.engine).findings
+    assert {finding.code for finding in found} == {"MP-3195"}
+    with open_lakehouse(lake.folder) as opened:
+        assert diagnose(opened.project, opened.catalog, opened.engine).findings == ()
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("share", range(6))
 def test_many_flipped_bits_in_the_pointer_store_are_found(

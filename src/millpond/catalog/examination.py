@@ -17,6 +17,7 @@ from millpond.catalog.files import local
 from millpond.catalog.manifests import Manifest
 from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.relations import commit_tables, pointers
+from millpond.catalog.sqlite import damages
 from millpond.core.errors import CatalogError, Finding
 from millpond.core.names import TableName
 
@@ -200,13 +201,10 @@ def examine(catalog: Catalog) -> Examination:
 def store_findings(catalog: Catalog) -> tuple[Finding, ...]:
     """What is wrong with the pointer store itself: its pages, its references, pointers that history contradicts."""
     step = "restore the catalog from a backup; the tables' own files are untouched"
-    told = []
+    told: list[str] = []
     with catalog.store.read() as connection:
         if connection.dialect.name == "sqlite":
-            checks = connection.exec_driver_sql("PRAGMA integrity_check(20)").scalars().all()
-            told += [f"the catalog's file is damaged: {text}" for text in checks if text != "ok"]
-            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-            told += [f"a row of {row[0]} in the catalog belongs to no commit" for row in broken[:20]]
+            told += damages(connection, pointers.metadata)
         key = ("environment", "layer", "name")
         same = (*key, "uuid", "location", "metadata_location", "commit", "created", "kind")
         history: dict[tuple[str, ...], tuple[Any, ...]] = {}

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DatabaseError, DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -24,6 +24,20 @@ from millpond.core.errors import CatalogError, HostError, MillpondError
 WAIT_S = 30.0
 
 _GARBLED = "its schema is no text"
+_MOST = 20
+"""How many damages of one kind are told."""
+
+_UNLIKE = """
+WITH meant AS (
+  SELECT 'table' AS type, name, name AS tbl_name FROM pragma_table_list
+  WHERE schema = 'main' AND name <> 'sqlite_schema'
+  UNION ALL
+  SELECT 'index', i.name, t.name FROM pragma_table_list AS t, pragma_index_list(t.name) AS i WHERE t.schema = 'main'
+), written AS (SELECT type, name, tbl_name FROM sqlite_master)
+SELECT name FROM (SELECT * FROM written EXCEPT SELECT * FROM meant)
+UNION SELECT name FROM (SELECT * FROM meant EXCEPT SELECT * FROM written)
+"""
+"""What is called otherwise in the file's list of tables than in the statement there that makes it."""
 
 
 class SQLite:
@@ -90,6 +104,22 @@ class SQLite:
             f"the catalog {self.place} cannot be opened: {reason}",
             next_step="check that the folder exists, can be written, and has room",
         )
+
+
+def damages(connection: Connection, relations: MetaData) -> Iterator[str]:
+    """What is wrong with the file's pages, its rows' references, and what it says of its tables and columns."""
+    checks = connection.exec_driver_sql(f"PRAGMA integrity_check({_MOST})").scalars().all()
+    yield from (f"the catalog's file is damaged: {check}" for check in checks if check != "ok")
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    yield from (f"a row of {row[0]} in the catalog belongs to no commit" for row in broken[:_MOST])
+    unlike = connection.exec_driver_sql(_UNLIKE).scalars().all()
+    yield from (f"the catalog's list of its tables is damaged at {name}" for name in unlike[:_MOST])
+    columns = text("SELECT name, type, [notnull] FROM pragma_table_info(:name)")
+    for table in relations.sorted_tables:
+        meant = [(one.name, one.type.compile(connection.dialect), not one.nullable) for one in table.columns]
+        found = [(row[0], row[1], bool(row[2])) for row in connection.execute(columns, {"name": table.name})]
+        if found != meant:
+            yield f"the catalog's statement that makes {table.name} is damaged"
 
 
 def _engine(path: Path) -> Engine:
