@@ -117,7 +117,7 @@ def restore(catalog: Catalog, number: int, table: TableName | None, principal: s
         _check(catalog, planned)
     except CatalogError:
         # Upkeep took files after the look at them and before the commit; from then on it takes none of them.
-        _go(catalog, planned.head, table, principal)
+        _go(catalog, published.number - 1, table, principal)
         raise
     return published
 
