@@ -129,6 +129,20 @@ def test_what_went_back_can_be_read_at_every_number(lake: duckdb.DuckDBPyConnect
     assert later.metadata_location not in reachable_files(catalog, keep=nothing)
 
 
+def test_branches_go_back_with_their_table(lake: duckdb.DuckDBPyConnection, catalog: Catalog, open_door: str) -> None:
+    """One that was made since is gone with its rows, and both come back by another restore."""
+    lake.execute("CREATE TABLE lake.silver.positions AS SELECT 1::BIGINT AS id")
+    number = catalog.head()
+    remote = RestCatalog("lake", uri=open_door).load_table(("silver", "positions"))
+    remote.manage_snapshots().create_branch(remote.metadata.current_snapshot_id or 0, "audit").commit()
+    remote.append(pa.table({"id": [2]}), branch="audit")
+    later = catalog.head()
+    restore(catalog, number, NAME, "owner")
+    assert set(remote.refresh().refs()) == {"main"}
+    restore(catalog, later, NAME, "owner")
+    assert sorted(remote.refresh().scan().use_ref("audit").to_arrow()["id"].to_pylist()) == [1, 2]
+
+
 def seen(path: str, content: str, outcome: str = "loaded") -> SeenFile:
     """A file of the source events."""
     return SeenFile("events", path, 1, 1, content, "p", outcome, 1)
