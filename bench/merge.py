@@ -2,10 +2,9 @@
 
     python bench/merge.py [ROUNDS]
 
-A stock DuckDB, set as `millpond connect duckdb` prints it, merges through `millpond serve`; beside it, in turn and from
-the same rows in memory, deltalake merges into a Delta table, and the same DuckDB into DuckLake with its catalog in
-SQLite. Every side begins with a table that it has just written itself, compressed by zstd. The sums over the merged
-tables are compared.
+A stock DuckDB merges through `millpond serve`; beside it, in turn and from the same rows in memory, deltalake merges
+into a Delta table, and the same DuckDB into DuckLake with its catalog in SQLite. Every side begins with a table that
+it has just written itself, compressed by zstd. The sums over the merged tables are compared.
 
 A commit of Millpond is on the disk when it is acknowledged: its files and their folders are synced (fsync), the
 pointer store runs SQLite with `synchronous = FULL`. The others sync no data files, so their new files and folders are

@@ -50,7 +50,6 @@ def gateway(project: Path, *options: str) -> Iterator[str]:
 
 
 def attached(con: duckdb.DuckDBPyConnection, endpoint: str) -> None:
-    """Attach the served lake as `lake`, as `millpond connect duckdb` prints it, with a namespace `silver`."""
-    con.execute("SET preserve_insertion_order = false")
+    """Attach the served lake as `lake`, with a namespace `silver`."""
     con.execute(f"ATTACH 'prod' AS lake (TYPE iceberg, ENDPOINT '{endpoint}', AUTHORIZATION_TYPE 'none')")
     con.execute("CREATE SCHEMA IF NOT EXISTS lake.silver")

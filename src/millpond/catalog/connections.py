@@ -49,7 +49,6 @@ def _duckdb(door: Door) -> str:
     return f"""\
 -- DuckDB 1.5
 INSTALL iceberg; LOAD iceberg;
-SET preserve_insertion_order = false; -- large writes use all cores; a query without ORDER BY has no order
 ATTACH {literal(door.environment)} AS lake (TYPE iceberg, ENDPOINT {literal(door.endpoint)}, {rights});
 SELECT * FROM lake.{door.table.quoted} LIMIT 5;
 """
