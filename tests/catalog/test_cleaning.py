@@ -14,9 +14,8 @@ from millpond.catalog.cleaning import expire, maintenance, remove, strays
 from millpond.catalog.restoring import restore
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
-from millpond.engines.duckdb import DuckDBEngine, Limits
 from tests.catalog.test_reachability import nothing
-from tests.tables.lake import Lake
+from tests.tables.lake import Lake, small_lake
 
 T = TableName("silver", "t")
 NAME = '"lake"."silver"."t"'
@@ -25,17 +24,14 @@ NAME = '"lake"."silver"."t"'
 @pytest.fixture
 def lake(tmp_path: Path) -> Iterator[Lake]:
     """A lake with a table of the rows 1 and 2, which commit 1 made; of both nothing is left, and nothing needs it."""
-    engine = DuckDBEngine(Limits(300_000_000, 1, tmp_path / "scratch"))
-    made = Lake(tmp_path, engine)
-    made.run(f"CREATE TABLE {NAME} AS SELECT unnest([1, 2]) AS a")
-    stage = made.begin()
-    stage.truncate(T)
-    stage.publish(maintenance(stage.step_key, "tester", None))
-    made.run(f"INSERT INTO {NAME} VALUES (3)")
-    expire(made.catalog, T, nothing, maintenance("expire", "tester", None))
-    yield made
-    made.close()
-    engine.close()
+    with small_lake(tmp_path) as made:
+        made.run(f"CREATE TABLE {NAME} AS SELECT unnest([1, 2]) AS a")
+        stage = made.begin()
+        stage.truncate(T)
+        stage.publish(maintenance(stage.step_key, "tester", None))
+        made.run(f"INSERT INTO {NAME} VALUES (3)")
+        expire(made.catalog, T, nothing, maintenance("expire", "tester", None))
+        yield made
 
 
 def clean(lake: Lake) -> None:

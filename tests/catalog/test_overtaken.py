@@ -26,11 +26,10 @@ from millpond.catalog.snapshots import added, new_id
 from millpond.catalog.staging import TableChange
 from millpond.core.errors import ConflictError
 from millpond.core.names import TableName
-from millpond.engines.duckdb import DuckDBEngine, Limits
 from millpond.pipeline.compaction import batches, compact, merge_manifests, planned
 from tests.catalog.clients import rows, stock_duckdb
 from tests.catalog.test_reachability import nothing
-from tests.tables.lake import Lake
+from tests.tables.lake import Lake, small_lake
 
 T = TableName("silver", "t")
 NAME = '"lake"."silver"."t"'
@@ -40,14 +39,11 @@ _keys = count(1)
 @pytest.fixture
 def lake(tmp_path: Path) -> Iterator[Lake]:
     """A lake with a table of five small files, ten rows each."""
-    engine = DuckDBEngine(Limits(300_000_000, 1, tmp_path / "scratch"))
-    made = Lake(tmp_path, engine)
-    made.run(f"CREATE TABLE {NAME} (a BIGINT, b VARCHAR)")
-    for place in range(5):
-        made.run(f"INSERT INTO {NAME} SELECT i, 'x' || i FROM range({place * 10}, {place * 10 + 10}) t(i)")
-    yield made
-    made.close()
-    engine.close()
+    with small_lake(tmp_path) as made:
+        made.run(f"CREATE TABLE {NAME} (a BIGINT, b VARCHAR)")
+        for place in range(5):
+            made.run(f"INSERT INTO {NAME} SELECT i, 'x' || i FROM range({place * 10}, {place * 10 + 10}) t(i)")
+        yield made
 
 
 @pytest.fixture

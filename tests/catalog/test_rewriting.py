@@ -17,10 +17,9 @@ from millpond.catalog.gateway.server import Gateway
 from millpond.catalog.rewriting import Replacement, replacement
 from millpond.core.errors import CatalogError
 from millpond.core.names import TableName
-from millpond.engines.duckdb import DuckDBEngine, Limits
 from millpond.pipeline.compaction import batches, compact, planned
 from tests.catalog.clients import rows, stock_duckdb
-from tests.tables.lake import Lake
+from tests.tables.lake import Lake, small_lake
 
 T = TableName("silver", "t")
 NAME = '"lake"."silver"."t"'
@@ -29,19 +28,16 @@ NAME = '"lake"."silver"."t"'
 @pytest.fixture
 def lake(tmp_path: Path) -> Iterator[Lake]:
     """A lake with a table that was compacted while rows were deleted."""
-    engine = DuckDBEngine(Limits(300_000_000, 1, tmp_path / "scratch"))
-    made = Lake(tmp_path, engine)
-    made.run(f"CREATE TABLE {NAME} (a BIGINT, b VARCHAR)")
-    for place in range(5):
-        made.run(f"INSERT INTO {NAME} SELECT i, 'x' || i FROM range({place * 10}, {place * 10 + 10}) t(i)")
-    made.run(f"DELETE FROM {NAME} WHERE a % 4 = 0")
-    metadata = made.metadata(T)
-    found, _ = planned(metadata, (), ("a",))
-    for batch in batches(found):
-        compact(made.bench(), T, batch, metadata, ("a",), "compact")
-    yield made
-    made.close()
-    engine.close()
+    with small_lake(tmp_path) as made:
+        made.run(f"CREATE TABLE {NAME} (a BIGINT, b VARCHAR)")
+        for place in range(5):
+            made.run(f"INSERT INTO {NAME} SELECT i, 'x' || i FROM range({place * 10}, {place * 10 + 10}) t(i)")
+        made.run(f"DELETE FROM {NAME} WHERE a % 4 = 0")
+        metadata = made.metadata(T)
+        found, _ = planned(metadata, (), ("a",))
+        for batch in batches(found):
+            compact(made.bench(), T, batch, metadata, ("a",), "compact")
+        yield made
 
 
 WANTED = sorted((a, f"x{a}") for a in range(50) if a % 4)
@@ -98,23 +94,20 @@ def test_a_delete_file_of_a_file_that_is_gone_is_refused(lake: Lake) -> None:
 
 def test_rows_that_came_together_lie_together(tmp_path: Path) -> None:
     """Small files are put together in the order in which they came, whatever the number of threads."""
-    engine = DuckDBEngine(Limits(300_000_000, 4, tmp_path / "scratch"))
-    made = Lake(tmp_path, engine)
-    made.run(f"CREATE TABLE {NAME} (a BIGINT, b VARCHAR)")
-    for place in range(12):
-        made.run(f"INSERT INTO {NAME} SELECT i, 'x' FROM range({place * 40_000}, {place * 40_000 + 40_000}) t(i)")
-    metadata = made.metadata(T)
-    for batch in batches(planned(metadata, (), ())[0]):
-        compact(made.bench(), T, batch, metadata, (), "compact")
-    listed = manifests.of_snapshot(made.metadata(T).current_snapshot)
-    (path,) = [entry.path for manifest in listed for entry in manifests.files(manifest)]
-    with duckdb.connect() as con:
-        found = con.execute(
-            "SELECT stats_min_value::BIGINT, stats_max_value::BIGINT FROM parquet_metadata(?) "
-            "WHERE path_in_schema = 'a' ORDER BY 1",
-            [path],
-        ).fetchall()
-    assert len(found) > 2
-    assert all(before[1] < after[0] for before, after in pairwise(found))
-    made.close()
-    engine.close()
+    with small_lake(tmp_path, threads=4) as made:
+        made.run(f"CREATE TABLE {NAME} (a BIGINT, b VARCHAR)")
+        for place in range(12):
+            made.run(f"INSERT INTO {NAME} SELECT i, 'x' FROM range({place * 40_000}, {place * 40_000 + 40_000}) t(i)")
+        metadata = made.metadata(T)
+        for batch in batches(planned(metadata, (), ())[0]):
+            compact(made.bench(), T, batch, metadata, (), "compact")
+        listed = manifests.of_snapshot(made.metadata(T).current_snapshot)
+        (path,) = [entry.path for manifest in listed for entry in manifests.files(manifest)]
+        with duckdb.connect() as con:
+            found = con.execute(
+                "SELECT stats_min_value::BIGINT, stats_max_value::BIGINT FROM parquet_metadata(?) "
+                "WHERE path_in_schema = 'a' ORDER BY 1",
+                [path],
+            ).fetchall()
+        assert len(found) > 2
+        assert all(before[1] < after[0] for before, after in pairwise(found))

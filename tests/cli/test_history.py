@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from pyiceberg.catalog import load_catalog
+from pyiceberg.catalog import Catalog, load_catalog
 
 from millpond.catalog.gateway.server import Gateway
 from millpond.lakehouse import open_lakehouse
@@ -20,6 +22,19 @@ def load_more(shop: Path, type_: Type) -> None:
     """One more file, and a run."""
     (shop / "data" / "orders-2026-03-09.csv").write_text(MORE)
     assert type_("run").code == 0
+
+
+@contextmanager
+def other_program(shop: Path) -> Iterator[Catalog]:
+    """PyIceberg, at the shop's gateway, with a namespace of its own."""
+    with open_lakehouse(shop) as lake:
+        gateway = Gateway(lake.catalog, open_access=True)
+        try:
+            other = load_catalog("lake", type="rest", uri=gateway.start(), warehouse="prod")
+            other.create_namespace("s")
+            yield other
+        finally:
+            gateway.stop()
 
 
 def test_history_lists_commits_with_who_what_and_rows(shop: Path, type_: Type) -> None:
@@ -38,15 +53,9 @@ def test_history_lists_commits_with_who_what_and_rows(shop: Path, type_: Type) -
 
 def test_history_counts_the_rows_of_other_programs(shop: Path, type_: Type) -> None:
     """As their snapshots say: they have no ledger."""
-    with open_lakehouse(shop) as lake:
-        gateway = Gateway(lake.catalog, open_access=True)
-        try:
-            other = load_catalog("lake", type="rest", uri=gateway.start(), warehouse="prod")
-            other.create_namespace("s")
-            rows = pa.table({"id": [1, 2, 3]})
-            other.create_table("s.t", rows.schema).append(rows)
-        finally:
-            gateway.stop()
+    with other_program(shop) as other:
+        rows = pa.table({"id": [1, 2, 3]})
+        other.create_table("s.t", rows.schema).append(rows)
     commit, made = type_("history", "s.t", "--json").objects()
     assert (commit["rows_in"], commit["rows_out"], commit["rows_gone"], commit["ledger"]) == (3, 3, 0, None)
     assert (made["rows_in"], made["rows_out"], made["rows_gone"]) == (None, None, None)
@@ -127,17 +136,11 @@ def test_restore_asks_shows_and_goes_back(shop: Path, type_: Type) -> None:
 
 def test_a_tables_past_is_told_after_it_was_dropped_or_renamed(shop: Path, type_: Type) -> None:
     """By its whole name; other programs' tables may have capitals in theirs."""
-    with open_lakehouse(shop) as lake:
-        gateway = Gateway(lake.catalog, open_access=True)
-        try:
-            other = load_catalog("lake", type="rest", uri=gateway.start(), warehouse="prod")
-            other.create_namespace("s")
-            rows = pa.table({"id": [1, 2, 3]})
-            other.create_table("s.Orders", rows.schema).append(rows)
-            other.rename_table("s.Orders", "s.Sold")
-            other.drop_table("gold.revenue_by_country")
-        finally:
-            gateway.stop()
+    with other_program(shop) as other:
+        rows = pa.table({"id": [1, 2, 3]})
+        other.create_table("s.Orders", rows.schema).append(rows)
+        other.rename_table("s.Orders", "s.Sold")
+        other.drop_table("gold.revenue_by_country")
     dropped, built = type_("history", "gold.revenue_by_country", "--json").objects()
     assert (built["kind"], dropped["kind"], dropped["tables"]) == ("replace", "external", ["gold.revenue_by_country"])
     renamed, *_ = type_("history", "s.Orders", "--json").objects()

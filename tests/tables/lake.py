@@ -15,7 +15,7 @@ from millpond.catalog.metadata import TableMetadata
 from millpond.catalog.staging import Stage
 from millpond.core.clock import SystemClock
 from millpond.core.names import TableName
-from millpond.engines.duckdb import DuckDBEngine, DuckDBSession
+from millpond.engines.duckdb import DuckDBEngine, DuckDBSession, Limits
 from millpond.pipeline.workbench import Workbench
 from millpond.project.model import Project
 
@@ -74,3 +74,15 @@ class Lake:
     def metadata(self, name: TableName, at: int | None = None) -> TableMetadata:
         """A table's metadata as of a commit."""
         return self.catalog.metadata(self.catalog.table(name, at))
+
+
+@contextmanager
+def small_lake(folder: Path, threads: int = 1) -> Iterator[Lake]:
+    """An empty lake with an engine of its own."""
+    engine = DuckDBEngine(Limits(300_000_000, threads, folder / "scratch"))
+    made = Lake(folder, engine)
+    try:
+        yield made
+    finally:
+        made.close()
+        engine.close()
