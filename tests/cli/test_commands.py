@@ -262,6 +262,15 @@ def test_a_failed_step_stops_its_descendants_only(shop: Path, type_: Type) -> No
     assert (again.code, finished) == (0, ["silver.broken", "gold.after"])
 
 
+def test_a_failed_step_says_what_was_meant_and_where(shop: Path, type_: Type) -> None:
+    """A model that no run has seen before."""
+    (shop / "models" / "silver" / "typo.sql").write_text("SELECT staus FROM silver.orders\n")
+    said = type_("run")
+    assert said.code == 1
+    assert '(did you mean "status"?)' in said.err
+    assert "typo.sql:1:8" in said.err
+
+
 def test_a_changed_model_is_refused_until_rebuilt(shop: Path, type_: Type) -> None:
     """`run` says what changed and what can be done."""
     model = shop / "models" / "silver" / "orders.sql"

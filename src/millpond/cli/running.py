@@ -135,7 +135,7 @@ def _told(name: str, fields: Any, width: int = _WIDTH) -> str:
         return f"{fields['table']:<{width}} {fields['work']:<10} {_counts(fields)}  {fields['seconds']:.1f} s"
     if name == "step_failed":
         place = f"  {fields['where']}" if fields.get("where") else ""
-        meant = f'; did you mean "{fields["suggestion"]}"?' if fields.get("suggestion") else ""
+        meant = f' (did you mean "{fields["suggestion"]}"?)' if fields.get("suggestion") else ""
         return f"{fields['table']}  {fields['code']}: {fields['message']}{meant}{place}\n    fix: {fields['next_step']}"
     return ", ".join(f"{key}: {value}" for key, value in fields.items())
 
